@@ -1,0 +1,355 @@
+"""The configuration of a trial: its fields, their ranges, and the trial's key.
+
+A leaf: it imports nothing of ours, and neither torch nor ray. One name everywhere: a field's path
+(``mine.hidden_units``) is the command-line flag, the search-space key and the Parquet column.
+"""
+
+import ast
+import dataclasses
+import functools
+import hashlib
+import inspect
+import json
+import math
+import textwrap
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+LAYERS = ("maxpool1", "maxpool2", "relu3", "sm1")
+"""The probed layers of LeNet-5, in the order of the network (paper, Table 1)."""
+
+PAIRS = tuple(f"{variable};{layer}" for variable in "XY" for layer in LAYERS)
+"""The eight pairs (variable;layer) of the paper, X the input and Y the label."""
+
+TRAIN_SAMPLES = {"mnist": 60_000, "fashion_mnist": 60_000, "digits": 1_437}
+"""Size of each data set's training set."""
+
+CLASSES = 10
+"""Number of classes of every data set."""
+
+
+class InputError(ValueError):
+    """Input that cannot be used: one sentence that names the field, the value and what is allowed."""
+
+
+def _require(satisfied: bool, path: str, value: object, allowed: str) -> None:
+    if not satisfied:
+        raise InputError(f"{path} is {value!r}; it must be {allowed}.")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """The data set."""
+
+    name: Literal["mnist", "fashion_mnist", "digits"] = "mnist"
+    """Data set: mnist, fashion_mnist, or digits (scikit-learn's 1,797 digits; no download)."""
+    root: str | None = None
+    """Folder of the data sets; unset: $MINE_STUDY_DATA, then the platform's cache folder."""
+
+
+@dataclass(frozen=True)
+class LeNetConfig:
+    """How LeNet-5 is trained."""
+
+    epochs: int = 21
+    """Training epochs of LeNet-5 (paper: 21)."""
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    """Optimizer of LeNet-5 (left open by the paper)."""
+    learning_rate: float = 3e-4
+    """Learning rate of LeNet-5 (paper: 0.0003)."""
+    momentum: float = 0.9
+    """Momentum of sgd; adam does not use it."""
+    batch_size: int = 128
+    """Batch size of LeNet-5 (left open by the paper)."""
+    train_samples: int | None = None
+    """Training images that LeNet-5 learns from, a fixed stratified subset; None: all."""
+
+    def __post_init__(self) -> None:
+        _check_types(self, "lenet")
+        _require(self.epochs >= 1, "lenet.epochs", self.epochs, "at least 1")
+        _positive("lenet.learning_rate", self.learning_rate)
+        _require(0 <= self.momentum < 1, "lenet.momentum", self.momentum, "at least 0 and below 1")
+        _require(self.batch_size >= 1, "lenet.batch_size", self.batch_size, "at least 1")
+        _optional_at_least_one("lenet.train_samples", self.train_samples)
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """When MINE runs."""
+
+    probe_every: int = 4
+    """MINE runs after LeNet-5's epochs 0, n, 2n, ... (paper: every 4th epoch)."""
+
+    def __post_init__(self) -> None:
+        _check_types(self, "schedule")
+        _require(self.probe_every >= 1, "schedule.probe_every", self.probe_every, "at least 1")
+
+
+@dataclass(frozen=True)
+class MineConfig:
+    """How MINE is built and trained."""
+
+    architecture: Literal[1, 2, 3] = 1
+    """Statistics network (paper, section 1.4): 1 concatenates, 2 convolves first, 3 has a non-linearity per side."""
+    noise_std: float = 0.0
+    """Standard deviation of the Gaussian noise added to the layer's output, in activation units."""
+    hidden_units: int = 10
+    """Units of each hidden layer of the head (paper: 10, 20, 100)."""
+    hidden_layers: int = 1
+    """Hidden layers (Linear + ReLU) of the head (paper: 1; it says that more explode)."""
+    branch_units: int = 100
+    """Architecture 3: units of the Dense + ReLU on each side; 0 is a bare ReLU without parameters."""
+    conv_channels: int = 4
+    """Architecture 2: filters of the convolution on each 2-D side."""
+    conv_kernel: int = 5
+    """Architecture 2: side of the square filters; odd, the output keeps the input's size."""
+    transfer_mode: Literal["reinit", "finetune"] = "reinit"
+    """Weights at the start of a run: reinit draws them anew, finetune goes on from the previous run's."""
+    replicates: int = 3
+    """Statistics networks trained side by side per pair, from independent initialisations."""
+    epochs: int = 100
+    """MINE epochs per run."""
+    batch_size: int = 100
+    """Batch size b of MINE; the last partial batch is dropped."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """adam, or sgd: the plain gradient ascent of Algorithm 1."""
+    learning_rate: float = 1e-4
+    """Learning rate of MINE (left open by the paper)."""
+    marginals: Literal["permutation", "derangement", "independent"] = "permutation"
+    """Marginal samples: the batch shuffled, shuffled without fixed points, or drawn anew from all samples."""
+    log_mean_exp: Literal["naive", "stable"] = "naive"
+    """naive: log(mean(exp(t))) as in Algorithm 1, overflows past t = 88; stable: by logsumexp."""
+    gradient_correction: Literal["none", "moving_average"] = "none"
+    """moving_average: the bias-corrected gradient of the MINE paper (Belghazi et al. 2018, section 3.2)."""
+    moving_average_rate: float = 0.01
+    """Weight of the newest batch in gradient_correction's moving average of mean exp(T)."""
+    samples: int | None = None
+    """Training images that MINE and truth use, a fixed stratified subset; None: all."""
+    pairs: tuple[Literal[PAIRS], ...] = PAIRS  # type: ignore[valid-type]  # a Literal of a constant
+    """Pairs to estimate, each variable;layer."""
+
+    def __post_init__(self) -> None:
+        _check_types(self, "mine")
+        finite = math.isfinite(self.noise_std) and self.noise_std >= 0
+        _require(finite, "mine.noise_std", self.noise_std, "a finite number, at least 0")
+        for name in ("hidden_units", "hidden_layers", "conv_channels", "replicates", "epochs"):
+            value = getattr(self, name)
+            _require(value >= 1, f"mine.{name}", value, "at least 1")
+        _require(self.branch_units >= 0, "mine.branch_units", self.branch_units, "at least 0")
+        odd = self.conv_kernel >= 1 and self.conv_kernel % 2 == 1
+        _require(odd, "mine.conv_kernel", self.conv_kernel, "odd and at least 1")
+        _require(self.batch_size >= 2, "mine.batch_size", self.batch_size, "at least 2")
+        _positive("mine.learning_rate", self.learning_rate)
+        rate = self.moving_average_rate
+        _require(0 < rate <= 1, "mine.moving_average_rate", rate, "above 0 and at most 1")
+        _optional_at_least_one("mine.samples", self.samples)
+        _require(len(self.pairs) > 0, "mine.pairs", self.pairs, f"one or more of {', '.join(PAIRS)}")
+        # One order, each pair once: the order in which pairs are named changes no number.
+        object.__setattr__(self, "pairs", tuple(pair for pair in PAIRS if pair in self.pairs))
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that the pairs name, in the network's order."""
+        return tuple(layer for layer in LAYERS if any(pair.endswith(f";{layer}") for pair in self.pairs))
+
+
+@dataclass(frozen=True)
+class TrialConfig:
+    """One trial: a configuration and its seed."""
+
+    seed: int = 0
+    """Seed of everything random in the trial."""
+    data: DataConfig = field(default_factory=DataConfig)
+    lenet: LeNetConfig = field(default_factory=LeNetConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    mine: MineConfig = field(default_factory=MineConfig)
+
+    def __post_init__(self) -> None:
+        _check_types(self, "")
+        _check_types(self.data, "data")
+        _require(self.seed >= 0, "seed", self.seed, "at least 0")
+        available = TRAIN_SAMPLES[self.data.name]
+        limit = f"at most {available}, the size of {self.data.name}'s training set"
+        for path, samples, batch in (
+            ("lenet.train_samples", self.lenet.train_samples, self.lenet.batch_size),
+            ("mine.samples", self.mine.samples, self.mine.batch_size),
+        ):
+            _require(samples is None or samples <= available, path, samples, limit)
+            used = available if samples is None else samples
+            batch_path = f"{path.split('.')[0]}.batch_size"
+            _require(batch <= used, batch_path, batch, f"at most {used}, the samples in use ({path})")
+
+    @property
+    def runs(self) -> int:
+        """Number of MINE runs of the schedule (paper: 6)."""
+        return len(self.probe_epochs)
+
+    @property
+    def probe_epochs(self) -> range:
+        """LeNet-5's epochs after which MINE runs."""
+        return range(0, self.lenet.epochs, self.schedule.probe_every)
+
+    @property
+    def mine_samples(self) -> int:
+        """Number of samples N that MINE and truth use."""
+        return TRAIN_SAMPLES[self.data.name] if self.mine.samples is None else self.mine.samples
+
+
+def _positive(path: str, value: float) -> None:
+    _require(math.isfinite(value) and value > 0, path, value, "a finite number above 0")
+
+
+def _optional_at_least_one(path: str, value: int | None) -> None:
+    _require(value is None or value >= 1, path, value, "at least 1, or None for all")
+
+
+def _check_types(section: Any, prefix: str) -> None:
+    """Hold every field of a frozen dataclass to its type; an int given for a float becomes a float."""
+    for name, kind in typing.get_type_hints(type(section)).items():
+        path, value = f"{prefix}.{name}".lstrip("."), getattr(section, name)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            object.__setattr__(section, name, float(value))
+        elif typing.get_origin(kind) is tuple:
+            object.__setattr__(section, name, tuple(value))
+            for item in value:
+                _check_value(path, item, typing.get_args(kind)[0])
+        else:
+            _check_value(path, value, kind)
+
+
+def _check_value(path: str, value: object, kind: Any) -> None:
+    if typing.get_origin(kind) is Literal:
+        choices = typing.get_args(kind)
+        known = any(value == choice and type(value) is type(choice) for choice in choices)
+        _require(known, path, value, f"one of {', '.join(map(str, choices))}")
+        return
+    allowed = typing.get_args(kind) or (kind,)
+    names = " or ".join("None" if one is type(None) else one.__name__ for one in allowed)
+    _require(isinstance(value, allowed) and not isinstance(value, bool), path, value, f"of type {names}")
+
+
+@functools.cache
+def fields() -> dict[str, Any]:
+    """Every field of a trial: path to type, in order.
+
+    >>> list(fields())[:3]
+    ['seed', 'data.name', 'data.root']
+    """
+    paths: dict[str, Any] = {}
+    for name, kind in typing.get_type_hints(TrialConfig).items():
+        if dataclasses.is_dataclass(kind):
+            paths.update({f"{name}.{leaf}": hint for leaf, hint in typing.get_type_hints(kind).items()})
+        else:
+            paths[name] = kind
+    return paths
+
+
+@functools.cache
+def descriptions() -> dict[str, str]:
+    """The docstring that stands under each field: path to text."""
+    texts: dict[str, str] = {}
+    sections = [("", TrialConfig)] + [
+        (f"{name}.", kind) for name, kind in typing.get_type_hints(TrialConfig).items() if dataclasses.is_dataclass(kind)
+    ]
+    for prefix, section in sections:
+        body = ast.parse(textwrap.dedent(inspect.getsource(section))).body[0].body  # type: ignore[attr-defined]
+        for statement, following in zip(body, body[1:], strict=False):
+            if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
+                texts[prefix + statement.target.id] = following.value.value  # type: ignore[union-attr, attr-defined]
+    return texts
+
+
+def flatten(config: TrialConfig) -> dict[str, Any]:
+    """The configuration as one level: path to value.
+
+    >>> flatten(TrialConfig())["mine.hidden_units"]
+    10
+    """
+    flat: dict[str, Any] = {}
+    for path in fields():
+        value: Any = config
+        for name in path.split("."):
+            value = getattr(value, name)
+        flat[path] = value
+    return flat
+
+
+def unflatten(flat: Mapping[str, Any]) -> TrialConfig:
+    """The inverse of `flatten`; paths that are left out keep their defaults.
+
+    Raises:
+        InputError: on an unknown path or a value out of range.
+    """
+    return replace(TrialConfig(), flat)
+
+
+def replace(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
+    """The configuration with some fields changed, by path.
+
+    >>> replace(TrialConfig(), {"mine.hidden_units": 20, "seed": 1}).mine.hidden_units
+    20
+
+    Raises:
+        InputError: on an unknown path or a value out of range.
+    """
+    for path in changes:
+        _require(path in fields(), "configuration field", path, f"one of {', '.join(fields())}")
+    top: dict[str, Any] = {}
+    for path, value in changes.items():
+        section, _, leaf = path.partition(".")
+        if leaf:
+            top.setdefault(section, {})[leaf] = value
+        else:
+            top[section] = value
+    sections = {
+        name: dataclasses.replace(getattr(config, name), **value) if isinstance(value, dict) else value
+        for name, value in top.items()
+    }
+    return dataclasses.replace(config, **sections)
+
+
+def key(config: TrialConfig) -> str:
+    """The trial's key: a hash of all that changes its numbers, 16 hexadecimal digits.
+
+    Two configurations that must give the same rows share a key: where the data lies, settings that
+    the chosen architecture or optimizer does not use, and None against the full size, are not in it.
+
+    >>> key(TrialConfig()) == key(replace(TrialConfig(), {"data.root": "elsewhere"}))
+    True
+    >>> key(TrialConfig()) == key(replace(TrialConfig(), {"seed": 1}))
+    False
+    """
+    flat = flatten(config)
+    for path in unused_fields(config):
+        del flat[path]
+    available = TRAIN_SAMPLES[config.data.name]
+    for path in ("lenet.train_samples", "mine.samples"):
+        flat[path] = available if flat[path] is None else flat[path]
+    text = json.dumps(flat, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def unused_fields(config: TrialConfig) -> list[str]:
+    """Paths of the fields that change no number of this configuration."""
+    mine = config.mine
+    unused = {
+        "data.root": True,
+        "lenet.momentum": config.lenet.optimizer != "sgd",
+        "mine.branch_units": mine.architecture != 3,
+        "mine.conv_channels": mine.architecture != 2,
+        "mine.conv_kernel": mine.architecture != 2,
+        "mine.moving_average_rate": mine.gradient_correction != "moving_average",
+    }
+    return [path for path, is_unused in unused.items() if is_unused]
+
+
+def derive_seed(seed: int, *purpose: object) -> int:
+    """A 63-bit seed for one purpose of one trial; different purposes give unrelated streams.
+
+    >>> derive_seed(0, "noise", 1) == derive_seed(0, "noise", 2)
+    False
+    """
+    text = "/".join(map(str, (seed, *purpose)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

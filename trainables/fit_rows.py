@@ -1,0 +1,73 @@
+"""A run's rows: from the curves of its fits to the columns of `estimates` and `curves`."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from trainables import records, verdict
+from trainables.mine import Curves
+
+
+def estimates(trial: str, run: int, lenet_epoch: int, curves: Curves, ceilings: dict[str, float], started_from: np.ndarray) -> pa.Table:
+    """One row a fit.
+
+    Args:
+        ceilings: H(X) and H(Y) in nats, by variable.
+        started_from: by (pair, replicate), where the fit's first weights came from.
+    """
+    epochs, pairs, replicates = curves.bound.shape
+    ceiling = np.repeat([ceilings[pair[0]] for pair in curves.pairs], replicates)
+    summary = verdict.curve_summary(_by_fit(curves.bound), _by_fit(curves.finite), ceiling)
+    pooled = verdict.running_means(_by_fit(curves.pooled_bound), verdict.window(epochs))
+    fits = pairs * replicates
+    missing = [None] * fits
+    return records.table(
+        "estimates",
+        {
+            **_fit_columns(trial, run, lenet_epoch, curves, repeat=1),
+            "epochs": np.full(fits, epochs),
+            **summary,
+            "pooled_estimate": pooled[:, -1] if pooled.shape[1] else missing,
+            "dead_units": curves.dead_units.flatten().numpy(),
+            "dead_hidden_layers": curves.dead_hidden_layers.flatten().numpy(),
+            "ceiling": ceiling,
+            "truth": missing,
+            "truth_standard_error": missing,
+            "target": missing,
+            "started_from": started_from.ravel(),
+        },
+    )
+
+
+def curves(trial: str, run: int, lenet_epoch: int, run_curves: Curves) -> pa.Table:
+    """One row a fit and MINE epoch."""
+    epochs, pairs, replicates = run_curves.bound.shape
+    return records.table(
+        "curves",
+        {
+            **_fit_columns(trial, run, lenet_epoch, run_curves, repeat=epochs),
+            "mine_epoch": np.tile(np.arange(1, epochs + 1), pairs * replicates),
+            "bound": _by_fit(run_curves.bound).ravel(),
+            "pooled_bound": _by_fit(run_curves.pooled_bound).ravel(),
+            "log_mean_exp": _by_fit(run_curves.log_mean_exp).ravel(),
+            "gradient_norm": _by_fit(run_curves.gradient_norm).ravel(),
+        },
+    )
+
+
+def _by_fit(values: Any) -> np.ndarray:
+    """(epochs, pairs, replicates) to (pairs x replicates, epochs)."""
+    return values.flatten(1).T.contiguous().numpy()
+
+
+def _fit_columns(trial: str, run: int, lenet_epoch: int, curves: Curves, repeat: int) -> dict[str, Any]:
+    _, pairs, replicates = curves.bound.shape
+    rows = pairs * replicates * repeat
+    return {
+        "key": [trial] * rows,
+        "run": np.full(rows, run),
+        "lenet_epoch": np.full(rows, lenet_epoch),
+        "pair": np.repeat(curves.pairs, replicates * repeat),
+        "replicate": np.tile(np.repeat(np.arange(replicates), repeat), pairs),
+    }

@@ -1,0 +1,115 @@
+"""LeNet-5 as in the paper's Table 1: layers, a training epoch, accuracy, activations."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainables.config import CLASSES, LAYERS, LeNetConfig
+from trainables.data import Images
+from trainables.draws import batches
+
+LAYER_SHAPES = {"maxpool1": (20, 12, 12), "maxpool2": (50, 4, 4), "relu3": (500,), "sm1": (CLASSES,)}
+"""Shape of each probed layer's output, without the sample axis."""
+
+EVALUATION_BATCH = 1_000
+"""Images per forward pass where nothing is learnt; bounds the memory of the convolutions."""
+
+
+class LeNet5(nn.Module):
+    """conv 1->20 k5 + ReLU, maxpool 2, conv 20->50 k5 + ReLU, maxpool 2, fc 800->500 + ReLU, fc 500->10.
+
+    The four probed layers are `maxpool1`, `maxpool2`, `relu3` and `sm1` (the softmax of the last).
+    """
+
+    def __init__(self, source: torch.Generator) -> None:
+        """Initial weights from `source`, a CPU generator, by PyTorch's default law."""
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 20, kernel_size=5)
+        self.conv2 = nn.Conv2d(20, 50, kernel_size=5)
+        self.fc1 = nn.Linear(800, 500)
+        self.fc2 = nn.Linear(500, CLASSES)
+        for layer in (self.conv1, self.conv2, self.fc1, self.fc2):
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            with torch.no_grad():
+                layer.weight.uniform_(-bound, bound, generator=source)
+                layer.bias.uniform_(-bound, bound, generator=source)
+
+    def layers(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Outputs of the probed layers, by name, and the `logits` that the loss takes.
+
+        Args:
+            pixels: shape (batch, 1, 28, 28).
+
+        Returns:
+            Tensors of shape (batch, *LAYER_SHAPES[name]); `logits` (batch, 10).
+        """
+        maxpool1 = functional.max_pool2d(functional.relu(self.conv1(pixels)), 2)
+        maxpool2 = functional.max_pool2d(functional.relu(self.conv2(maxpool1)), 2)
+        relu3 = functional.relu(self.fc1(maxpool2.flatten(1)))
+        logits = self.fc2(relu3)
+        sm1 = functional.softmax(logits, dim=1)
+        return {"maxpool1": maxpool1, "maxpool2": maxpool2, "relu3": relu3, "sm1": sm1, "logits": logits}
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.layers(pixels)["logits"]
+
+
+def make_optimizer(lenet: LeNet5, config: LeNetConfig) -> torch.optim.Optimizer:
+    """The optimizer that the configuration names."""
+    if config.optimizer == "adam":
+        return torch.optim.Adam(lenet.parameters(), lr=config.learning_rate)
+    return torch.optim.SGD(lenet.parameters(), lr=config.learning_rate, momentum=config.momentum)
+
+
+def train_epoch(
+    lenet: LeNet5, optimizer: torch.optim.Optimizer, images: Images, batch_size: int, source: torch.Generator
+) -> float:
+    """Train for one epoch on the cross-entropy of the logits.
+
+    Args:
+        source: CPU generator of the epoch's batch order; the last partial batch is dropped.
+
+    Returns:
+        Mean loss over the epoch, in nats.
+    """
+    order = batches(len(images), batch_size, source).to(images.labels.device)
+    total = torch.zeros((), device=images.labels.device)
+    for rows in order:
+        pixels, labels = images.pixels.index_select(0, rows), images.labels.index_select(0, rows)
+        loss = functional.cross_entropy(lenet(pixels), labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        total += loss.detach()
+    return float(total / len(order))
+
+
+@torch.no_grad()
+def accuracy(lenet: LeNet5, images: Images) -> float:
+    """Share of images classified rightly, in [0, 1]."""
+    right = torch.zeros((), dtype=torch.int64, device=images.labels.device)
+    for pixels, labels in zip(
+        images.pixels.split(EVALUATION_BATCH), images.labels.split(EVALUATION_BATCH), strict=True
+    ):
+        right += (lenet(pixels).argmax(dim=1) == labels).sum()
+    return int(right) / len(images)
+
+
+@torch.no_grad()
+def activations(lenet: LeNet5, images: Images, layers: tuple[str, ...] = LAYERS) -> dict[str, Tensor]:
+    """The layers' outputs for all images, one row a sample.
+
+    Returns:
+        By layer, float32, shape (samples, features) on the images' device.
+    """
+    rows = {
+        name: torch.empty(len(images), math.prod(LAYER_SHAPES[name]), device=images.pixels.device)
+        for name in layers
+    }
+    for start in range(0, len(images), EVALUATION_BATCH):
+        outputs = lenet.layers(images.pixels[start : start + EVALUATION_BATCH])
+        for name in layers:
+            rows[name][start : start + EVALUATION_BATCH] = outputs[name].flatten(1)
+    return rows

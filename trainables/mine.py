@@ -1,0 +1,244 @@
+"""MINE: the Donsker-Varadhan bound, the marginal samples, and the training loop (paper, Algorithm 1)."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainables import draws
+from trainables.config import MineConfig
+from trainables.statistics_network import Activity, StatisticsNetworks
+
+
+@dataclass(frozen=True)
+class Samples:
+    """N joint samples of the variables and the layers, on one device.
+
+    Attributes:
+        x: input, float32, shape (N, features).
+        y: labels in 0..9, int64, shape (N,).
+        layers: outputs without noise, by layer, float32, shape (N, features).
+    """
+
+    x: Tensor
+    y: Tensor
+    layers: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What a run leaves of each fit; values in nats, shape (epochs, pairs, replicates) unless said.
+
+    Attributes:
+        pairs: the pairs along the second axis.
+        bound: mean over the epoch's batches of mean T(joint) - log mean exp T(marginal); not itself a
+            lower bound on the mutual information.
+        pooled_bound: the same formula once over all of the epoch's samples.
+        log_mean_exp: mean over the epoch's batches of the second term.
+        gradient_norm: Euclidean norm of the fit's gradient at the epoch's last step.
+        finite: whether bound, gradient and parameters were finite when the epoch ended.
+        dead_units: hidden units that were zero on every sample of the last epoch, (pairs, replicates).
+        dead_hidden_layers: hidden layers all of whose units were so, (pairs, replicates).
+    """
+
+    pairs: tuple[str, ...]
+    bound: Tensor
+    pooled_bound: Tensor
+    log_mean_exp: Tensor
+    gradient_norm: Tensor
+    finite: Tensor
+    dead_units: Tensor
+    dead_hidden_layers: Tensor
+
+
+def log_mean_exp(t: Tensor, kind: str, dim: int = 0) -> Tensor:
+    """ln mean exp(t) along an axis; `naive` overflows in float32 past t = 88, `stable` does not.
+
+    >>> log_mean_exp(torch.tensor([100.0, 100.0]), "naive"), log_mean_exp(torch.tensor([100.0, 100.0]), "stable")
+    (tensor(inf), tensor(100.))
+    """
+    if kind == "naive":
+        return t.exp().mean(dim).log()
+    return t.logsumexp(dim) - math.log(t.shape[dim])
+
+
+def train(networks: StatisticsNetworks, samples: Samples, seed: int, run: int = 1) -> Curves:
+    """Train all statistics networks for one run: gradient ascent on the bound (Algorithm 1).
+
+    Noise of `mine.noise_std` is drawn anew at every step, once per layer, and shared by all fits; so are
+    the batches and the marginal samples. The optimizer starts fresh.
+
+    Args:
+        networks: trained in place, by the settings in `networks.config`.
+        seed, run: name the streams of batches, marginal samples and noise.
+    """
+    config, device = networks.config, networks.device
+    optimizer = _make_optimizer(networks)
+    order_source = draws.generator(seed, "mine batches", run)
+    marginal_source = draws.generator(seed, "mine marginals", config.marginals, run)
+    noise = _Noise(config.noise_std, {layer: draws.generator(seed, "noise", run, layer, device=device) for layer in config.layers})
+    gradient = _BoundGradient(config)
+    recorder = _Recorder(networks)
+    for epoch in range(config.epochs):
+        rows = draws.batches(len(samples.y), config.batch_size, order_source).to(device)
+        marginal_rows = _marginal_rows(config, len(rows), len(samples.y), marginal_source).to(device)
+        values = torch.empty(2, *rows.shape, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype)
+        for step, (batch, marginal) in enumerate(zip(rows, marginal_rows, strict=True)):
+            variables, layers, shuffle = _gather(samples, networks, noise, batch, marginal)
+            joint, shuffled, activity = networks(variables, layers, shuffle)
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward((joint, shuffled), gradient(joint, shuffled))
+            optimizer.step()
+            values[0, step], values[1, step] = joint.detach(), shuffled.detach()
+            if epoch == config.epochs - 1:
+                recorder.see(activity)
+        recorder.end_epoch(values)
+    return recorder.curves()
+
+
+def _make_optimizer(networks: StatisticsNetworks) -> torch.optim.Optimizer:
+    config, parameters = networks.config, list(networks.parameters.values())
+    # Both update every element by its own gradient alone, so fits cannot touch one another.
+    if config.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=config.learning_rate, maximize=True, fused=True)
+    return torch.optim.SGD(parameters, lr=config.learning_rate, maximize=True, fused=True)
+
+
+def _marginal_rows(config: MineConfig, steps: int, samples: int, source: torch.Generator) -> Tensor:
+    """For each step the rows of the marginal samples: within the batch, or of all samples if independent."""
+    if config.marginals == "independent":
+        return draws.independent_rows(steps, config.batch_size, samples, source)
+    draw = draws.permutations if config.marginals == "permutation" else draws.derangements
+    return draw(steps, config.batch_size, source)
+
+
+def _gather(
+    samples: Samples, networks: StatisticsNetworks, noise: "_Noise", batch: Tensor, marginal: Tensor
+) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
+    """The batch's variables and noisy layers, and the shuffle that makes its marginal samples."""
+    available = {"X": samples.x, "Y": samples.y}
+    variables = {name: available[name].index_select(0, batch) for name in networks.variables}
+    if networks.config.marginals == "independent":
+        # Other samples take part, each with noise of its own: their rows stand below the batch's.
+        both = torch.cat([batch, marginal])
+        return variables, {name: noise(name, rows.index_select(0, both)) for name, rows in samples.layers.items()}, None
+    return variables, {name: noise(name, rows.index_select(0, batch)) for name, rows in samples.layers.items()}, marginal
+
+
+class _Noise:
+    """Adds Gaussian noise to a layer's outputs, from one generator per layer."""
+
+    def __init__(self, std: float, sources: dict[str, torch.Generator]) -> None:
+        self.std, self.sources = std, sources
+
+    def __call__(self, layer: str, outputs: Tensor) -> Tensor:
+        """Noise is added in place to `outputs`, a batch's own copy."""
+        if self.std == 0:
+            return outputs
+        # Drawn in float32 whatever the dtype, so that a float64 reference sees the same noise.
+        noise = torch.randn(outputs.shape, generator=self.sources[layer], device=outputs.device)
+        return outputs.add_(noise, alpha=self.std)
+
+
+class _BoundGradient:
+    """The bound's gradient with respect to T, per fit, as Algorithm 1 or the corrected one has it.
+
+    d/dT(joint) = 1/b; d/dT(marginal) = -exp(T) / sum exp(T), where gradient_correction = moving_average
+    puts b times the moving average of mean exp(T) in place of the sum (Belghazi et al. 2018, eq. 12).
+    No loss is summed over fits, so one fit's overflow cannot reach another.
+    """
+
+    def __init__(self, config: MineConfig) -> None:
+        self.config = config
+        self.average: Tensor | None = None
+
+    @torch.no_grad()
+    def __call__(self, joint: Tensor, marginal: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients for T of joint and marginal samples, both (batch, pairs, replicates)."""
+        batch = len(joint)
+        to_joint = torch.full_like(joint, 1 / batch)
+        if self.config.gradient_correction == "moving_average":
+            to_marginal = self._corrected(marginal)
+        elif self.config.log_mean_exp == "stable":
+            to_marginal = -marginal.softmax(dim=0)
+        else:
+            weights = marginal.exp()
+            to_marginal = -weights / weights.sum(dim=0)
+        return to_joint, to_marginal
+
+    def _corrected(self, marginal: Tensor) -> Tensor:
+        """The moving average starts at the first batch's value; in logarithms if log_mean_exp is stable."""
+        rate, batch = self.config.moving_average_rate, len(marginal)
+        if self.config.log_mean_exp == "stable":
+            newest = log_mean_exp(marginal, "stable")
+            if self.average is None:
+                self.average = newest
+            elif rate == 1:
+                self.average = newest
+            else:
+                self.average = torch.logaddexp(self.average + math.log(1 - rate), newest + math.log(rate))
+            return -(marginal - self.average).exp() / batch
+        weights = marginal.exp()
+        newest = weights.mean(dim=0)
+        self.average = newest if self.average is None else self.average.lerp(newest, rate)
+        return -weights / (batch * self.average)
+
+
+class _Recorder:
+    """Reduces each epoch's values of T to the curves, on the device, without a copy to the host."""
+
+    def __init__(self, networks: StatisticsNetworks) -> None:
+        self.networks = networks
+        self.epochs: dict[str, list[Tensor]] = {
+            name: [] for name in ("bound", "pooled_bound", "log_mean_exp", "gradient_norm", "finite")
+        }
+        self.active_head: list[Tensor] = []
+        self.active_branches: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def end_epoch(self, values: Tensor) -> None:
+        """Record an epoch from its T, shape (2, steps, batch, pairs, replicates): joint, marginal."""
+        joint, marginal = values
+        mean_joint = joint.double().mean(dim=1)
+        partition = log_mean_exp(marginal, self.networks.config.log_mean_exp, dim=1).double()
+        pooled = mean_joint.mean(dim=0) - log_mean_exp(marginal.flatten(0, 1).double(), "stable")
+        bound = (mean_joint - partition).mean(dim=0)
+        gradients = {name: p.grad for name, p in self.networks.parameters.items() if p.grad is not None}
+        gradient_norm = self.networks.per_fit(gradients).sqrt()
+        # x - x is 0 where x is finite and NaN elsewhere, and its square cannot overflow.
+        finite_parameters = self.networks.per_fit({n: p - p for n, p in self.networks.parameters.items()}).isfinite()
+        finite = bound.isfinite() & gradient_norm.isfinite() & finite_parameters
+        for name, value in (
+            ("bound", bound), ("pooled_bound", pooled), ("log_mean_exp", partition.mean(dim=0)),
+            ("gradient_norm", gradient_norm), ("finite", finite),
+        ):  # fmt: skip
+            self.epochs[name].append(value)
+
+    @torch.no_grad()
+    def see(self, activity: Activity) -> None:
+        """Remember which hidden units were on for any sample of a batch."""
+        head = [(hidden > 0).flatten(0, 1).any(dim=0) for hidden in activity.head]
+        branches = {side: (features > 0).any(dim=1) for side, features in activity.branches.items()}
+        if not self.active_head:
+            self.active_head, self.active_branches = head, branches
+        self.active_head = [seen | now for seen, now in zip(self.active_head, head, strict=True)]
+        self.active_branches = {side: self.active_branches[side] | now for side, now in branches.items()}
+
+    def curves(self) -> Curves:
+        networks = self.networks
+        dead_units = torch.zeros(len(networks.pairs), networks.config.replicates, dtype=torch.int64, device=networks.device)
+        dead_layers = torch.zeros_like(dead_units)
+        hidden = [(networks.pairs, active) for active in self.active_head]
+        hidden += [
+            (networks.pairs_of(side), active.view(-1, networks.config.replicates, active.shape[-1]))
+            for side, active in self.active_branches.items()
+        ]
+        for pairs, active in hidden:
+            rows = [networks.pairs.index(pair) for pair in pairs]
+            dead_units[rows] += (~active).sum(dim=-1)
+            dead_layers[rows] += ~active.any(dim=-1)
+        stacked = {name: torch.stack(values).cpu() for name, values in self.epochs.items()}
+        return Curves(
+            pairs=networks.pairs, dead_units=dead_units.cpu(), dead_hidden_layers=dead_layers.cpu(), **stacked
+        )

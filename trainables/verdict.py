@@ -1,0 +1,158 @@
+"""The verdict rule: from a fit's curve to one of exploded, collapsed, unsettled, settled.
+
+A leaf: it imports nothing of ours, and neither torch nor ray. The thresholds stand in `VerdictRule`;
+a fit's `curve_summary` is what the rule reads, so verdicts can be derived again under other thresholds
+without the curves. All values are in nats.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+STABILITIES = ("exploded", "collapsed", "unsettled", "settled")
+"""The verdicts on stability; the first that holds is given."""
+
+
+@dataclass(frozen=True)
+class VerdictRule:
+    """The thresholds of the verdicts, with the reason for each."""
+
+    outside_share: float = 0.10
+    """A running mean may leave [0, ceiling] by this share of the ceiling. The bound of a finite batch
+    fluctuates around its mean; 10 % is far above the fluctuation of a mean over a window of epochs and
+    far below an explosion, which goes on without limit."""
+    outside_floor: float = 0.1
+    """... or by this many nats, whichever is more: a small ceiling must not make noise an explosion."""
+    settled_share: float = 0.05
+    """Two windows of a settled fit differ by at most this share of the later one: the 5 % to which the
+    convergence times are measured."""
+    settled_floor: float = 0.05
+    """... or by this many nats, whichever is more: near 0 a share of the estimate is below its noise."""
+
+    def scaled(self, factor: float) -> "VerdictRule":
+        """The rule with every threshold multiplied, for the check that no finding hangs on a threshold."""
+        return VerdictRule(**{name: value * factor for name, value in dataclasses.asdict(self).items()})
+
+
+def window(epochs: int) -> int:
+    """Epochs over which a curve is averaged: a tenth of the fit, at least 2.
+
+    >>> window(100), window(5)
+    (10, 2)
+    """
+    return max(2, math.ceil(epochs / 10))
+
+
+def running_means(bound: ArrayLike, width: int) -> NDArray[np.float64]:
+    """Means over `width` consecutive epochs.
+
+    Args:
+        bound: bounds per epoch in nats, shape (..., epochs).
+        width: length of the window.
+
+    Returns:
+        Shape (..., epochs - width + 1), the i-th over epochs i to i + width - 1; empty if epochs < width.
+        A window with a non-finite bound is NaN.
+    """
+    values = np.asarray(bound, dtype=np.float64)
+    if values.shape[-1] < width:
+        return np.empty((*values.shape[:-1], 0))
+    values = np.where(np.isfinite(values), values, np.nan)
+    return np.lib.stride_tricks.sliding_window_view(values, width, axis=-1).mean(axis=-1)
+
+
+def curve_summary(
+    bound: ArrayLike, finite: ArrayLike, ceiling: ArrayLike, rule: VerdictRule | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """What the rule reads of a curve; NaN where a number does not exist.
+
+    Args:
+        bound: bound per MINE epoch, shape (fits, epochs).
+        finite: whether bound, gradient and parameters were finite after each epoch, same shape.
+        ceiling: the most that the mutual information can be, shape (fits,).
+        rule: thresholds, used for `first_outside_epoch` only.
+
+    Returns:
+        Arrays of shape (fits,). `estimate`: mean bound over the last window, NaN if any of it is not
+        finite. `previous_window_mean`: the window before. `highest_running_mean`, `lowest_running_mean`.
+        `first_nonfinite_epoch` and `first_outside_epoch` (the running mean that ends there lies outside
+        [-t, ceiling + t]) count from 1.
+    """
+    rule = rule or VerdictRule()
+    bound, finite, ceiling = np.asarray(bound, float), np.asarray(finite, bool), np.asarray(ceiling, float)
+    fits, epochs = bound.shape
+    width = window(epochs)
+    finite = finite & np.isfinite(bound)
+    means = running_means(np.where(finite, bound, np.nan), width)
+    missing = np.full(fits, np.nan)
+    tolerance = outside_tolerance(ceiling, rule)[:, None]
+    with np.errstate(invalid="ignore"):
+        outside = (means < -tolerance) | (means > ceiling[:, None] + tolerance)
+    return {
+        "estimate": means[:, -1] if epochs >= width else missing,
+        "previous_window_mean": means[:, -1 - width] if epochs >= 2 * width else missing,
+        "highest_running_mean": np.fmax.reduce(means, axis=1, initial=np.nan),
+        "lowest_running_mean": np.fmin.reduce(means, axis=1, initial=np.nan),
+        "first_nonfinite_epoch": _first(~finite, offset=1),
+        "first_outside_epoch": _first(outside, offset=width),
+    }
+
+
+def _first(flags: NDArray[np.bool_], offset: int) -> NDArray[np.float64]:
+    """Index of the first True of each row plus offset; NaN if there is none."""
+    if flags.shape[1] == 0:
+        return np.full(flags.shape[0], np.nan)
+    return np.where(flags.any(axis=1), flags.argmax(axis=1) + offset, np.nan)
+
+
+def outside_tolerance(ceiling: ArrayLike, rule: VerdictRule) -> NDArray[np.float64]:
+    """How far a running mean may lie outside [0, ceiling], t of the rule, in nats."""
+    return np.maximum(rule.outside_floor, rule.outside_share * np.asarray(ceiling, float))
+
+
+def stability(fits: Mapping[str, Any], rule: VerdictRule | None = None) -> NDArray[np.str_]:
+    """The verdict on each fit's stability.
+
+    Args:
+        fits: columns of the estimates table (a dict of arrays or a DataFrame), each of shape (fits,):
+            those of `curve_summary`, `ceiling` and `dead_hidden_layers`.
+
+    Returns:
+        One of `STABILITIES` per fit: exploded if anything was not finite or a running mean left
+        [-t, ceiling + t]; else collapsed if all units of some hidden layer were off throughout the last
+        epoch; else unsettled if there were too few epochs for two windows, or the last window differs
+        from the one before, or lies below the highest running mean, by more than the rule allows.
+    """
+    rule = rule or VerdictRule()
+    column = {
+        name: np.asarray(fits[name], float)
+        for name in (
+            "ceiling", "estimate", "previous_window_mean", "highest_running_mean", "lowest_running_mean",
+            "first_nonfinite_epoch", "dead_hidden_layers",
+        )
+    }  # fmt: skip
+    estimate, tolerance = column["estimate"], outside_tolerance(column["ceiling"], rule)
+    exploded = (
+        ~np.isnan(column["first_nonfinite_epoch"])
+        | (column["highest_running_mean"] > column["ceiling"] + tolerance)
+        | (column["lowest_running_mean"] < -tolerance)
+    )
+    allowed = np.maximum(rule.settled_floor, rule.settled_share * np.abs(estimate))
+    settled = (np.abs(estimate - column["previous_window_mean"]) <= allowed) & (
+        column["highest_running_mean"] - estimate <= allowed
+    )
+    return np.select(
+        [exploded, column["dead_hidden_layers"] > 0, ~settled], STABILITIES[:3], default=STABILITIES[3]
+    )
+
+
+def exploded_epoch(fits: Mapping[str, Any]) -> NDArray[np.float64]:
+    """The MINE epoch (from 1) at which a fit exploded under the committed rule; NaN if it did not."""
+    return np.fmin(
+        np.asarray(fits["first_nonfinite_epoch"], float), np.asarray(fits["first_outside_epoch"], float)
+    )
