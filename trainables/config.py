@@ -26,11 +26,14 @@ PAIRS = tuple(f"{variable};{layer}" for variable in "XY" for layer in LAYERS)
 TRAIN_SAMPLES = {"mnist": 60_000, "fashion_mnist": 60_000, "digits": 1_437}
 """Size of each data set's training set."""
 
+TEST_SAMPLES = {"mnist": 10_000, "fashion_mnist": 10_000, "digits": 360}
+"""Size of each data set's test set."""
+
 CLASSES = 10
 """Number of classes of every data set."""
 
 
-class InputError(ValueError):
+class InputError(Exception):
     """Input that cannot be used: one sentence that names the field, the value and what is allowed."""
 
 
@@ -250,14 +253,16 @@ def fields() -> dict[str, Any]:
 def descriptions() -> dict[str, str]:
     """The docstring that stands under each field: path to text."""
     texts: dict[str, str] = {}
-    sections = [("", TrialConfig)] + [
-        (f"{name}.", kind) for name, kind in typing.get_type_hints(TrialConfig).items() if dataclasses.is_dataclass(kind)
-    ]
-    for prefix, section in sections:
-        body = ast.parse(textwrap.dedent(inspect.getsource(section))).body[0].body  # type: ignore[attr-defined]
+    sections: dict[str, Any] = {"": TrialConfig}
+    for name, kind in typing.get_type_hints(TrialConfig).items():
+        if dataclasses.is_dataclass(kind):
+            sections[f"{name}."] = kind
+    for prefix, section in sections.items():
+        body: list[Any] = ast.parse(textwrap.dedent(inspect.getsource(section))).body
+        body = body[0].body
         for statement, following in zip(body, body[1:], strict=False):
             if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
-                texts[prefix + statement.target.id] = following.value.value  # type: ignore[union-attr, attr-defined]
+                texts[prefix + ast.unparse(statement.target)] = ast.literal_eval(following.value)
     return texts
 
 

@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from trainables.config import CLASSES, TRAIN_SAMPLES, DataConfig, InputError
+from trainables.config import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, DataConfig, InputError
 
 ROOT_VARIABLE = "MINE_STUDY_DATA"
 """Environment variable that names the folder of the data sets."""
@@ -135,9 +135,7 @@ def _from_torchvision(config: DataConfig) -> DataSet:
             f"{where} holds no usable {config.name} ({reason}); it must hold the official files in "
             f"{kind.__name__}/raw, or the machine must reach the network to download them."
         ) from error
-    parts = {
-        part: _images(loaded.data, loaded.targets, config.name, part, where) for part, loaded in sets.items()
-    }
+    parts = {part: _images(loaded.data, loaded.targets, config.name, part, where) for part, loaded in sets.items()}
     return DataSet(**parts)
 
 
@@ -152,7 +150,7 @@ def _check_archives(kind: type, raw: Path, where: str) -> None:
 
 
 def _images(pixels: Tensor, labels: Tensor, name: str, part: str, where: str) -> Images:
-    expected = {"train": TRAIN_SAMPLES[name], "test": 10_000}[part]
+    expected = {"train": TRAIN_SAMPLES, "test": TEST_SAMPLES}[part][name]
     sound = tuple(pixels.shape) == (expected, IMAGE_SIDE, IMAGE_SIDE) and len(labels) == expected
     sound = sound and int(labels.min()) >= 0 and int(labels.max()) < CLASSES
     if sound and name == "mnist":

@@ -9,7 +9,9 @@ from trainables import records, verdict
 from trainables.mine import Curves
 
 
-def estimates(trial: str, run: int, lenet_epoch: int, curves: Curves, ceilings: dict[str, float], started_from: np.ndarray) -> pa.Table:
+def estimates(
+    trial: str, run: int, lenet_epoch: int, curves: Curves, ceilings: dict[str, float], started_from: np.ndarray
+) -> pa.Table:
     """One row a fit.
 
     Args:

@@ -30,11 +30,11 @@ class LeNet5(nn.Module):
         self.conv2 = nn.Conv2d(20, 50, kernel_size=5)
         self.fc1 = nn.Linear(800, 500)
         self.fc2 = nn.Linear(500, CLASSES)
-        for layer in (self.conv1, self.conv2, self.fc1, self.fc2):
-            bound = 1 / math.sqrt(layer.weight[0].numel())
-            with torch.no_grad():
-                layer.weight.uniform_(-bound, bound, generator=source)
-                layer.bias.uniform_(-bound, bound, generator=source)
+        with torch.no_grad():
+            for layer in (self.conv1, self.conv2, self.fc1, self.fc2):
+                bound = 1 / math.sqrt(layer.weight[0].numel())
+                for parameter in layer.parameters():  # weight, then bias
+                    parameter.uniform_(-bound, bound, generator=source)
 
     def layers(self, pixels: Tensor) -> dict[str, Tensor]:
         """Outputs of the probed layers, by name, and the `logits` that the loss takes.
@@ -105,8 +105,7 @@ def activations(lenet: LeNet5, images: Images, layers: tuple[str, ...] = LAYERS)
         By layer, float32, shape (samples, features) on the images' device.
     """
     rows = {
-        name: torch.empty(len(images), math.prod(LAYER_SHAPES[name]), device=images.pixels.device)
-        for name in layers
+        name: torch.empty(len(images), math.prod(LAYER_SHAPES[name]), device=images.pixels.device) for name in layers
     }
     for start in range(0, len(images), EVALUATION_BATCH):
         outputs = lenet.layers(images.pixels[start : start + EVALUATION_BATCH])

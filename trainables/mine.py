@@ -77,13 +77,17 @@ def train(networks: StatisticsNetworks, samples: Samples, seed: int, run: int = 
     optimizer = _make_optimizer(networks)
     order_source = draws.generator(seed, "mine batches", run)
     marginal_source = draws.generator(seed, "mine marginals", config.marginals, run)
-    noise = _Noise(config.noise_std, {layer: draws.generator(seed, "noise", run, layer, device=device) for layer in config.layers})
+    noise = _Noise(
+        config.noise_std, {layer: draws.generator(seed, "noise", run, layer, device=device) for layer in config.layers}
+    )
     gradient = _BoundGradient(config)
     recorder = _Recorder(networks)
     for epoch in range(config.epochs):
         rows = draws.batches(len(samples.y), config.batch_size, order_source).to(device)
         marginal_rows = _marginal_rows(config, len(rows), len(samples.y), marginal_source).to(device)
-        values = torch.empty(2, *rows.shape, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype)
+        values = torch.empty(
+            2, *rows.shape, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype
+        )
         for step, (batch, marginal) in enumerate(zip(rows, marginal_rows, strict=True)):
             variables, layers, shuffle = _gather(samples, networks, noise, batch, marginal)
             joint, shuffled, activity = networks(variables, layers, shuffle)
@@ -123,7 +127,11 @@ def _gather(
         # Other samples take part, each with noise of its own: their rows stand below the batch's.
         both = torch.cat([batch, marginal])
         return variables, {name: noise(name, rows.index_select(0, both)) for name, rows in samples.layers.items()}, None
-    return variables, {name: noise(name, rows.index_select(0, batch)) for name, rows in samples.layers.items()}, marginal
+    return (
+        variables,
+        {name: noise(name, rows.index_select(0, batch)) for name, rows in samples.layers.items()},
+        marginal,
+    )
 
 
 class _Noise:
@@ -227,7 +235,9 @@ class _Recorder:
 
     def curves(self) -> Curves:
         networks = self.networks
-        dead_units = torch.zeros(len(networks.pairs), networks.config.replicates, dtype=torch.int64, device=networks.device)
+        dead_units = torch.zeros(
+            len(networks.pairs), networks.config.replicates, dtype=torch.int64, device=networks.device
+        )
         dead_layers = torch.zeros_like(dead_units)
         hidden = [(networks.pairs, active) for active in self.active_head]
         hidden += [

@@ -96,12 +96,12 @@ SCHEMAS: dict[str, pa.Schema] = {
             *_FIT,
             _field("epochs", pa.int32(), "MINE epochs of the fit."),
             _field("estimate", pa.float64(), "Mean bound over the last window; null if not finite.", "nat", True),
-            _field("pooled_estimate", pa.float64(), "Mean pooled bound over the last window; null if not finite.", "nat", True),
+            _field("pooled_estimate", pa.float64(), "The same of the pooled bound.", "nat", True),
             _field("previous_window_mean", pa.float64(), "Mean bound over the window before the last.", "nat", True),
             _field("highest_running_mean", pa.float64(), "Highest mean bound over any window.", "nat", True),
             _field("lowest_running_mean", pa.float64(), "Lowest mean bound over any window.", "nat", True),
-            _field("first_nonfinite_epoch", pa.int32(), "First MINE epoch (from 1) after which the bound, the gradient or a parameter was not finite.", nullable=True),
-            _field("first_outside_epoch", pa.int32(), "First MINE epoch (from 1) whose window mean lay outside [-t, ceiling + t] of the committed rule.", nullable=True),
+            _field("first_nonfinite_epoch", pa.int32(), "First MINE epoch, from 1, with a non-finite number.", nullable=True),
+            _field("first_outside_epoch", pa.int32(), "First MINE epoch, from 1, outside the rule.", nullable=True),
             _field("dead_units", pa.int32(), "Hidden units that were zero on every sample of the last epoch."),
             _field("dead_hidden_layers", pa.int32(), "Hidden layers all of whose units were so."),
             _field("ceiling", pa.float64(), "H(X) or H(Y) of the samples that MINE used.", "nat"),
@@ -166,7 +166,9 @@ def filesystem(results: str) -> tuple[pa.fs.FileSystem, str]:
     try:
         return pa.fs.FileSystem.from_uri(results)
     except (pa.ArrowInvalid, OSError, ValueError) as error:
-        raise InputError(f"results {results!r} cannot be opened ({error}); it must be a local path or a URI of pyarrow.fs.") from error
+        raise InputError(
+            f"results {results!r} cannot be opened ({error}); it must be a local path or a URI of pyarrow.fs."
+        ) from error
 
 
 def _absolute(path: str) -> str:
@@ -225,7 +227,9 @@ def check_writable(results: str) -> None:
         write_bytes(store, probe, b"")
         store.delete_file(probe)
     except OSError as error:
-        raise InputError(f"results {results!r} cannot be written ({error}); it must be a writable folder or URI.") from error
+        raise InputError(
+            f"results {results!r} cannot be written ({error}); it must be a writable folder or URI."
+        ) from error
 
 
 def read(results: str, name: str, columns: Iterable[str] | None = None, filter: Any = None) -> pa.Table:
@@ -256,10 +260,15 @@ def _check_version(fragment: pa.dataset.Fragment, results: str) -> None:
     try:
         metadata = fragment.physical_schema.metadata or {}
     except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"results {results!r} holds a file that is not whole Parquet, {fragment.path} ({error}); delete it and run its trial again.") from error
+        raise InputError(
+            f"results {results!r} holds a damaged file, {fragment.path} ({error}); delete it and run its trial again."
+        ) from error
     version = metadata.get(b"schema_version", b"none").decode()
     if version != SCHEMA_VERSION:
-        raise InputError(f"results {results!r} holds {fragment.path} of schema version {version}; this version reads {SCHEMA_VERSION}.")
+        raise InputError(
+            f"results {results!r} holds {fragment.path} of schema version {version}; "
+            f"this program reads version {SCHEMA_VERSION}."
+        )
 
 
 def trial_states(results: str) -> dict[str, str]:
@@ -269,6 +278,39 @@ def trial_states(results: str) -> dict[str, str]:
         return {}
     rows = read(results, "trials", ["key", "state"])
     return dict(zip(rows["key"].to_pylist(), rows["state"].to_pylist(), strict=True))
+
+
+def trial_state(results: str, trial: str) -> str | None:
+    """State of a trial's row, completed or failed; None if it has none."""
+    store, root = filesystem(results)
+    path = f"{root}/trials/{trial}.parquet"
+    if store.get_file_info(path).type != pa.fs.FileType.File:
+        return None
+    return pa.parquet.read_table(path, filesystem=store, columns=["state"])["state"][0].as_py()
+
+
+def write_checkpoint(results: str, trial: str, content: bytes) -> None:
+    """Write a trial's checkpoint, in place of the one before."""
+    store, root = filesystem(results)
+    write_bytes(store, f"{root}/checkpoints/{trial}.pt", content)
+
+
+def read_checkpoint(results: str, trial: str) -> bytes | None:
+    """A trial's checkpoint; None if it has none."""
+    store, root = filesystem(results)
+    path = f"{root}/checkpoints/{trial}.pt"
+    if store.get_file_info(path).type != pa.fs.FileType.File:
+        return None
+    with store.open_input_stream(path) as stream:
+        return stream.read()
+
+
+def delete_checkpoint(results: str, trial: str) -> None:
+    """Remove a trial's checkpoint, if there is one."""
+    store, root = filesystem(results)
+    path = f"{root}/checkpoints/{trial}.pt"
+    if store.get_file_info(path).type == pa.fs.FileType.File:
+        store.delete_file(path)
 
 
 def versions_json(versions: Mapping[str, str]) -> str:

@@ -75,10 +75,10 @@ class StatisticsNetworks:
         """The pairs that read a side ("X", "Y" or a layer), in order."""
         return tuple(pair for pair in self.pairs if side in pair.split(";"))
 
-    @property
-    def sides(self) -> tuple[str, ...]:
-        """The sides that the pairs read: variables, then layers."""
-        return (*self.variables, *self.config.layers)
+    def pairs_with(self, parameter: str) -> tuple[str, ...]:
+        """The pairs along a parameter's first axis: those of its side, or all."""
+        side = parameter.split(".")[1]
+        return self.pairs_of(side) if side in self.shapes else self.pairs
 
     def _draw(self, seed: int, run: int) -> dict[str, Tensor]:
         """Initial weights of every fit, stacked; a fit's draws depend on no other fit."""
@@ -92,9 +92,7 @@ class StatisticsNetworks:
             for name in fits[pair, 0]:
                 names[name] = (*names.get(name, ()), pair)
         return {
-            name: torch.stack(
-                [torch.stack([fits[p, r][name] for r in range(self.config.replicates)]) for p in pairs]
-            )
+            name: torch.stack([torch.stack([fits[p, r][name] for r in range(self.config.replicates)]) for p in pairs])
             .to(self.device)
             .requires_grad_()
             for name, pairs in names.items()
@@ -213,8 +211,7 @@ class StatisticsNetworks:
         total = torch.zeros(len(self.pairs), self.config.replicates, device=self.device, dtype=self.dtype)
         for name, tensor in tensors.items():
             squares = tensor.square().flatten(2).sum(2) if tensor.dim() > 2 else tensor.square()
-            side = name.split(".")[1]
-            rows = [self.pairs.index(pair) for pair in (self.pairs_of(side) if side in self.shapes else self.pairs)]
+            rows = [self.pairs.index(pair) for pair in self.pairs_with(name)]
             total[rows] += squares
         return total
 
@@ -226,10 +223,9 @@ class StatisticsNetworks:
     def load(self, state: dict[str, Tensor], keep: Tensor | None = None) -> None:
         """Take parameters from `state`, for the fits that `keep` marks, (pairs, replicates); None: all."""
         for name, tensor in self.parameters.items():
-            side = name.split(".")[1]
             if keep is None:
                 tensor.copy_(state[name])
                 continue
-            rows = [self.pairs.index(pair) for pair in (self.pairs_of(side) if side in self.shapes else self.pairs)]
+            rows = [self.pairs.index(pair) for pair in self.pairs_with(name)]
             mask = keep[rows].view(*tensor.shape[:2], *(1,) * (tensor.dim() - 2))
             tensor.copy_(torch.where(mask, state[name].to(tensor.device), tensor))

@@ -7,7 +7,6 @@ without the curves. All values are in nats.
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +66,7 @@ def running_means(bound: ArrayLike, width: int) -> NDArray[np.float64]:
 
 
 def curve_summary(
-    bound: ArrayLike, finite: ArrayLike, ceiling: ArrayLike, rule: VerdictRule | None = None
+    bound: ArrayLike, finite: NDArray[np.bool_], ceiling: ArrayLike, rule: VerdictRule | None = None
 ) -> dict[str, NDArray[np.float64]]:
     """What the rule reads of a curve; NaN where a number does not exist.
 
@@ -84,7 +83,7 @@ def curve_summary(
         [-t, ceiling + t]) count from 1.
     """
     rule = rule or VerdictRule()
-    bound, finite, ceiling = np.asarray(bound, float), np.asarray(finite, bool), np.asarray(ceiling, float)
+    bound, ceiling = np.asarray(bound, float), np.asarray(ceiling, float)
     fits, epochs = bound.shape
     width = window(epochs)
     finite = finite & np.isfinite(bound)
@@ -115,7 +114,7 @@ def outside_tolerance(ceiling: ArrayLike, rule: VerdictRule) -> NDArray[np.float
     return np.maximum(rule.outside_floor, rule.outside_share * np.asarray(ceiling, float))
 
 
-def stability(fits: Mapping[str, Any], rule: VerdictRule | None = None) -> NDArray[np.str_]:
+def stability(fits: Any, rule: VerdictRule | None = None) -> NDArray[np.str_]:
     """The verdict on each fit's stability.
 
     Args:
@@ -146,13 +145,9 @@ def stability(fits: Mapping[str, Any], rule: VerdictRule | None = None) -> NDArr
     settled = (np.abs(estimate - column["previous_window_mean"]) <= allowed) & (
         column["highest_running_mean"] - estimate <= allowed
     )
-    return np.select(
-        [exploded, column["dead_hidden_layers"] > 0, ~settled], STABILITIES[:3], default=STABILITIES[3]
-    )
+    return np.select([exploded, column["dead_hidden_layers"] > 0, ~settled], STABILITIES[:3], default=STABILITIES[3])
 
 
-def exploded_epoch(fits: Mapping[str, Any]) -> NDArray[np.float64]:
+def exploded_epoch(fits: Any) -> NDArray[np.float64]:
     """The MINE epoch (from 1) at which a fit exploded under the committed rule; NaN if it did not."""
-    return np.fmin(
-        np.asarray(fits["first_nonfinite_epoch"], float), np.asarray(fits["first_outside_epoch"], float)
-    )
+    return np.fmin(np.asarray(fits["first_nonfinite_epoch"], float), np.asarray(fits["first_outside_epoch"], float))

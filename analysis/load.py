@@ -1,0 +1,40 @@
+"""From Parquet to DataFrames. Columns of the configuration carry its field paths."""
+
+import pandas as pd
+
+from trainables import records
+from trainables.config import fields
+
+
+def trials(results: str) -> pd.DataFrame:
+    """All trials, one row each, indexed by key; see `trainables.records.SCHEMAS["trials"]`."""
+    return records.read(results, "trials").to_pandas().set_index("key")
+
+
+def estimates(results: str) -> pd.DataFrame:
+    """All fits of completed trials, one row each."""
+    return _of_completed(results, "estimates")
+
+
+def lenet(results: str) -> pd.DataFrame:
+    """LeNet-5's loss and accuracy, one row a trial and epoch."""
+    return _of_completed(results, "lenet")
+
+
+def curves(results: str, trial: str) -> pd.DataFrame:
+    """The curves of one trial's fits, one row a fit and MINE epoch."""
+    import pyarrow.compute as pc
+
+    return records.read(results, "curves", filter=pc.field("key") == trial).to_pandas()
+
+
+def _of_completed(results: str, table: str) -> pd.DataFrame:
+    """Rows whose trial says that its record is complete; a trial cut off while writing has no such row."""
+    states = records.trial_states(results)
+    rows = records.read(results, table).to_pandas()
+    return rows[rows["key"].map(states.get) == "completed"].reset_index(drop=True)
+
+
+def configuration_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns of `trials` that hold the configuration without the seed."""
+    return [path for path in fields() if path != "seed" and path in frame.columns]

@@ -1,0 +1,205 @@
+"""The command line: `mine-study trial`, `sweep`, `table`.
+
+Flags come straight from the configuration's dataclasses. Heavy packages are imported by the commands that
+need them: `table` works without torch and ray.
+"""
+
+import dataclasses
+import os
+import sys
+import typing
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from study.resources import Resources
+from trainables.config import InputError, TrialConfig, descriptions, fields
+
+_DESCRIPTION = "Measure how far a neural estimate of mutual information (MINE) can be trusted."
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 a trial failed or is missing, 2 bad input, 130 interrupted."""
+    # Rows are flushed as they are printed, also into a pipe or a file.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        code = tyro.extras.subcommand_cli_from_dict(
+            {"trial": trial, "sweep": sweep, "table": table},
+            prog="mine-study",
+            description=_DESCRIPTION,
+            args=arguments,
+        )
+    except InputError as error:
+        print(f"mine-study: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        print("mine-study: interrupted; what is finished is kept, and the same command goes on.", file=sys.stderr)
+        code = 130
+    sys.exit(code)
+
+
+def trial(
+    config: Annotated[TrialConfig, tyro.conf.arg(name="")] = TrialConfig(),  # noqa: B008  # frozen
+    results: str = "results/trial",
+    device: str | None = None,
+    threads: int | None = None,
+) -> int:
+    """Run one trial, without Ray, on this machine's GPU or CPU.
+
+    Args:
+        results: Folder or URI for the trial's rows; a trial that was cut off goes on from its checkpoint.
+        device: cpu, cuda or cuda:N; None: the GPU if there is one.
+        threads: CPU threads; None: as many as there are processors.
+    """
+    import torch
+
+    from trainables import records
+    from trainables import trial as one_trial
+    from trainables.config import key
+
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}; it must be at least 1, or None for all processors.")
+    torch.set_num_threads(threads or os.cpu_count() or 1)
+    records.check_writable(results)
+    chosen = one_trial.choose_device(device)
+    print(f"trial {key(config)} on {chosen}, {torch.get_num_threads()} threads")
+    progress = None
+    for progress in one_trial.run(config, results, chosen):
+        print(_probe_lines(progress))
+    if progress is not None:
+        spent = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in progress.seconds.items())
+        print(f"done: {spent}\nrows: {results}\ntable: mine-study table {results}")
+    return 0
+
+
+def _probe_lines(progress: Any) -> str:
+    """What a person reads after a probe: accuracy, and each pair's estimates and verdicts."""
+    from trainables import verdict
+
+    accuracy = progress.latest("lenet")["test_accuracy"][0].as_py()
+    rows = progress.latest("estimates").to_pandas()
+    rows["stability"], rows["exploded"] = verdict.stability(rows), verdict.exploded_epoch(rows)
+    lines = [f"LeNet-5 epoch {progress.epoch}: accuracy {accuracy:.1%}; MINE run {progress.run}, nats by replicate:"]
+    for pair, fits in rows.groupby("pair", sort=False):
+        shown = [
+            f"{'-' if fit.estimate != fit.estimate else format(fit.estimate, '.2f')} {fit.stability}"
+            + (f" (epoch {fit.exploded:.0f})" if fit.stability == "exploded" else "")
+            for fit in fits.itertuples()
+        ]
+        lines.append(f"  {pair:11s} {', '.join(shown)}")
+    return "\n".join(lines)
+
+
+def _overrides_type() -> type:
+    """A field per configuration field but the seed, each any number of values; none: the study's own."""
+    sections: dict[str, list[Any]] = {}
+    for path, kind in fields().items():
+        section, _, leaf = path.partition(".")
+        if leaf:
+            values: Any = kind if typing.get_origin(kind) is tuple else tuple.__class_getitem__((kind, ...))
+            help_text = tyro.conf.arg(help=descriptions()[path], help_behavior_hint="(default: the study's)")
+            sections.setdefault(section, []).append((leaf, Annotated[values, help_text], dataclasses.field(default=())))
+    made = {name: dataclasses.make_dataclass(name, columns, frozen=True) for name, columns in sections.items()}
+    for name, section_type in made.items():
+        section_type.__doc__ = f"In place of the study's {name} settings; several values are all run."
+    columns = [(name, kind, dataclasses.field(default_factory=kind)) for name, kind in made.items()]
+    return dataclasses.make_dataclass("Overrides", columns, frozen=True)
+
+
+Overrides: Any = _overrides_type()
+
+
+def _chosen(overrides: Any) -> dict[str, tuple[Any, ...]]:
+    """The overrides that were given: values by field path."""
+    chosen = {}
+    for path, kind in fields().items():
+        section, _, leaf = path.partition(".")
+        if leaf and (values := getattr(getattr(overrides, section), leaf)):
+            # Pairs are one value, a tuple of them.
+            chosen[path] = (values,) if typing.get_origin(kind) is tuple else values
+    return chosen
+
+
+def sweep(
+    study: tyro.conf.Positional[str],
+    overrides: Annotated[Overrides, tyro.conf.arg(name="")] = Overrides(),  # noqa: B008  # frozen
+    seeds: tuple[int, ...] | None = None,
+    results: str | None = None,
+    resources: Annotated[Resources, tyro.conf.arg(name="")] = Resources(),  # noqa: B008  # frozen
+    dry_run: bool = False,
+) -> int:
+    """Run a named study with Ray Tune: demo, paper or grid. Run again, it does only what is missing.
+
+    Args:
+        study: Name of the study: demo, paper or grid.
+        seeds: Seeds to run; None: the study's own.
+        results: Folder or URI for the rows; None: results/STUDY.
+        dry_run: Only print trials, estimated hours and disk.
+    """
+    from study import space, studies
+
+    named = studies.find(study)
+    planned = space.trials(named, _chosen(overrides), seeds)
+    where = results or f"results/{study}"
+    if dry_run:
+        return _dry_run(named, planned, resources)
+    from study import sweep as sweeping
+
+    sweeping.check(planned, where)
+    done = len(sweeping.outcome(planned, where).completed)
+    print(f"study {study}: {len(planned)} trials, {done} of them done before; rows go to {where}")
+    ended = sweeping.launch(planned, where, resources)
+    counts = f"{len(ended.completed)} of {len(planned)} trials completed"
+    print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
+    if ended.failed:
+        print(f"failed trials' errors are in {where}/trials; run the same command to try them again")
+    elif ended.missing:
+        print("run the same command to go on with what is missing")
+    print(f"rows: {where}\ntable: mine-study table {where}")
+    return ended.exit_code
+
+
+def _dry_run(study: Any, planned: list[TrialConfig], resources: Resources) -> int:
+    from study import cost, space
+
+    print(f"study {study.name}: {study.description}")
+    for label in space.differences(planned):
+        print(f"  {label}")
+    measured = cost.measure(planned, resources, os.cpu_count() or 1)
+    print(
+        f"{measured.trials} trials, {measured.concurrent} at a time: about {measured.seconds / 3600:.2g} hours "
+        f"and {measured.disk_bytes / 1e6:.2g} MB here (a few steps of each configuration were timed on this CPU)"
+    )
+    return 0
+
+
+def table(
+    results: tyro.conf.Positional[str],
+    format: Literal["markdown", "csv", "latex"] = "markdown",  # noqa: A002  # the flag's name
+    by_pair: bool = False,
+    thresholds: float = 1.0,
+) -> int:
+    """Print the stability table of a results folder: explosion, settling, estimates, the paper's words.
+
+    Args:
+        results: Folder or URI that a trial or a sweep wrote.
+        format: How to print it; csv has every column.
+        by_pair: One row a pair instead of one for the X pairs and one for the Y pairs.
+        thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2.
+    """
+    from analysis import load, stability, tables
+    from trainables.verdict import VerdictRule
+
+    if thresholds <= 0:
+        raise InputError(f"thresholds is {thresholds}; it must be above 0.")
+    trials, estimates = load.trials(results), load.estimates(results)
+    rows = stability.table(trials, estimates, VerdictRule().scaled(thresholds), by_pair=by_pair)
+    print(tables.render(rows, format), end="")
+    if format == "markdown":
+        print("\n" + "\n".join(stability.notes(trials, rows)))
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Spaces of configurations: grids over fields, overrides, and the trials they make with seeds."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainables.config import InputError, TrialConfig, flatten, key, replace
+
+
+@dataclass(frozen=True)
+class Study:
+    """A named experiment: configurations, each run with every seed."""
+
+    name: str
+    description: str
+    configurations: tuple[TrialConfig, ...]
+    """The configurations; their own seed is not used."""
+    seeds: tuple[int, ...]
+
+
+def grid(base: TrialConfig, axes: Mapping[str, Sequence[Any]]) -> tuple[TrialConfig, ...]:
+    """All combinations of values on a base, the last axis fastest.
+
+    >>> [c.mine.hidden_units for c in grid(TrialConfig(), {"mine.hidden_units": (10, 20)})]
+    [10, 20]
+
+    Raises:
+        InputError: on an unknown field or a value out of range.
+    """
+    combinations = itertools.product(*axes.values())
+    return tuple(replace(base, dict(zip(axes, values, strict=True))) for values in combinations)
+
+
+def trials(
+    study: Study, overrides: Mapping[str, Sequence[Any]], seeds: Iterable[int] | None = None
+) -> list[TrialConfig]:
+    """The trials of a study, each once, seed by seed, so that an early stop leaves whole seeds.
+
+    Args:
+        overrides: values by field, in place of the study's own in every configuration; several values of
+            a field are all run.
+        seeds: in place of the study's own.
+
+    Raises:
+        InputError: if a value is out of range, or the seeds are negative or none.
+    """
+    chosen = tuple(study.seeds if seeds is None else seeds)
+    if not chosen:
+        raise InputError("seeds is (); it must be one or more seeds.")
+    configurations = [c for base in study.configurations for c in grid(base, overrides)]
+    planned = [replace(c, {"seed": seed}) for seed in chosen for c in configurations]
+    return list({key(config): config for config in planned}.values())
+
+
+def differences(planned: Sequence[TrialConfig]) -> list[str]:
+    """A short label for each trial: the fields in which the trials differ, and the seed.
+
+    >>> differences(grid(TrialConfig(), {"mine.hidden_units": (10, 20)}))
+    ['hidden_units=10 seed=0', 'hidden_units=20 seed=0']
+    """
+    flat = [flatten(config) for config in planned]
+    varied = [path for path in flat[0] if path != "seed" and len({str(one[path]) for one in flat}) > 1]
+    return [
+        " ".join([*(f"{path.split('.')[-1]}={one[path]}" for path in varied), f"seed={one['seed']}"]) for one in flat
+    ]

@@ -1,0 +1,143 @@
+"""A sweep: the plan, Ray Tune around it, and what became of it."""
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from study.resources import Resources
+from trainables import records
+from trainables.config import InputError, TrialConfig, flatten, key, unflatten
+from trainables.data import load
+from trainables.schedule import failed_parts
+
+if TYPE_CHECKING:
+    from ray import tune
+
+MAX_FAILURES = 3
+"""How often Tune starts a trial again whose worker or node was lost."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Trials of a sweep by what became of them; `missing` have no row."""
+
+    completed: list[str]
+    failed: list[str]
+    missing: list[str]
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every trial completed, 130 if the sweep was interrupted, else 1."""
+        if self.interrupted:
+            return 130
+        return 1 if self.failed or self.missing else 0
+
+
+def outcome(planned: list[TrialConfig], results: str, interrupted: bool = False) -> Outcome:
+    """What became of the planned trials, read from the records alone."""
+    states = records.trial_states(results)
+    by_state: dict[str | None, list[str]] = {"completed": [], "failed": [], None: []}
+    for config in planned:
+        by_state[states.get(key(config))].append(key(config))
+    return Outcome(by_state["completed"], by_state["failed"], by_state[None], interrupted)
+
+
+def check(planned: list[TrialConfig], results: str) -> None:
+    """Find what would stop every trial before the first one starts.
+
+    Raises:
+        InputError: if the results cannot be written, or a data set cannot be loaded.
+    """
+    records.check_writable(results)
+    for data in dict.fromkeys(config.data for config in planned):
+        load(data)
+
+
+def launch(planned: list[TrialConfig], results: str, resources: Resources) -> Outcome:
+    """Run the planned trials that have not completed yet, as a Ray Tune experiment on this machine.
+
+    Unfinished trials go on from their checkpoints. Returns when all have ended or on Ctrl-C.
+
+    Raises:
+        InputError: if the machine does not have the resources that one trial asks for.
+    """
+    done = set(outcome(planned, results).completed)
+    missing = [config for config in planned if key(config) not in done]
+    if not missing:
+        return outcome(planned, results)
+    interrupted = _run_tune(missing, results, resources)
+    return outcome(planned, results, interrupted)
+
+
+def _run_tune(planned: list[TrialConfig], results: str, resources: Resources) -> bool:
+    """Run trials under Tune; True if interrupted."""
+    # Tune's own tables and the usage report are read from the environment when ray is imported.
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    import ray
+    from ray import tune
+
+    from study.progress import ProgressLines
+    from trainables.ray_trainable import run_trial
+
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        _check_resources(ray.cluster_resources(), resources)
+        progress = ProgressLines(planned)
+        tuner = tune.Tuner(
+            tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
+            param_space={
+                "trial": tune.grid_search([flatten(config) for config in planned]),
+                "results": _seen_from_anywhere(results),
+                "threads": resources.threads,
+            },
+            tune_config=tune.TuneConfig(
+                max_concurrent_trials=resources.max_concurrent,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name=records.now().strftime("sweep-%Y%m%d-%H%M%S"),
+                storage_path=_tune_folder(results),
+                callbacks=[progress],
+                failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
+                verbose=0,
+            ),
+        )
+        ended = tuner.fit()
+        for index in range(len(ended)):
+            _record_loss(ended[index], results)
+        return progress.unfinished > 0
+    finally:
+        ray.shutdown()
+
+
+def _record_loss(ended: "tune.Result", results: str) -> None:
+    """A trial whose worker was lost too often becomes a row with its error, as one that raised does."""
+    assert ended.config is not None, "Tune hands every result its configuration"
+    config = unflatten(ended.config["trial"])
+    if ended.error is not None and records.trial_state(results, key(config)) is None:
+        records.write_trial(results, failed_parts(config, torch.device("cpu"), str(ended.error)))
+
+
+def _check_resources(available: dict[str, float], resources: Resources) -> None:
+    for field, name in (("cpus_per_trial", "CPU"), ("gpus_per_trial", "GPU")):
+        wanted, there = getattr(resources, field), available.get(name, 0)
+        if wanted > there:
+            raise InputError(f"{field} is {wanted}; it must be at most {there:g}, the {name}s that Ray found.")
+
+
+def _seen_from_anywhere(results: str) -> str:
+    """Workers have another working directory: a local path is made absolute."""
+    return results if "://" in results else str(Path(results).expanduser().absolute())
+
+
+def _tune_folder(results: str) -> str:
+    """Where Tune keeps its own state, beside the records."""
+    return f"{_seen_from_anywhere(results).rstrip('/')}/tune"

@@ -1,0 +1,46 @@
+import os
+
+import pytest
+import torch
+
+# No usage report, and no token in the home folder: nodes of the tests live on loopback.
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_AUTH_MODE"] = "disabled"
+
+from trainables.config import TrialConfig, replace  # noqa: E402
+from trainables.data import ROOT_VARIABLE  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Results are equal bit for bit only at equal threads."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tiny() -> TrialConfig:
+    """A trial of seconds: digits, two LeNet-5 epochs, two runs."""
+    return replace(
+        TrialConfig(),
+        {
+            "data.name": "digits",
+            "lenet.epochs": 3,
+            "lenet.batch_size": 32,
+            "lenet.learning_rate": 3e-3,
+            "schedule.probe_every": 2,
+            "mine.samples": 200,
+            "mine.batch_size": 50,
+            "mine.epochs": 4,
+            "mine.replicates": 2,
+            "mine.learning_rate": 1e-3,
+            "mine.noise_std": 0.3,
+        },
+    )
+
+
+@pytest.fixture
+def mnist_root() -> str:
+    root = os.environ.get(ROOT_VARIABLE)
+    if not root:
+        pytest.skip(f"needs MNIST: {ROOT_VARIABLE} is not set")
+    return root

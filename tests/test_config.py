@@ -1,0 +1,99 @@
+import dataclasses
+
+import pytest
+
+from trainables import config
+from trainables.config import InputError, TrialConfig, flatten, key, replace, unflatten
+
+
+def test_flatten_and_unflatten_are_inverse():
+    changed = replace(TrialConfig(), {"mine.hidden_units": 20, "seed": 3, "mine.pairs": ("Y;sm1", "X;relu3")})
+    assert unflatten(flatten(changed)) == changed
+
+
+def test_every_field_has_a_docstring():
+    assert set(config.descriptions()) >= set(config.fields())
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "allowed"),
+    [
+        ("seed", -1, "at least 0"),
+        ("data.name", "cifar", "mnist, fashion_mnist, digits"),
+        ("lenet.epochs", 0, "at least 1"),
+        ("lenet.momentum", 1.0, "below 1"),
+        ("lenet.train_samples", 0, "at least 1, or None"),
+        ("lenet.train_samples", 60_001, "at most 60000"),
+        ("schedule.probe_every", 0, "at least 1"),
+        ("mine.architecture", 4, "one of 1, 2, 3"),
+        ("mine.architecture", True, "one of 1, 2, 3"),
+        ("mine.noise_std", -0.1, "at least 0"),
+        ("mine.noise_std", float("nan"), "finite"),
+        ("mine.hidden_units", 0, "at least 1"),
+        ("mine.hidden_units", 1.5, "of type int"),
+        ("mine.conv_kernel", 4, "odd"),
+        ("mine.batch_size", 1, "at least 2"),
+        ("mine.batch_size", 60_001, "at most 60000"),
+        ("mine.learning_rate", 0.0, "above 0"),
+        ("mine.moving_average_rate", 0.0, "above 0"),
+        ("mine.pairs", (), "one or more"),
+        ("mine.pairs", ("X;conv9",), "X;maxpool1"),
+        ("mine.marginals", "bootstrap", "permutation, derangement, independent"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_what_is_allowed(path, value, allowed):
+    with pytest.raises(InputError) as caught:
+        replace(TrialConfig(), {path: value})
+    assert path in str(caught.value)
+    assert allowed in str(caught.value)
+
+
+def test_unknown_field_is_named():
+    with pytest.raises(InputError, match=r"mine\.hidden_unit'.*mine\.hidden_units"):
+        replace(TrialConfig(), {"mine.hidden_unit": 3})
+
+
+def test_a_batch_larger_than_the_subset_is_refused():
+    with pytest.raises(InputError, match="mine.batch_size is 100"):
+        replace(TrialConfig(), {"mine.samples": 99})
+
+
+def test_key_leaves_out_what_changes_no_number():
+    same = [
+        {"data.root": "/elsewhere"},
+        {"mine.samples": 60_000},
+        {"mine.conv_channels": 9},
+        {"mine.branch_units": 7},
+        {"mine.moving_average_rate": 0.5},
+        {"mine.noise_std": 0},
+        {"mine.pairs": tuple(reversed(config.PAIRS))},
+    ]
+    assert {key(replace(TrialConfig(), change)) for change in same} == {key(TrialConfig())}
+
+
+def test_key_tells_apart_what_changes_numbers():
+    changes = [
+        {"seed": 1},
+        {"mine.samples": 59_999},
+        {"mine.architecture": 2},
+        {"mine.architecture": 2, "mine.conv_channels": 9},
+        {"mine.architecture": 3},
+        {"mine.architecture": 3, "mine.branch_units": 7},
+        {"mine.gradient_correction": "moving_average"},
+        {"mine.gradient_correction": "moving_average", "mine.moving_average_rate": 0.5},
+        {"lenet.momentum": 0.8},
+        {"lenet.optimizer": "adam"},
+        {"mine.pairs": ("X;sm1",)},
+    ]
+    keys = {key(replace(TrialConfig(), change)) for change in changes}
+    assert len(keys | {key(TrialConfig())}) == len(changes) + 1
+
+
+def test_schedule_is_the_papers():
+    assert list(TrialConfig().probe_epochs) == [0, 4, 8, 12, 16, 20]
+    assert TrialConfig().runs == 6
+
+
+def test_configurations_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TrialConfig().mine.epochs = 3  # type: ignore[misc]

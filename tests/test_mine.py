@@ -1,0 +1,198 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tests import plain_mine
+from trainables import draws, mine
+from trainables.config import MineConfig
+from trainables.mine import Samples
+from trainables.statistics_network import StatisticsNetworks
+
+SHAPES = {"X": (6,), "relu3": (4,), "sm1": (3,)}
+PAIRS = ("X;relu3", "X;sm1", "Y;relu3", "Y;sm1")
+SETTINGS = [
+    {},
+    {"noise_std": 0.5},
+    {"noise_std": 0.5, "marginals": "independent"},
+    {"marginals": "derangement", "log_mean_exp": "stable"},
+    {"optimizer": "sgd", "learning_rate": 0.05},
+    {"gradient_correction": "moving_average", "moving_average_rate": 0.1},
+    {"gradient_correction": "moving_average", "moving_average_rate": 0.1, "log_mean_exp": "stable"},
+    {"architecture": 3, "branch_units": 5, "noise_std": 0.2},
+]
+
+
+def config(**settings) -> MineConfig:
+    defaults = {"pairs": PAIRS, "epochs": 3, "batch_size": 8, "learning_rate": 0.01, "hidden_units": 5, "replicates": 2}
+    return MineConfig(**{**defaults, **settings})
+
+
+def samples_of(size=40, dtype=torch.float32) -> Samples:
+    source = draws.generator(0, "test samples")
+    x = torch.randn(size, 6, generator=source)
+    relu3 = (x @ torch.randn(6, 4, generator=source)).relu()
+    y = x[:, :5].argmax(dim=1)
+    layers = {"relu3": relu3.to(dtype), "sm1": relu3[:, :3].softmax(dim=1).to(dtype)}
+    return Samples(x.to(dtype), y, layers)
+
+
+def fit(settings: MineConfig, samples: Samples, dtype=torch.float32, seed=0, run=1):
+    networks = StatisticsNetworks(settings, SHAPES, seed=seed, run=run, dtype=dtype)
+    return mine.train(networks, samples, seed=seed, run=run), networks
+
+
+def plain_curves(settings: MineConfig, samples: Samples, pair: str, replicate: int) -> np.ndarray:
+    """Algorithm 1 for one fit, sample by sample as the engine drew them, in float64."""
+    networks = StatisticsNetworks(settings, SHAPES, seed=0, dtype=torch.float64)
+    network = plain_mine.PlainNetwork(networks, pair, replicate)
+    optimizer = plain_mine.optimizer(network, settings)
+    order, shuffles = draws.generator(0, "mine batches", 1), draws.generator(0, "mine marginals", settings.marginals, 1)
+    variable, layer = pair.split(";")
+    noise = draws.generator(0, "noise", 1, layer)
+    values = samples.x if variable == "X" else samples.y
+    steps, b = len(values) // settings.batch_size, settings.batch_size
+    average, curve = None, []
+    for _ in range(settings.epochs):
+        rows = draws.batches(len(values), b, order)
+        if settings.marginals == "independent":
+            chosen = draws.independent_rows(steps, b, len(values), shuffles)
+        elif settings.marginals == "derangement":
+            chosen = draws.derangements(steps, b, shuffles)
+        else:
+            chosen = draws.permutations(steps, b, shuffles)
+        bounds = []
+        for batch, marginal in zip(rows, chosen, strict=True):
+            outputs = samples.layers[layer]
+            if settings.marginals == "independent":
+                both = outputs[torch.cat([batch, marginal])]
+                if settings.noise_std:
+                    both = both + settings.noise_std * torch.randn(both.shape, generator=noise)
+                z, shuffled = both[:b], both[b:]
+            else:
+                z = outputs[batch]
+                if settings.noise_std:
+                    z = z + settings.noise_std * torch.randn(z.shape, generator=noise)
+                shuffled = z[marginal]
+            joint, partition = network(values[batch], z), network(values[batch], shuffled).exp().mean()
+            bounds.append((joint.mean() - partition.log()).item())
+            if settings.gradient_correction == "moving_average":
+                rate = settings.moving_average_rate
+                now = partition.detach()
+                average = now if average is None else (1 - rate) * average + rate * now
+                loss = -(joint.mean() - partition / average)
+            else:
+                loss = -(joint.mean() - partition.log())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        curve.append(np.mean(bounds))
+    return np.array(curve)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_curves_equal_algorithm_1_written_plainly(settings):
+    chosen, samples = config(**settings), samples_of(dtype=torch.float64)
+    curves, _ = fit(chosen, samples, torch.float64)
+    for pair in PAIRS:
+        for replicate in range(2):
+            expected = plain_curves(chosen, samples, pair, replicate)
+            found = curves.bound[:, curves.pairs.index(pair), replicate].numpy()
+            np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_float32_follows_float64():
+    chosen = config(noise_std=0.3)
+    single, double = fit(chosen, samples_of())[0], fit(chosen, samples_of(dtype=torch.float64), torch.float64)[0]
+    torch.testing.assert_close(single.bound, double.bound, atol=1e-4, rtol=1e-3)
+
+
+def test_one_seed_repeats_bit_for_bit_and_two_differ():
+    chosen = config(noise_std=0.3)
+    first, again, other = (fit(chosen, samples_of(), seed=seed)[0] for seed in (0, 0, 1))
+    assert torch.equal(first.bound, again.bound)
+    assert torch.equal(first.gradient_norm, again.gradient_norm)
+    assert not torch.equal(first.bound, other.bound)
+
+
+def test_noise_and_marginals_change_the_curves():
+    curves = [
+        fit(config(**settings), samples_of())[0].bound
+        for settings in (
+            {}, {"noise_std": 1.0}, {"marginals": "derangement"}, {"marginals": "independent"}, {"optimizer": "sgd"},
+            {"gradient_correction": "moving_average"}, {"hidden_layers": 2}, {"architecture": 3},
+        )
+    ]  # fmt: skip
+    for i, first in enumerate(curves):
+        assert all(not torch.equal(first, second) for second in curves[i + 1 :])
+
+
+def test_pooled_bound_is_the_formula_over_the_whole_epoch():
+    """One epoch of one batch: pooled and mean bound are the same number."""
+    curves, _ = fit(config(batch_size=40, epochs=2), samples_of())
+    torch.testing.assert_close(curves.bound, curves.pooled_bound, atol=1e-6, rtol=1e-5)
+    curves, _ = fit(config(batch_size=8, epochs=2), samples_of())
+    assert (curves.bound >= curves.pooled_bound - 1e-6).all()  # Jensen
+    assert (curves.bound > curves.pooled_bound + 1e-4).any()
+
+
+def test_an_exploding_fit_is_recorded_and_leaves_its_siblings_bit_for_bit():
+    chosen = config(epochs=4)
+    clean, networks = fit(chosen, samples_of())
+    broken = StatisticsNetworks(chosen, SHAPES, seed=0)
+    hit = broken.pairs.index("X;relu3"), 1
+    with torch.no_grad():
+        broken.parameters["last.weight"][hit] *= 1e4  # T passes 88 in the first batch
+    curves = mine.train(broken, samples_of(), seed=0)
+    sound = torch.ones(4, 2, dtype=torch.bool)
+    sound[hit] = False
+    assert not curves.finite[:, *hit].any()
+    assert curves.finite[:, sound].all()
+    for name in ("bound", "pooled_bound", "log_mean_exp", "gradient_norm"):
+        assert torch.equal(getattr(curves, name)[:, sound], getattr(clean, name)[:, sound]), name
+    for name, tensor in broken.parameters.items():
+        rows = sound[[broken.pairs.index(pair) for pair in broken.pairs_with(name)]]
+        assert torch.equal(tensor[rows], networks.parameters[name][rows])
+
+
+def test_stable_log_mean_exp_survives_where_naive_overflows():
+    t = torch.tensor([[100.0], [90.0]])
+    assert mine.log_mean_exp(t, "naive").isinf().all()
+    exact = math.log((math.exp(100) + math.exp(90)) / 2)
+    assert mine.log_mean_exp(t, "stable").item() == pytest.approx(exact)
+
+
+def test_dead_units_are_counted():
+    chosen = config(epochs=1, hidden_layers=2)
+    networks = StatisticsNetworks(chosen, SHAPES, seed=0)
+    with torch.no_grad():
+        networks.parameters["first.bias"][0, 0] = -1e6  # all of one fit's first hidden layer is off
+        networks.parameters["first.bias"][1, 1, :2] = -1e6  # two units of another's
+    curves = mine.train(networks, samples_of(), seed=0)
+    assert curves.dead_hidden_layers[0, 0] >= 1
+    assert curves.dead_units[0, 0] >= 5
+    assert curves.dead_hidden_layers[1, 1] == 0
+    assert curves.dead_units[1, 1] >= 2
+
+
+def test_dead_branches_of_architecture_3_are_counted():
+    networks = StatisticsNetworks(config(epochs=1, architecture=3, branch_units=4), SHAPES, seed=0)
+    with torch.no_grad():
+        networks.parameters["branch.sm1.bias"][networks.pairs_of("sm1").index("Y;sm1"), 1] = -1e6
+    curves = mine.train(networks, samples_of(), seed=0)
+    assert curves.dead_hidden_layers[networks.pairs.index("Y;sm1"), 1] == 1
+    assert curves.dead_hidden_layers.sum() == 1
+
+
+def test_independent_one_hot_bits_are_estimated_at_ln_2():
+    """X decides relu3 exactly, two equal halves: the mutual information is ln 2."""
+    y = torch.arange(2_000) % 2
+    x = torch.nn.functional.one_hot(y, 6).float()
+    samples = Samples(x, y, {"relu3": x[:, :4].clone()})
+    chosen = config(pairs=("X;relu3", "Y;relu3"), epochs=40, batch_size=100, marginals="independent", replicates=4)
+    curves, _ = fit(chosen, samples)
+    assert curves.bound[-4:].mean(dim=0).median().item() == pytest.approx(math.log(2), abs=0.05)
+    unrelated = Samples(x, y, {"relu3": torch.randn(2_000, 4, generator=draws.generator(0, "unrelated"))})
+    curves, _ = fit(chosen, unrelated)
+    assert curves.bound[-4:].mean(dim=0).abs().max() < 0.1

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from trainables.verdict import VerdictRule, curve_summary, exploded_epoch, running_means, stability, window
+
+CEILING = 2.3
+
+
+def judge(curve, finite=None, dead=0, ceiling=CEILING, rule=None) -> tuple[str, float]:
+    curve = np.atleast_2d(np.asarray(curve, float))
+    finite = np.ones(curve.shape, bool) if finite is None else np.atleast_2d(finite)
+    fits = {**curve_summary(curve, finite, [ceiling]), "ceiling": [ceiling], "dead_hidden_layers": [dead]}
+    return str(stability(fits, rule)[0]), exploded_epoch(fits)[0]
+
+
+def test_window_is_a_tenth_and_at_least_two():
+    assert [window(epochs) for epochs in (1, 5, 20, 21, 100)] == [2, 2, 2, 3, 10]
+
+
+def test_running_means():
+    np.testing.assert_allclose(running_means([1.0, 3.0, 5.0], 2), [2, 4])
+    assert np.isnan(running_means([1.0, np.inf, 5.0], 2)).all()
+    assert running_means([1.0], 2).size == 0
+
+
+def test_a_flat_curve_is_settled_and_its_estimate_is_its_level():
+    curve = [0.5, 1.0, *[1.5] * 8]
+    assert judge(curve) == ("settled", pytest.approx(np.nan, nan_ok=True))
+    assert curve_summary([curve], np.ones((1, 10), bool), [CEILING])["estimate"][0] == 1.5
+
+
+def test_the_estimate_is_never_the_maximum():
+    curve = [1.0] * 8 + [1.02, 1.0]
+    assert curve_summary([curve], np.ones((1, 10), bool), [CEILING])["estimate"][0] == pytest.approx(1.01)
+
+
+def test_a_climbing_curve_is_unsettled():
+    assert judge(np.linspace(0, 2, 20))[0] == "unsettled"
+
+
+def test_a_curve_below_its_own_past_is_unsettled():
+    assert judge([2.0] * 6 + [1.0] * 14)[0] == "unsettled"
+
+
+def test_fewer_epochs_than_two_windows_are_unsettled():
+    assert judge([1.0, 1.0, 1.0])[0] == "unsettled"
+    assert judge([1.0, 1.0, 1.0, 1.0])[0] == "settled"
+    assert judge([1.0])[0] == "unsettled"
+
+
+def test_beyond_the_ceiling_is_exploded_at_the_first_epoch_outside():
+    # Ceiling 2.3, tolerance 0.23: the mean over epochs 5 and 6 is the first above 2.53.
+    assert judge([1, 1, 2, 2.5, 2.5, 2.7, 2.7, 2.7]) == ("exploded", 6)
+    assert judge([2.5] * 10)[0] == "settled"
+
+
+def test_below_zero_is_exploded():
+    assert judge([-0.3] * 10)[0] == "exploded"
+    assert judge([-0.2] * 10)[0] == "settled"
+
+
+def test_a_single_spike_inside_a_window_is_no_explosion():
+    curve = [1.0] * 100
+    curve[50] = 1.3
+    assert judge(curve)[0] == "settled"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_bound_that_is_not_finite_is_exploded_at_its_epoch(bad):
+    curve = [1.0] * 10
+    curve[6] = bad
+    assert judge(curve) == ("exploded", 7)
+
+
+def test_a_parameter_that_is_not_finite_is_exploded_though_the_bound_is():
+    finite = [True] * 9 + [False]
+    assert judge([1.0] * 10, finite) == ("exploded", 10)
+
+
+def test_dead_layers_are_collapsed_unless_exploded():
+    assert judge([0.0] * 10, dead=1)[0] == "collapsed"
+    assert judge([*[0.0] * 9, np.nan], dead=1)[0] == "exploded"
+
+
+def test_the_estimate_is_missing_if_its_window_is_not_finite():
+    curve = [1.0] * 10
+    curve[9] = np.nan
+    assert np.isnan(curve_summary([curve], np.ones((1, 10), bool), [CEILING])["estimate"][0])
+    curve = [np.nan] + [1.0] * 9
+    assert curve_summary([curve], np.ones((1, 10), bool), [CEILING])["estimate"][0] == 1.0
+
+
+def test_thresholds_can_be_halved_and_doubled():
+    rule = VerdictRule()
+    curve = [1.0] * 16 + [1.07, 1.07]
+    assert [judge(curve, rule=rule.scaled(factor))[0] for factor in (0.5, 1, 2)] == ["unsettled", "unsettled", "settled"]
+    high = [2.6] * 10
+    assert [judge(high, rule=rule.scaled(factor))[0] for factor in (0.5, 1, 2)] == ["exploded", "exploded", "settled"]
+
+
+def test_many_fits_are_judged_as_one_by_one():
+    random = np.random.default_rng(0)
+    curves = np.cumsum(random.normal(0.05, 0.1, (50, 30)), axis=1)
+    summary = curve_summary(curves, np.ones(curves.shape, bool), np.full(50, CEILING))
+    together = stability({**summary, "ceiling": np.full(50, CEILING), "dead_hidden_layers": np.zeros(50)})
+    assert together.tolist() == [judge(curve)[0] for curve in curves]
+    assert len(set(together)) > 1

@@ -1,0 +1,60 @@
+"""Tune's function around a trial: resources, restore, report. The one file of trainables that knows Ray."""
+
+import logging
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from ray import tune
+
+from trainables import records, trial, verdict
+from trainables.config import key, unflatten
+from trainables.schedule import Progress
+
+logger = logging.getLogger(__name__)
+
+
+def run_trial(parameters: dict[str, Any]) -> None:
+    """Run one trial and report after every probe; its rows go to the results folder.
+
+    Args:
+        parameters: `trial` (the configuration, by field path), `results` (folder or URI) and `threads`.
+
+    A trial that has completed before is left as it is: Tune may enter one again after a crash of the
+    driver. One that raises leaves a row with its error and ends normally, since a retry would raise again;
+    what Tune retries is the loss of a worker or a node.
+    """
+    config, results = unflatten(parameters["trial"]), parameters["results"]
+    if records.trial_state(results, key(config)) == "completed":
+        tune.report({"state": "completed", "exploded_fits": 0, "fits": 0})
+        return
+    # Actors are reused: nothing but the configuration may decide what this trial does.
+    torch.set_num_threads(parameters["threads"])
+    device = trial.choose_device()
+    counts = {"fits": 0, "exploded_fits": 0}
+    try:
+        for progress in trial.run(config, results, device):
+            counts, bounds = _counts(progress), _bounds(progress)
+            position = {"epoch": progress.epoch, "run": progress.run, "runs": config.runs}
+            tune.report({"state": "running", **position, **counts, **bounds})
+        tune.report({"state": "completed", "epoch": config.lenet.epochs - 1, **counts})
+    except Exception as error:
+        logger.exception("trial %s failed", key(config))
+        if records.trial_state(results, key(config)) != "failed":
+            raise  # the row could not be written either: let Tune try again elsewhere
+        tune.report({"state": "failed", "error": f"{type(error).__name__}: {error}", **counts})
+
+
+def _counts(progress: Progress) -> dict[str, int]:
+    """Fits so far, and how many of them exploded."""
+    stabilities = [verdict.stability(rows.to_pandas()) for rows in progress.rows["estimates"]]
+    verdicts = np.concatenate(stabilities)
+    return {"fits": len(verdicts), "exploded_fits": int((verdicts == "exploded").sum())}
+
+
+def _bounds(progress: Progress) -> dict[str, float]:
+    """The last run's mean estimate of each pair over the replicates that stayed finite."""
+    rows = progress.latest("estimates").group_by("pair").aggregate([("estimate", "mean")])
+    means = zip(rows["pair"].to_pylist(), rows["estimate_mean"].to_pylist(), strict=True)
+    return {f"bound/{pair}": mean for pair, mean in means if mean is not None and math.isfinite(mean)}

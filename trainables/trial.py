@@ -1,0 +1,67 @@
+"""A trial that looks after itself: it goes on from its checkpoint and leaves its record.
+
+The checkpoint lies beside the results, under the trial's key, so a trial goes on wherever it is started
+again: by the same sweep, by another one, or alone.
+"""
+
+import logging
+import traceback
+from collections.abc import Iterator
+
+import torch
+
+from trainables import records, schedule
+from trainables.config import InputError, TrialConfig, key
+from trainables.schedule import Progress
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: TrialConfig, results: str, device: torch.device) -> Iterator[Progress]:
+    """Run a trial and write its rows to `results`, yielding after every probe.
+
+    A checkpoint is written after every probe and removed once the rows are there.
+
+    Raises:
+        Exception: whatever the trial raised, after a row with state `failed` was written.
+    """
+    progress = None
+    try:
+        for progress in schedule.run(config, device, _restore(config, results, device)):
+            records.write_checkpoint(results, key(config), schedule.save(progress))
+            yield progress
+        assert progress is not None, "a schedule has at least one probe, after epoch 0"
+        records.write_trial(results, progress.parts())
+    except Exception:
+        records.write_trial(results, schedule.failed_parts(config, device, traceback.format_exc()))
+        raise
+    records.delete_checkpoint(results, key(config))
+
+
+def _restore(config: TrialConfig, results: str, device: torch.device) -> Progress | None:
+    """Where the trial stood when it was last cut off; None: start anew."""
+    checkpoint = records.read_checkpoint(results, key(config))
+    if checkpoint is None:
+        return None
+    try:
+        return schedule.restore(config, device, checkpoint)
+    except InputError as error:
+        logger.warning("trial %s starts anew: %s", key(config), error)
+        return None
+
+
+def choose_device(name: str | None = None) -> torch.device:
+    """The named device; None: the GPU if there is one, else the CPU.
+
+    Raises:
+        InputError: if the device is not known or not there.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        available = "cpu" + ("".join(f", cuda:{i}" for i in range(torch.cuda.device_count())))
+        raise InputError(f"device is {name!r}; it must be one of {available}.") from error
+    return device
