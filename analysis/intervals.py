@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 BOOTSTRAP_FROM = 10
 """Seeds from which the bootstrap is used; with fewer its intervals are too narrow."""
@@ -32,6 +31,8 @@ def of_mean(per_seed: ArrayLike, confidence: float = 0.95) -> Interval:
     >>> of_mean([1.0])
     Interval(mean=1.0, low=nan, high=nan, seeds=1)
     """
+    from scipy import stats  # slower to import than all the rest of the table
+
     values = np.asarray(per_seed, dtype=float)
     values = values[~np.isnan(values)]
     seeds = len(values)

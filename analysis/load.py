@@ -1,6 +1,9 @@
 """From Parquet to DataFrames. Columns of the configuration carry its field paths."""
 
+from typing import Any
+
 import pandas as pd
+import pyarrow.compute as pc
 
 from trainables import records
 from trainables.config import fields
@@ -21,17 +24,15 @@ def lenet(results: str) -> pd.DataFrame:
     return _of_completed(results, "lenet")
 
 
-def curves(results: str, trial: str) -> pd.DataFrame:
-    """The curves of one trial's fits, one row a fit and MINE epoch."""
-    import pyarrow.compute as pc
-
-    return records.read(results, "curves", filter=pc.field("key") == trial).to_pandas()
+def curves(results: str, pair: str) -> pd.DataFrame:
+    """The curves of one pair, one row a fit of a completed trial and MINE epoch."""
+    return _of_completed(results, "curves", pc.field("pair") == pair)
 
 
-def _of_completed(results: str, table: str) -> pd.DataFrame:
+def _of_completed(results: str, table: str, filter: Any = None) -> pd.DataFrame:
     """Rows whose trial says that its record is complete; a trial cut off while writing has no such row."""
     states = records.trial_states(results)
-    rows = records.read(results, table).to_pandas()
+    rows = records.read(results, table, filter=filter).to_pandas()
     return rows[rows["key"].map(states.get) == "completed"].reset_index(drop=True)
 
 

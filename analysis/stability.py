@@ -108,7 +108,9 @@ def _summary(group: pd.DataFrame) -> dict[str, Any]:
 
 
 def _paper(row: pd.Series) -> dict[str, str]:
-    """The paper's row and word for a configuration; empty where it has none."""
+    """The paper's row and word for a configuration; empty where it has none. The paper's data is MNIST."""
+    if row["data.name"] != "mnist":
+        return {"paper_row": "", "paper": ""}
     for variable, settings, noisy, name, word in PAPER_ROWS:
         same = all(row[path] == value for path, value in settings.items())
         if (

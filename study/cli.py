@@ -1,4 +1,4 @@
-"""The command line: `mine-study trial`, `sweep`, `table`.
+"""The command line: `mine-study trial`, `sweep`, `table`, `curves`.
 
 Flags come straight from the configuration's dataclasses. Heavy packages are imported by the commands that
 need them: `table` works without torch and ray.
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         code = tyro.extras.subcommand_cli_from_dict(
-            {"trial": trial, "sweep": sweep, "table": table},
+            {"trial": trial, "sweep": sweep, "table": table, "curves": curves},
             prog="mine-study",
             description=_DESCRIPTION,
             args=arguments,
@@ -54,7 +54,7 @@ def trial(
     """
     import torch
 
-    from trainables import records
+    from trainables import data, records
     from trainables import trial as one_trial
     from trainables.config import key
 
@@ -63,6 +63,7 @@ def trial(
     torch.set_num_threads(threads or os.cpu_count() or 1)
     records.check_writable(results)
     chosen = one_trial.choose_device(device)
+    data.load(config.data)  # what is wrong with the data is said before the trial starts
     print(f"trial {key(config)} on {chosen}, {torch.get_num_threads()} threads")
     progress = None
     for progress in one_trial.run(config, results, chosen):
@@ -198,6 +199,21 @@ def table(
     print(tables.render(rows, format), end="")
     if format == "markdown":
         print("\n" + "\n".join(stability.notes(trials, rows)))
+    return 0
+
+
+def curves(results: tyro.conf.Positional[str], pair: str = "X;maxpool1", out: str = "curves.png") -> int:
+    """Draw a pair's learning curves, a panel for each configuration: which explode, which settle.
+
+    Args:
+        results: Folder or URI that a trial or a sweep wrote.
+        pair: Pair to draw, variable;layer.
+        out: Picture to write; its ending names the kind (.png, .svg, .pdf).
+    """
+    from analysis import curves as drawing
+
+    drawing.save(drawing.draw(results, pair), out)
+    print(f"curves: {out}")
     return 0
 
 

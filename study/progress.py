@@ -1,8 +1,6 @@
 """What a person watches while a sweep runs: a line whenever a trial starts, moves on or ends."""
 
-import sys
 import time
-from typing import TextIO
 
 from ray import tune
 from ray.tune.experiment import Trial
@@ -14,9 +12,8 @@ from trainables.config import TrialConfig, key, unflatten
 class ProgressLines(tune.Callback):
     """Prints one plain line an event: elapsed time, trials by state, exploded fits, the trial's position."""
 
-    def __init__(self, planned: list[TrialConfig], out: TextIO | None = None) -> None:
+    def __init__(self, planned: list[TrialConfig]) -> None:
         self.labels = {key(config): label for config, label in zip(planned, differences(planned), strict=True)}
-        self.out = out or sys.stdout
         self.start = time.monotonic()
         self.states: dict[str, str] = dict.fromkeys(self.labels, "waiting")
         self.exploded: dict[str, int] = {}
@@ -63,4 +60,4 @@ class ProgressLines(tune.Callback):
         if failed := states.count("failed"):
             counts += f", {failed} failed"
         exploded = sum(count > 0 for count in self.exploded.values())
-        print(f"[{minutes:3d}:{seconds:02d}] {counts}, {exploded} with explosions | {text}", file=self.out, flush=True)
+        print(f"[{minutes:3d}:{seconds:02d}] {counts}, {exploded} with explosions | {text}", flush=True)

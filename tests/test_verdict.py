@@ -93,7 +93,11 @@ def test_the_estimate_is_missing_if_its_window_is_not_finite():
 def test_thresholds_can_be_halved_and_doubled():
     rule = VerdictRule()
     curve = [1.0] * 16 + [1.07, 1.07]
-    assert [judge(curve, rule=rule.scaled(factor))[0] for factor in (0.5, 1, 2)] == ["unsettled", "unsettled", "settled"]
+    assert [judge(curve, rule=rule.scaled(factor))[0] for factor in (0.5, 1, 2)] == [
+        "unsettled",
+        "unsettled",
+        "settled",
+    ]
     high = [2.6] * 10
     assert [judge(high, rule=rule.scaled(factor))[0] for factor in (0.5, 1, 2)] == ["exploded", "exploded", "settled"]
 

@@ -35,6 +35,8 @@ class LeNet5(nn.Module):
                 bound = 1 / math.sqrt(layer.weight[0].numel())
                 for parameter in layer.parameters():  # weight, then bias
                     parameter.uniform_(-bound, bound, generator=source)
+        # Faster convolutions on CPU and GPU; only the order in memory changes.
+        self.to(memory_format=torch.channels_last)
 
     def layers(self, pixels: Tensor) -> dict[str, Tensor]:
         """Outputs of the probed layers, by name, and the `logits` that the loss takes.
@@ -45,8 +47,9 @@ class LeNet5(nn.Module):
         Returns:
             Tensors of shape (batch, *LAYER_SHAPES[name]); `logits` (batch, 10).
         """
-        maxpool1 = functional.max_pool2d(functional.relu(self.conv1(pixels)), 2)
-        maxpool2 = functional.max_pool2d(functional.relu(self.conv2(maxpool1)), 2)
+        # The ReLU after the pooling gives the same values and gradients on a quarter of the numbers.
+        maxpool1 = functional.relu(functional.max_pool2d(self.conv1(pixels.to(memory_format=torch.channels_last)), 2))
+        maxpool2 = functional.relu(functional.max_pool2d(self.conv2(maxpool1), 2))
         relu3 = functional.relu(self.fc1(maxpool2.flatten(1)))
         logits = self.fc2(relu3)
         sm1 = functional.softmax(logits, dim=1)

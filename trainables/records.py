@@ -100,7 +100,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("previous_window_mean", pa.float64(), "Mean bound over the window before the last.", "nat", True),
             _field("highest_running_mean", pa.float64(), "Highest mean bound over any window.", "nat", True),
             _field("lowest_running_mean", pa.float64(), "Lowest mean bound over any window.", "nat", True),
-            _field("first_nonfinite_epoch", pa.int32(), "First MINE epoch, from 1, with a non-finite number.", nullable=True),
+            _field("first_nonfinite_epoch", pa.int32(), "First MINE epoch with a non-finite number.", nullable=True),
             _field("first_outside_epoch", pa.int32(), "First MINE epoch, from 1, outside the rule.", nullable=True),
             _field("dead_units", pa.int32(), "Hidden units that were zero on every sample of the last epoch."),
             _field("dead_hidden_layers", pa.int32(), "Hidden layers all of whose units were so."),

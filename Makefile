@@ -1,0 +1,35 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# No usage report from tests and demo.
+export RAY_USAGE_STATS_ENABLED = 0
+
+.PHONY: demo test test-slow test-cluster lint clean
+
+# The packages, pinned by constraints.txt; made again when they change.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]' --constraint constraints.txt
+	touch $@
+
+demo: $(VENV)/installed  ## Run the demo study and print its table.
+	$(BIN)/mine-study sweep demo --results results/demo
+	$(BIN)/mine-study table results/demo
+	@echo "The rows lie in results/demo (Parquet: trials, lenet, estimates, curves)."
+
+test: $(VENV)/installed  ## All tests but the slow, gpu and cluster ones.
+	$(BIN)/pytest -m 'not slow and not gpu and not cluster'
+
+test-slow: $(VENV)/installed  ## Tests that take minutes each; some need MINE_STUDY_DATA.
+	$(BIN)/pytest -m slow --timeout 2400
+
+test-cluster: $(VENV)/installed  ## Tests that start Ray nodes on loopback.
+	$(BIN)/pytest -m cluster
+
+lint: $(VENV)/installed  ## Style, format and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,63 @@
+"""Pictures. Each function draws on the axes it is given and computes nothing but positions."""
+
+import math
+
+import matplotlib.figure
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, told apart by colour-blind readers and in grey.
+COLOURS = {"settled": "#0072B2", "unsettled": "#56B4E9", "collapsed": "#999999", "exploded": "#D55E00"}
+
+_CEILING_ROOM = 1.6
+"""How much of the axis lies above the ceiling; an exploded curve leaves through the top."""
+
+
+def learning_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, title: str = "") -> None:
+    """Bound per MINE epoch of many fits of one pair, coloured by verdict, with the ceiling.
+
+    Args:
+        curves: columns `fit` (any label), `mine_epoch`, `bound` in nats, `stability`.
+        ceiling: in nats.
+    """
+    for verdict, colour in COLOURS.items():
+        chosen = curves[curves["stability"] == verdict]
+        for position, (_, fit) in enumerate(chosen.groupby("fit")):
+            bound = fit["bound"].where(np.isfinite(fit["bound"]))
+            ax.plot(
+                fit["mine_epoch"],
+                bound,
+                color=colour,
+                linewidth=0.8,
+                alpha=0.8,
+                label=verdict if position == 0 else None,
+            )
+    ax.axhline(ceiling, color="black", linestyle="--", linewidth=0.8, label="ceiling")
+    ax.set_ylim(-0.1 * ceiling, _CEILING_ROOM * ceiling)
+    ax.set_title(title, fontsize="small")
+    ax.set_xlabel("MINE epoch")
+    ax.set_ylabel("bound (nats)")
+
+
+def panels(count: int, columns: int = 2) -> tuple[matplotlib.figure.Figure, list[Axes]]:
+    """A figure with `count` axes in rows; one legend and one label an edge are added by `finish`."""
+    columns = min(count, columns)
+    rows = math.ceil(count / columns)
+    figure = matplotlib.figure.Figure(figsize=(4.2 * columns, 2.9 * rows + 0.5), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for unused in axes.flat[count:]:
+        unused.set_visible(False)
+    return figure, list(axes.flat[:count])
+
+
+def finish(figure: matplotlib.figure.Figure, title: str) -> None:
+    """Give the figure its title and one legend for all axes."""
+    found: dict[str, Artist] = {}
+    for ax in figure.axes:
+        ax.label_outer()
+        handles, labels = ax.get_legend_handles_labels()
+        found.update(zip(labels, handles, strict=True))
+    figure.suptitle(title)
+    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=len(found), fontsize="small")

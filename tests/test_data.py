@@ -1,0 +1,132 @@
+import gzip
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trainables import data
+from trainables.config import DataConfig, InputError
+
+
+def write_idx(path: Path, values: np.ndarray) -> None:
+    """A file in the IDX format of MNIST."""
+    header = struct.pack(">BBBB", 0, 0, 8, values.ndim) + struct.pack(f">{values.ndim}I", *values.shape)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(header + values.astype(np.uint8).tobytes())
+
+
+def test_digits_are_28x28_in_0_1_and_split_by_class():
+    digits = data.load(DataConfig(name="digits"))
+    assert digits.train.pixels.shape == (1_437, 1, 28, 28)
+    assert digits.test.pixels.shape == (360, 1, 28, 28)
+    assert 0 <= digits.train.pixels.min() and digits.train.pixels.max() <= 1
+    assert digits.train.labels.bincount().min() > 130
+    assert digits.test.labels.bincount().min() > 30
+    assert torch.equal(data.load(DataConfig(name="digits")).train.pixels, digits.train.pixels)
+
+
+def test_subsets_are_stratified_nested_and_fixed():
+    labels = np.repeat(np.arange(10), np.arange(100, 1_100, 100))
+    small, large = data.stratified_rows(labels, 550), data.stratified_rows(labels, 1_100)
+    assert len(small) == 550 and set(small) < set(large)
+    assert np.bincount(labels[small]).tolist() == list(range(10, 110, 10))
+    assert np.array_equal(small, data.stratified_rows(labels, 550))
+    assert not np.array_equal(small, np.arange(550))
+
+
+def test_a_subset_of_images_keeps_pixels_and_labels_together():
+    train = data.load(DataConfig(name="digits")).train
+    subset = train.subset(200)
+    for pixels, label in zip(subset.pixels[:20], subset.labels[:20], strict=True):
+        row = (train.pixels == pixels).flatten(1).all(dim=1).nonzero()[0]
+        assert train.labels[row] == label
+
+
+def test_the_root_comes_from_the_configuration_then_the_variable_then_the_cache(monkeypatch):
+    monkeypatch.setenv(data.ROOT_VARIABLE, "/from/variable")
+    assert data.data_root(DataConfig(root="/from/flag")) == Path("/from/flag")
+    assert data.data_root(DataConfig()) == Path("/from/variable")
+    monkeypatch.delenv(data.ROOT_VARIABLE)
+    assert data.data_root(DataConfig()).name == "mine-study"
+
+
+def test_real_mnist(mnist_root):
+    mnist = data.load(DataConfig(name="mnist", root=mnist_root))
+    assert mnist.train.pixels.shape == (60_000, 1, 28, 28)
+    assert mnist.train.labels.bincount().tolist()[:3] == [5923, 6742, 5958]
+    assert mnist.test.pixels.shape == (10_000, 1, 28, 28)
+    assert mnist.train.pixels.mean().item() == pytest.approx(0.1307, abs=1e-4)
+
+
+def test_mnist_is_unpacked_from_its_compressed_files(mnist_root, tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for archive in (Path(mnist_root) / "MNIST" / "raw").glob("*.gz"):
+        shutil.copy(archive, raw)
+    assert len(data.load(DataConfig(root=str(tmp_path))).train) == 60_000
+
+
+@pytest.fixture
+def broken_mnist(mnist_root, tmp_path) -> Path:
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for archive in (Path(mnist_root) / "MNIST" / "raw").glob("*.gz"):
+        shutil.copy(archive, raw)
+    return raw
+
+
+def load_and_fail(root: Path, name: str = "mnist") -> str:
+    with pytest.raises(InputError) as caught:
+        data.load(DataConfig(name=name, root=str(root)))
+    message = str(caught.value)
+    assert str(root) in message and "\n" not in message
+    return message
+
+
+def test_a_truncated_archive_is_named(broken_mnist):
+    archive = broken_mnist / "train-images-idx3-ubyte.gz"
+    archive.write_bytes(archive.read_bytes()[:100_000])
+    assert "truncated or corrupt train-images-idx3-ubyte.gz" in load_and_fail(broken_mnist.parents[1])
+
+
+def test_a_changed_pixel_in_an_unpacked_file_is_found(broken_mnist):
+    for archive in broken_mnist.glob("*.gz"):
+        content = bytearray(gzip.decompress(archive.read_bytes()))
+        if archive.name.startswith("t10k-images"):
+            content[5_000] ^= 1
+        archive.with_suffix("").write_bytes(content)
+    assert "corrupt test set" in load_and_fail(broken_mnist.parents[1])
+
+
+def test_a_truncated_unpacked_file_is_found(broken_mnist):
+    for archive in broken_mnist.glob("*.gz"):
+        archive.with_suffix("").write_bytes(gzip.decompress(archive.read_bytes())[:4_000])
+    load_and_fail(broken_mnist.parents[1])
+
+
+def test_missing_data_without_a_network_says_what_must_be_there(tmp_path, monkeypatch):
+    from torchvision.datasets import MNIST
+
+    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
+    assert "MNIST/raw" in load_and_fail(tmp_path)
+
+
+def test_a_root_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    load_and_fail(tmp_path / "file")
+
+
+def test_fashion_mnist_is_read_from_torchvisions_layout(tmp_path):
+    """On made images: the real ones are not in the repository."""
+    raw, random = tmp_path / "FashionMNIST" / "raw", np.random.default_rng(0)
+    for part, size in (("train", 60_000), ("t10k", 10_000)):
+        write_idx(raw / f"{part}-images-idx3-ubyte", random.integers(0, 256, (size, 28, 28), dtype=np.uint8))
+        write_idx(raw / f"{part}-labels-idx1-ubyte", random.integers(0, 10, size))
+    fashion = data.load(DataConfig(name="fashion_mnist", root=str(tmp_path)))
+    assert fashion.train.pixels.shape == (60_000, 1, 28, 28)
+    assert fashion.train.pixels.max() == 1
+    write_idx(raw / "train-labels-idx1-ubyte", np.full(60_000, 11))
+    assert "corrupt train set" in load_and_fail(tmp_path, "fashion_mnist")

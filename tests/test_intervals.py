@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from analysis import intervals
+
+
+def test_students_t_below_ten_seeds():
+    found = intervals.of_mean([1.0, 2.0, 3.0, 4.0])
+    half = 3.182446 * np.std([1, 2, 3, 4], ddof=1) / 2
+    assert found == pytest.approx((2.5, 2.5 - half, 2.5 + half, 4), abs=1e-5)
+
+
+def test_the_bootstrap_from_ten_seeds_covers_the_mean_as_it_says():
+    random, covered = np.random.default_rng(1), 0
+    for _ in range(200):
+        found = intervals.of_mean(random.exponential(1.0, 20))
+        covered += found.low <= 1 <= found.high
+    assert 0.85 <= covered / 200 <= 0.99
+
+
+def test_seeds_without_a_value_are_left_out():
+    assert intervals.of_mean([1.0, np.nan, 3.0]).seeds == 2
+    assert np.isnan(intervals.of_mean([np.nan]).mean)
+
+
+def test_one_seed_has_no_interval_and_equal_seeds_a_point():
+    assert np.isnan(intervals.of_mean([2.0]).low)
+    assert intervals.of_mean([2.0, 2.0])[:3] == (2.0, 2.0, 2.0)
+
+
+def test_shares_stay_within_0_and_1():
+    found = intervals.of_share([0.0, 0.1, 0.9])
+    assert (found.low, found.high) == (0.0, 1.0)

@@ -1,0 +1,136 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet as pq
+import pytest
+
+from trainables import records
+from trainables.config import InputError, TrialConfig, key
+
+
+def lenet_rows(trial: str, epochs=3) -> pa.Table:
+    columns = {"key": [trial] * epochs, "epoch": range(epochs), "train_loss": [0.5] * epochs}
+    return records.table("lenet", {**columns, "test_accuracy": [0.9] * epochs})
+
+
+def trial_rows(state="completed") -> pa.Table:
+    provenance = dict.fromkeys(("seconds_data", "seconds_lenet", "seconds_probe", "seconds_mine"), 0.0)
+    provenance |= {"state": state, "error": None, "started_at": records.now(), "git_commit": None, "versions": "{}"}
+    provenance |= {"device": "cpu", "threads": 1, "peak_memory_bytes": 1, "peak_device_bytes": None}
+    return records.trial_row(TrialConfig(), provenance)
+
+
+@pytest.mark.parametrize("name", records.SCHEMAS)
+def test_every_column_is_described(name):
+    for field in records.SCHEMAS[name]:
+        assert field.metadata[b"description"]
+
+
+def test_a_misspelt_column_is_refused():
+    columns = {"key": ["a"], "epoch": [0], "train_loss": [0.1]}
+    with pytest.raises(ValueError, match="test_accuracy, test_acuracy"):
+        records.table("lenet", {**columns, "test_acuracy": [0.9]})
+
+
+def test_a_missing_value_is_null_where_it_may_be_and_refused_where_not():
+    with pytest.raises(ValueError, match="train_loss has missing values"):
+        records.table("lenet", {"key": ["a"], "epoch": [0], "train_loss": [None], "test_accuracy": [0.9]})
+    column = records._array(np.array([1.0, np.nan]), records.SCHEMAS["estimates"].field("estimate"))
+    assert column.to_pylist() == [1.0, None]
+    column = records._array(np.array([1.0, np.nan, np.inf]), records.SCHEMAS["curves"].field("bound"))
+    assert column.null_count == 0
+
+
+@pytest.mark.parametrize("as_uri", [False, True])
+def test_written_rows_are_read_back(tmp_path, as_uri):
+    results = tmp_path.as_uri() if as_uri else str(tmp_path)
+    trial = key(TrialConfig())
+    records.write_trial(results, {"trials": trial_rows(), "lenet": lenet_rows(trial)})
+    assert records.read(results, "lenet").to_pylist() == lenet_rows(trial).to_pylist()
+    assert records.read(results, "trials", ["key", "mine.pairs"])["mine.pairs"][0].as_py() == list(
+        TrialConfig().mine.pairs
+    )
+    assert records.trial_states(results) == {trial: "completed"}
+    assert records.trial_state(results, trial) == "completed"
+    assert records.trial_state(results, "other") is None
+    assert records.read(results, "curves").num_rows == 0
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [f"{trial}.parquet"] * 2
+
+
+def test_a_repeated_trial_overwrites_itself(tmp_path):
+    for state in ("failed", "completed"):
+        records.write_trial(str(tmp_path), {"trials": trial_rows(state), "lenet": lenet_rows("t")})
+    assert records.trial_states(str(tmp_path)) == {key(TrialConfig()): "completed"}
+    assert records.read(str(tmp_path), "lenet").num_rows == 3
+
+
+def test_any_pyarrow_file_system_serves(monkeypatch):
+    """An object store has no rename: the final name is written in one put."""
+    store = pa.fs._MockFileSystem()
+    monkeypatch.setattr(records, "_OBJECT_STORES", ("mock",))
+    records.write_bytes(store, "bucket/trials/a.parquet", b"content")
+    names = [info.path for info in store.get_file_info(pa.fs.FileSelector("bucket", recursive=True))]
+    assert names == ["bucket/trials", "bucket/trials/a.parquet"]
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path):
+    with pytest.raises(TypeError):
+        records.write_bytes(pa.fs.LocalFileSystem(), str(tmp_path / "a.parquet"), object())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_killed_at_any_moment_leaves_whole_files(tmp_path):
+    program = (
+        "import sys, numpy as np\n"
+        "from trainables import records\n"
+        "n = 200_000\n"
+        "columns = {'key': ['a'] * n, 'epoch': np.arange(n), 'train_loss': np.random.rand(n)}\n"
+        "rows = records.table('lenet', {**columns, 'test_accuracy': np.random.rand(n)})\n"
+        "content = records.to_parquet(rows)\n"
+        "store, root = records.filesystem(sys.argv[1])\n"
+        "print('ready', flush=True)\n"
+        "while True:\n"
+        "    records.write_bytes(store, root + '/lenet/a.parquet', content)\n"
+    )
+    for delay in (0.01, 0.02, 0.03, 0.05, 0.08):
+        writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
+        writer.stdout.readline()
+        time.sleep(delay)
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+        files = [path for path in (tmp_path / "lenet").iterdir() if not path.name.startswith(".")]
+        assert all(pq.read_table(path).num_rows == 200_000 for path in files)
+        if files:
+            assert records.read(str(tmp_path), "lenet").num_rows == 200_000
+
+
+def test_folders_without_results_and_other_versions_are_named(tmp_path):
+    with pytest.raises(InputError, match="holds no trials"):
+        records.read(str(tmp_path), "trials")
+    with pytest.raises(InputError, match="holds no trials"):
+        records.read(str(tmp_path / "nowhere"), "trials")
+    with pytest.raises(InputError, match="cannot be opened"):
+        records.read("gopher://host/path", "trials")
+    path = tmp_path / "trials" / "old.parquet"
+    path.parent.mkdir()
+    pq.write_table(trial_rows().replace_schema_metadata({"schema_version": "0"}), path)
+    with pytest.raises(InputError, match="schema version 0; this program reads version 1"):
+        records.read(str(tmp_path), "trials")
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(InputError, match="damaged file"):
+        records.read(str(tmp_path), "trials")
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"results '.*file/below' cannot be written"):
+        records.check_writable(str(tmp_path / "file" / "below"))
+    records.check_writable(str(tmp_path / "new"))
+    assert list((tmp_path / "new").iterdir()) == []

@@ -1,0 +1,141 @@
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import stability, tables
+from trainables.config import PAIRS, TrialConfig, flatten, replace
+from trainables.verdict import VerdictRule
+
+
+def made_trials(*changes: dict, seeds=(0, 1, 2), state="completed") -> pd.DataFrame:
+    rows = []
+    for number, change in enumerate(changes):
+        for seed in seeds:
+            flat = flatten(replace(TrialConfig(), {**change, "seed": seed}))
+            rows.append({"key": f"{number}-{seed}", "state": state, **flat, "mine.pairs": list(PAIRS)})
+    return pd.DataFrame(rows).set_index("key")
+
+
+def made_fits(trials: pd.DataFrame, level=2.0, pairs=PAIRS, runs=(1, 2), replicates=(0, 1)) -> pd.DataFrame:
+    """Settled fits at one level."""
+    rows = [
+        {"key": key, "run": run, "pair": pair, "replicate": replicate}
+        for key, run, pair, replicate in itertools.product(trials.index, runs, pairs, replicates)
+    ]
+    fits = pd.DataFrame(rows).assign(ceiling=11.0, dead_hidden_layers=0)
+    for column in ("estimate", "previous_window_mean", "highest_running_mean", "lowest_running_mean"):
+        fits[column] = level
+    return fits.assign(first_nonfinite_epoch=np.nan, first_outside_epoch=np.nan)
+
+
+def test_a_row_for_each_configuration_and_variable():
+    trials = made_trials({}, {"mine.noise_std": 1.0})
+    rows = stability.table(trials, made_fits(trials))
+    assert rows[["mine.noise_std", "variable"]].values.tolist() == [[0, "X"], [0, "Y"], [1, "X"], [1, "Y"]]
+    assert rows["seeds"].tolist() == [3] * 4
+    assert rows["fits"].tolist() == [3 * 2 * 4 * 2] * 4
+    assert rows["settled"].tolist() == [1.0] * 4
+    assert rows["estimate"].tolist() == [2.0] * 4
+
+
+def test_exploded_fits_count_by_seed_and_leave_the_estimate():
+    trials = made_trials({})
+    fits = made_fits(trials)
+    hit = (fits.key == "0-1") & (fits.pair == "X;relu3")
+    fits.loc[hit, ["estimate", "first_nonfinite_epoch"]] = [np.nan, 40]
+    x, y = stability.table(trials, fits).to_dict("records")
+    assert x["exploded"] == pytest.approx(1 / 12)
+    assert (x["exploded_low"], x["exploded_epoch"]) == (0, 40)
+    assert 0.25 < x["exploded_high"] < 0.5
+    assert x["estimate"] == 2.0
+    assert (y["exploded"], y["exploded_high"]) == (0, 0)
+
+
+def test_an_exploded_fit_with_a_finite_end_is_not_in_the_estimate():
+    trials = made_trials({})
+    fits = made_fits(trials)
+    hit = fits.pair == "X;relu3"
+    fits.loc[hit, ["estimate", "highest_running_mean"]] = 50.0
+    assert stability.table(trials, fits)["estimate"].tolist() == [2.0, 2.0]
+
+
+def test_by_pair_gives_a_row_a_pair():
+    trials = made_trials({})
+    fits = made_fits(trials)
+    fits.loc[fits.pair == "Y;sm1", "dead_hidden_layers"] = 1
+    rows = stability.table(trials, fits, by_pair=True).set_index("pair")
+    assert set(rows.index) == set(PAIRS)
+    assert rows["collapsed"].to_dict() == {pair: float(pair == "Y;sm1") for pair in PAIRS}
+
+
+def test_the_rule_reaches_the_table():
+    trials = made_trials({})
+    fits = made_fits(trials).assign(previous_window_mean=1.85)
+    assert stability.table(trials, fits)["settled"].tolist() == [0, 0]
+    assert stability.table(trials, fits, VerdictRule().scaled(2))["settled"].tolist() == [1, 1]
+
+
+def test_spreads_between_seeds_and_between_replicates_are_told_apart():
+    trials = made_trials({})
+    fits = made_fits(trials)
+    by_seed, by_replicate = fits.copy(), fits.copy()
+    by_seed["estimate"] += by_seed.key.str[-1].astype(int)
+    by_replicate["estimate"] += by_replicate.replicate
+    assert stability.table(trials, by_seed)[["spread_seeds", "spread_replicates"]].values.tolist() == [[1, 0]] * 2
+    spread = stability.table(trials, by_replicate)[["spread_seeds", "spread_replicates"]].values
+    np.testing.assert_allclose(spread, [[0, 0.5**0.5]] * 2)
+
+
+def test_one_seed_has_no_interval():
+    trials = made_trials({}, seeds=(4,))
+    rows = stability.table(trials, made_fits(trials))
+    assert rows[["exploded_low", "settled_high", "estimate_low", "spread_seeds"]].isna().all(axis=None)
+    assert any("one seed" in note for note in stability.notes(trials, rows))
+
+
+def test_the_papers_words_stand_at_their_rows_and_nowhere_else():
+    paper = [
+        {"mine.architecture": 1}, {"mine.architecture": 1, "mine.noise_std": 0.5},
+        {"mine.architecture": 1, "mine.noise_std": 0.5, "mine.hidden_units": 20}, {"mine.architecture": 2},
+        {"mine.architecture": 3}, {"mine.architecture": 3, "mine.noise_std": 0.5},
+        {"mine.architecture": 1, "mine.noise_std": 0.5, "mine.hidden_units": 100},
+    ]  # fmt: skip
+    trials = made_trials(*paper)
+    rows = stability.table(trials, made_fits(trials))
+    found = rows[rows.paper != ""][["variable", "paper_row", "paper"]].values.tolist()
+    assert sorted(found) == sorted([variable, name, word] for variable, _, _, name, word in stability.PAPER_ROWS)
+    for other in ({"data.name": "digits"}, {"mine.hidden_layers": 2}, {"mine.hidden_units": 11}):
+        trials = made_trials(other)
+        assert set(stability.table(trials, made_fits(trials))["paper"]) == {""}
+
+
+def test_truth_and_agrees_are_empty_and_the_notes_say_why():
+    trials = made_trials({})
+    rows = stability.table(trials, made_fits(trials))
+    assert rows[["truth", "target"]].isna().all(axis=None)
+    assert set(rows["agrees"]) == {""}
+    assert any("does not compute the truth" in note for note in stability.notes(trials, rows))
+
+
+def test_failed_trials_are_counted_in_the_notes():
+    done, failed = made_trials({}), made_trials({"mine.noise_std": 9.0}, state="failed")
+    failed.index = ["f0", "f1", "f2"]
+    trials = pd.concat([done, failed])
+    rows = stability.table(trials, made_fits(done))
+    assert any(note.startswith("3 trials failed") for note in stability.notes(trials, rows))
+
+
+def test_rendering():
+    trials = made_trials({}, {"mine.learning_rate": 1e-5})
+    rows = stability.table(trials, made_fits(trials))
+    markdown = tables.render(rows, "markdown")
+    assert "| 1e-05 " in markdown and "100 [100, 100]" in markdown and "2.00 [2.00, 2.00]" in markdown
+    assert "nan" not in markdown
+    latex = tables.render(rows, "latex")
+    assert r"\toprule" in latex and r"settled \%" in latex and r"noise\_std" in latex
+    from io import StringIO
+
+    back = pd.read_csv(StringIO(tables.render(rows, "csv")))
+    assert list(back.columns) == list(rows.columns)
