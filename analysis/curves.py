@@ -1,5 +1,7 @@
 """The curves of one pair, a panel for each configuration of a results folder."""
 
+import textwrap
+
 import matplotlib.figure
 
 from analysis import figures, load
@@ -37,7 +39,8 @@ def draw(results: str, pair: str) -> matplotlib.figure.Figure:
 
 
 def _title(columns: list[str], values: tuple[object, ...]) -> str:
-    return ", ".join(f"{path.split('.')[-1]} {value}" for path, value in zip(columns, values, strict=True))
+    text = ", ".join(f"{path.split('.')[-1]} {value}" for path, value in zip(columns, values, strict=True))
+    return textwrap.fill(text, width=44)
 
 
 def save(figure: matplotlib.figure.Figure, path: str) -> None:
