@@ -14,7 +14,7 @@ _DIGITS = replace(
         "mine.batch_size": 32,
         "mine.learning_rate": 1e-3,
         "mine.hidden_units": 20,
-        "mine.epochs": 40,
+        "mine.epochs": 32,
         "mine.replicates": 2,
     },
 )
