@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import intervals
+from analysis import intervals, order
 from analysis.load import configuration_columns
 from trainables import verdict
 from trainables.verdict import STABILITIES, VerdictRule
@@ -38,38 +38,67 @@ def table(
 
     Returns:
         Configuration columns (those that vary, and architecture, noise std, hidden units); `variable` or
-        `pair`; `seeds`, `fits`; for each of exploded, collapsed, unsettled and settled the share of fits,
-        and for exploded and settled its interval `_low`, `_high` over seeds; `exploded_epoch` (median);
-        `estimate` in nats, the mean over seeds of the fits that did not explode, with its interval;
-        `spread_seeds` and `spread_replicates`, standard deviations in nats between seeds, and between the
-        replicates of a seed, run and pair; the paper's row and word; and truth, target, agrees, empty.
+        `pair`; `seeds`, `fits`; then, `_low` and `_high` being 95 % intervals over seeds and all values in nats:
+
+        - `exploded`, `collapsed`, `unsettled`, `settled`: shares of fits; `exploded_epoch`: median;
+        - `estimate`: mean over seeds of the settled fits; `spread_seeds`, `spread_replicates`: its standard
+          deviations between seeds, and between the replicates of a seed, run and pair;
+        - `truth`, `target`: mean over the settled fits (over all, if none settled); `per_truth`, `per_target`: mean over seeds of the median ratio
+          of estimate to each, over settled fits whose reference is at least 0.1 nats;
+        - `bias_truth`, `bias_target`: the commonest verdict on the settled fits' bias, and its share; the shares
+          `within_truth`, `under_truth`, ... of each verdict;
+        - `disorder`, `disorder_truth`: share of neighbouring layers in the wrong order (eq. 6 and 7), in the
+          settled estimates and in the truths (not by pair);
+        - `paper_row`, `paper`: the paper's row and word; `word`: ours by the same reading; `agrees`: yes or no,
+          empty where the paper has no row.
     """
-    shown = shown_columns(trials)
-    fits = estimates.assign(
-        stability=verdict.stability(estimates, rule), exploded_epoch=verdict.exploded_epoch(estimates)
-    )
-    fits["variable"] = fits["pair"].str[0]
+    rule = rule or VerdictRule()
+    shown, unit = shown_columns(trials), "pair" if by_pair else "variable"
+    fits = _judged(estimates, rule)
     fits = fits.join(trials[["seed", *configuration_columns(trials)]].astype({"mine.pairs": str}), on="key")
-    unit = "pair" if by_pair else "variable"
     grouping = [path for path in configuration_columns(trials) if path != "data.root"]
-    rows = [
-        {
-            **{path: group[path].iloc[0] for path in shown},
-            unit: group[unit].iloc[0],
-            **_summary(group),
-            **_paper(group.iloc[0]),
-        }
-        for _, group in fits.groupby([*grouping, unit], sort=False, dropna=False)
-    ]
-    columns = [*shown, unit, *_SUMMARY_COLUMNS]
+    rows = []
+    for _, group in fits.groupby([*grouping, unit], sort=False, dropna=False):
+        row = {path: group[path].iloc[0] for path in shown} | {unit: group[unit].iloc[0]}
+        row |= _shares(group) | _levels(group) | _biases(group) | _paper(group.iloc[0])
+        row["word"] = _word(group, rule)
+        row["agrees"] = "" if not row["paper"] else "yes" if row["word"] == row["paper"] else "no"
+        if not by_pair:
+            row |= _disorder(group, rule)
+        rows.append(row)
+    columns = [*shown, unit, *(name for name in _COLUMNS if not (by_pair and name in _NOT_BY_PAIR))]
     return pd.DataFrame(rows, columns=columns).sort_values([*shown, unit], ignore_index=True)
 
 
-_SUMMARY_COLUMNS = (
+_COLUMNS = (
     "seeds", "fits", "exploded", "exploded_low", "exploded_high", "exploded_epoch", "collapsed", "unsettled",
     "settled", "settled_low", "settled_high", "estimate", "estimate_low", "estimate_high", "spread_seeds",
-    "spread_replicates", "truth", "target", "paper_row", "paper", "agrees",
+    "spread_replicates", "truth", "target", "per_truth", "per_truth_low", "per_truth_high", "per_target",
+    "per_target_low", "per_target_high", "bias_truth", "bias_target",
+    *(f"{bias}_{kind}" for kind in ("truth", "target") for bias in verdict.BIASES),
+    "disorder", "disorder_truth", "word", "paper_row", "paper", "agrees",
 )  # fmt: skip
+
+_NOT_BY_PAIR = ("disorder", "disorder_truth", "word", "paper_row", "paper", "agrees")
+"""Columns that need a variable's four layers together."""
+
+
+def _judged(estimates: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
+    """The fits with their verdicts: `stability`, `exploded_epoch`, and for settled fits `bias_*`, `per_*`."""
+    fits = estimates.assign(
+        variable=estimates["pair"].str[0],
+        stability=verdict.stability(estimates, rule),
+        exploded_epoch=verdict.exploded_epoch(estimates),
+    )
+    settled = fits["stability"] == "settled"
+    fits["settled_estimate"] = fits["estimate"].where(settled)
+    for kind in ("truth", "target"):
+        error = fits["truth_standard_error"] if kind == "truth" else 0.0
+        judged = pd.Series(verdict.bias(fits["estimate"], fits[kind], error, rule), index=fits.index)
+        fits[f"bias_{kind}"] = judged.where(settled)
+        usable = settled & (fits[kind] >= rule.least_reference)
+        fits[f"per_{kind}"] = (fits["estimate"] / fits[kind]).where(usable)
+    return fits
 
 
 def shown_columns(trials: pd.DataFrame) -> list[str]:
@@ -80,31 +109,67 @@ def shown_columns(trials: pd.DataFrame) -> list[str]:
     return [path for path in configuration_columns(trials) if path in varied or path in _ALWAYS_SHOWN]
 
 
-def _summary(group: pd.DataFrame) -> dict[str, Any]:
-    """The numbers of one row, from its fits."""
+def _over_seeds(name: str, interval: intervals.Interval) -> dict[str, float]:
+    return {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def _shares(group: pd.DataFrame) -> dict[str, Any]:
+    """How many fits, and how they ended."""
     shares = {name: (group["stability"] == name).groupby(group["seed"]).mean() for name in STABILITIES}
-    exploded, settled = intervals.of_share(shares["exploded"]), intervals.of_share(shares["settled"])
-    sound = group[group["stability"] != "exploded"]
-    estimate = intervals.of_mean(sound.groupby("seed")["estimate"].mean())
-    per_seed = sound.groupby(["pair", "run", "seed"])["estimate"].mean()
     return {
         "seeds": group["seed"].nunique(),
         "fits": len(group),
         **{name: float(share.mean()) for name, share in shares.items()},
-        "exploded_low": exploded.low,
-        "exploded_high": exploded.high,
+        **_over_seeds("exploded", intervals.of_share(shares["exploded"])),
+        **_over_seeds("settled", intervals.of_share(shares["settled"])),
         "exploded_epoch": group["exploded_epoch"][group["stability"] == "exploded"].median(),
-        "settled_low": settled.low,
-        "settled_high": settled.high,
-        "estimate": estimate.mean,
-        "estimate_low": estimate.low,
-        "estimate_high": estimate.high,
-        "spread_seeds": per_seed.groupby(["pair", "run"]).std().mean(),
-        "spread_replicates": sound.groupby(["pair", "run", "seed"])["estimate"].std().mean(),
-        "truth": np.nan,
-        "target": np.nan,
-        "agrees": "",
     }
+
+
+def _levels(group: pd.DataFrame) -> dict[str, Any]:
+    """Where settled fits ended, and how consistently."""
+    value, cell = group["settled_estimate"], [group["pair"], group["run"]]
+    per_seed = value.groupby([*cell, group["seed"]])
+    return {
+        **_over_seeds("estimate", intervals.of_mean(value.groupby(group["seed"]).mean())),
+        "spread_seeds": per_seed.mean().groupby(["pair", "run"]).std().mean(),
+        "spread_replicates": per_seed.std().mean(),
+    }
+
+
+def _biases(group: pd.DataFrame) -> dict[str, Any]:
+    """How far settled fits ended from the truth and from the target."""
+    found: dict[str, Any] = {}
+    for kind in ("truth", "target"):
+        settled = group[kind][group["stability"] == "settled"]
+        found[kind] = float((group[kind] if settled.empty else settled).mean())
+        ratio = group[f"per_{kind}"].groupby(group["seed"]).median()
+        found |= _over_seeds(f"per_{kind}", intervals.of_mean(ratio))
+        shares = group[f"bias_{kind}"].value_counts(normalize=True)
+        found |= {f"{bias}_{kind}": float(shares.get(bias, 0)) if len(shares) else np.nan for bias in verdict.BIASES}
+        found[f"bias_{kind}"] = f"{shares.index[0]} {100 * shares.iloc[0]:.0f}%" if len(shares) else ""
+    return found
+
+
+def _disorder(group: pd.DataFrame, rule: VerdictRule) -> dict[str, float]:
+    """Order violations, averaged over runs and replicates within a seed, then over seeds."""
+    seed_of = group.groupby("key")["seed"].first().to_dict()
+    found = {}
+    for name, column in (("disorder", "settled_estimate"), ("disorder_truth", "truth")):
+        shares = order.violations(group, column, rule)
+        found[name] = float(shares.groupby(shares.index.get_level_values("key").map(seed_of)).mean().mean())
+    return found
+
+
+def _word(group: pd.DataFrame, rule: VerdictRule) -> str:
+    """The paper's word for the configuration: per seed, then the majority over seeds."""
+    words = [
+        verdict.paper_word(
+            of_seed["stability"].to_numpy(dtype=str), of_seed["estimate"], of_seed["truth"], of_seed["target"], rule
+        )
+        for _, of_seed in group.groupby("seed")
+    ]
+    return verdict.majority_word(words)
 
 
 def _paper(row: pd.Series) -> dict[str, str]:
@@ -126,11 +191,19 @@ def _paper(row: pd.Series) -> dict[str, str]:
 def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of the table, in sentences."""
     lines = [
-        "Shares are of fits, intervals 95 % over seeds; estimates are in nats, over the fits that did not explode.",
-        "Truth, target and agrees are empty: this version does not compute the truth yet.",
+        "Shares are of fits, intervals 95 % over seeds, values in nats. Estimates and their ratios to truth and "
+        "target are over settled fits, so conditional on not exploding.",
+        "truth: exact mutual information of the samples with the noisy layer; target: what the chosen marginals "
+        "make the bound aim at; disorder: neighbouring layers in the wrong order (eq. 6, 7), then in the truths.",
     ]
+    if "agrees" in rows and not (rows["agrees"] != "").any():
+        lines.append("agrees is empty: no row here is one of the paper's (its Table 2, on MNIST).")
     if len(rows) and (rows["seeds"] == 1).any():
         lines.append("Rows with one seed have no interval: the seed is the unit of statistics.")
+    if len(rows) and np.isinf(rows["target"]).any():
+        lines.append(
+            "An infinite target: without noise deranged marginals never meet the joint, so the bound has no top."
+        )
     if failed := int((trials["state"] == "failed").sum()):
         lines.append(f"{failed} trials failed and are not in the table; their errors are in the trials table.")
     return lines

@@ -1,19 +1,35 @@
 """Rendering tables for people: markdown, CSV, LaTeX."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
 from trainables.config import InputError
+from trainables.verdict import BIASES
 
 FORMATS = ("markdown", "csv", "latex")
 
 _HEADINGS = {
     "exploded_epoch": "at epoch",
-    "spread_seeds": "sd seeds",
-    "spread_replicates": "sd replicates",
+    "per_truth": "est./truth",
+    "per_target": "est./target",
+    "bias_truth": "bias to truth",
+    "bias_target": "bias to target",
+    "disorder_truth": "disorder (truth)",
+    "word": "we say",
     "paper_row": "paper's row",
     "paper": "paper says",
 }
+
+_PERCENT = ("exploded", "collapsed", "unsettled", "settled", "disorder", "disorder_truth")
+
+_ONLY_IN_CSV = (
+    "spread_seeds",
+    "spread_replicates",
+    *(f"{bias}_{kind}" for kind in ("truth", "target") for bias in BIASES),
+)
+"""Columns left out where a table is read by people: it would not fit a page."""
 
 
 def render(rows: pd.DataFrame, kind: str) -> str:
@@ -37,9 +53,14 @@ def fold(rows: pd.DataFrame) -> pd.DataFrame:
     """For reading: `value [low, high]` in one cell, shares in per cent, missing numbers empty."""
     folded = {}
     for name in rows.columns:
-        if name.endswith(("_low", "_high")):
+        if name.endswith(("_low", "_high")) or name in _ONLY_IN_CSV:
             continue
-        percent = name in ("exploded", "collapsed", "unsettled", "settled")
+        percent = name in _PERCENT
+        if "." in name:  # a setting: as it was given
+            folded[name.split(".")[-1]] = rows[name].map(
+                lambda value: f"{value:g}" if isinstance(value, float) else value
+            )
+            continue
         cells = rows[name].map(lambda value, percent=percent: _cell(value, percent))
         if f"{name}_low" in rows:
             bounds = zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
@@ -47,7 +68,7 @@ def fold(rows: pd.DataFrame) -> pd.DataFrame:
                 "" if pd.isna(low) else f" [{_cell(low, percent)}, {_cell(high, percent)}]" for low, high in bounds
             ]
             cells = cells + pd.Series(spans, index=cells.index, dtype=object)
-        heading = _HEADINGS.get(name, name.split(".")[-1])
+        heading = _HEADINGS.get(name, name)
         folded[f"{heading} %" if percent else heading] = cells
     return pd.DataFrame(folded)
 
@@ -56,10 +77,11 @@ def _cell(value: object, percent: bool) -> str:
     if isinstance(value, float):  # np.float64 is one
         if np.isnan(value):
             return ""
+        if math.isinf(value):
+            return "inf"
         if percent:
             return f"{100 * value:.0f}"
-        # Settings such as 3e-05 keep their digits, results are shown to the hundredth of a nat.
-        return f"{value:.2f}" if abs(value) >= 0.005 or value == 0 else f"{value:.2g}"
+        return f"{round(value, 2) + 0:.2f}"  # + 0 turns -0.00 into 0.00
     return str(value)
 
 

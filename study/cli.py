@@ -78,10 +78,11 @@ def _probe_lines(progress: Any) -> str:
     """What a person reads after a probe: accuracy, and each pair's estimates and verdicts."""
     from trainables import verdict
 
-    accuracy = progress.latest("lenet")["test_accuracy"][0].as_py()
-    rows = progress.latest("estimates").to_pandas()
+    rows = progress.rows["estimates"][-1].to_pandas()
     rows["stability"], rows["exploded"] = verdict.stability(rows), verdict.exploded_epoch(rows)
-    lines = [f"LeNet-5 epoch {progress.epoch}: accuracy {accuracy:.1%}; MINE run {progress.run}, nats by replicate:"]
+    lines = [
+        f"LeNet-5 epoch {progress.epoch}: accuracy {progress.accuracy:.1%}; MINE run {progress.run}, nats by replicate:"
+    ]
     for pair, fits in rows.groupby("pair", sort=False):
         shown = [
             f"{'-' if fit.estimate != fit.estimate else format(fit.estimate, '.2f')} {fit.stability}"

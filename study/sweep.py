@@ -2,15 +2,16 @@
 
 import logging
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from study.resources import Resources
 from trainables import records
-from trainables.config import InputError, TrialConfig, flatten, key, unflatten
+from trainables.config import InputError, TrialConfig, flatten, key, lenet_key, unflatten
 from trainables.data import load
 from trainables.schedule import failed_parts
 
@@ -89,6 +90,7 @@ def _run_tune(planned: list[TrialConfig], results: str, resources: Resources) ->
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         _check_resources(ray.cluster_resources(), resources)
+        _first_wave(planned, results, resources)
         progress = ProgressLines(planned)
         tuner = tune.Tuner(
             tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
@@ -116,6 +118,59 @@ def _run_tune(planned: list[TrialConfig], results: str, resources: Resources) ->
         return progress.unfinished > 0
     finally:
         ray.shutdown()
+
+
+def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:
+    """What trials have in common: one entry a LeNet-5 run and sample size, with all layers and noise stds.
+
+    >>> from trainables.config import replace
+    >>> noisy = replace(TrialConfig(), {"mine.noise_std": 0.3})
+    >>> [work["noise_stds"] for work in shared_work([TrialConfig(), noisy])]
+    [[0.0, 0.3]]
+    """
+    work: dict[tuple[str, int], dict[str, Any]] = {}
+    for config in planned:
+        shared = work.setdefault(
+            (lenet_key(config), config.mine_samples), {"trial": flatten(config), "layers": [], "noise_stds": [0.0]}
+        )
+        shared["layers"] += [layer for layer in config.mine.layers if layer not in shared["layers"]]
+        if config.mine.noise_std not in shared["noise_stds"]:
+            shared["noise_stds"].append(config.mine.noise_std)
+    return list(work.values())
+
+
+def _first_wave(planned: list[TrialConfig], results: str, resources: Resources) -> None:
+    """Train every LeNet-5 and compute its truths once, before the trials that share them.
+
+    A task that fails stops nothing: its trials do the work themselves, and leave a row with the error if they
+    cannot.
+    """
+    import ray
+
+    from trainables.ray_trainable import prepare
+
+    task = ray.remote(prepare).options(
+        num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=MAX_FAILURES
+    )
+    common = {"results": _seen_from_anywhere(results), "threads": resources.threads}
+    waiting = shared_work(planned)
+    running: dict[Any, dict[str, Any]] = {}
+    total, done, start = len(waiting), 0, time.monotonic()
+    print(f"first wave: {total} LeNet-5 runs and their truths; those already there are read")
+    while waiting or running:
+        while waiting and len(running) < (resources.max_concurrent or total):
+            work = waiting.pop(0)
+            running[task.remote({**work, **common})] = work["trial"]
+        (ended,), _ = ray.wait(list(running))
+        trial, done = running.pop(ended), done + 1
+        label = f"{trial['data.name']} seed {trial['seed']}"
+        try:
+            ray.get(ended)
+        except ray.exceptions.RayError as error:
+            reason = str(error).strip().splitlines()[-1]
+            print(f"first wave: LeNet-5 on {label} failed ({reason}); its trials try for themselves")
+            continue
+        print(f"first wave: {done}/{total} after {time.monotonic() - start:.0f} s: LeNet-5 on {label}")
 
 
 def _record_loss(ended: "tune.Result", results: str) -> None:

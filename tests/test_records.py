@@ -20,7 +20,7 @@ def lenet_rows(trial: str, epochs=3) -> pa.Table:
 
 
 def trial_rows(state="completed") -> pa.Table:
-    provenance = dict.fromkeys(("seconds_data", "seconds_lenet", "seconds_probe", "seconds_mine"), 0.0)
+    provenance = dict.fromkeys(("seconds_data", "seconds_lenet", "seconds_truth", "seconds_probe", "seconds_mine"), 0.0)
     provenance |= {"state": state, "error": None, "started_at": records.now(), "git_commit": None, "versions": "{}"}
     provenance |= {"device": "cpu", "threads": 1, "peak_memory_bytes": 1, "peak_device_bytes": None}
     return records.trial_row(TrialConfig(), provenance)

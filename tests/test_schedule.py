@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 def finish(config, progress=None):
-    *_, last = schedule.run(config, CPU, progress)
+    *_, last = schedule.run(config, CPU, progress=progress)
     return last.parts()
 
 

@@ -24,7 +24,8 @@ def made_fits(trials: pd.DataFrame, level=2.0, pairs=PAIRS, runs=(1, 2), replica
         {"key": key, "run": run, "pair": pair, "replicate": replicate}
         for key, run, pair, replicate in itertools.product(trials.index, runs, pairs, replicates)
     ]
-    fits = pd.DataFrame(rows).assign(ceiling=11.0, dead_hidden_layers=0)
+    fits = pd.DataFrame(rows).assign(ceiling=11.0, dead_hidden_layers=0, truth=level, target=level)
+    fits["truth_standard_error"] = 0.01
     for column in ("estimate", "previous_window_mean", "highest_running_mean", "lowest_running_mean"):
         fits[column] = level
     return fits.assign(first_nonfinite_epoch=np.nan, first_outside_epoch=np.nan)
@@ -111,12 +112,67 @@ def test_the_papers_words_stand_at_their_rows_and_nowhere_else():
         assert set(stability.table(trials, made_fits(trials))["paper"]) == {""}
 
 
-def test_truth_and_agrees_are_empty_and_the_notes_say_why():
+def test_truth_and_target_are_told_apart():
     trials = made_trials({})
-    rows = stability.table(trials, made_fits(trials))
-    assert rows[["truth", "target"]].isna().all(axis=None)
-    assert set(rows["agrees"]) == {""}
-    assert any("does not compute the truth" in note for note in stability.notes(trials, rows))
+    fits = made_fits(trials).assign(truth=8.0, target=2.5)
+    row = stability.table(trials, fits).iloc[0]
+    assert row[["truth", "target", "per_truth", "per_target"]].tolist() == [8.0, 2.5, 0.25, 0.8]
+    assert row[["under_truth", "within_target"]].tolist() == [1.0, 1.0]
+    assert row[["bias_truth", "bias_target"]].tolist() == ["under 100%", "within 100%"]
+    assert (row["per_truth_low"], row["per_truth_high"]) == (0.25, 0.25)
+
+
+def test_only_settled_fits_are_held_against_the_truth():
+    trials = made_trials({})
+    fits = made_fits(trials).assign(truth=2.0, target=2.0)
+    hit = fits.replicate == 0
+    fits.loc[hit, ["estimate", "previous_window_mean", "truth"]] = [0.2, 0.1, 50.0]
+    row = stability.table(trials, fits).iloc[0]
+    assert row[["unsettled", "estimate", "truth", "per_truth", "within_truth"]].tolist() == [0.5, 2.0, 2.0, 1.0, 1.0]
+
+
+def test_agrees_compares_our_word_with_the_papers():
+    trials = made_trials({"mine.noise_std": 1.0})
+    right = stability.table(trials, made_fits(trials)).set_index("variable")
+    assert right["word"].tolist() == ["Converged", "Converged"]
+    assert right["agrees"].to_dict() == {"X": "yes", "Y": ""}
+    low = stability.table(trials, made_fits(trials).assign(truth=11.0, target=4.6)).set_index("variable")
+    assert (low.loc["X", "word"], low.loc["X", "agrees"]) == ("Underestimated", "no")
+    unsettled = made_fits(trials).assign(previous_window_mean=0.1)
+    none = stability.table(trials, unsettled).set_index("variable")
+    assert (none.loc["X", "word"], none.loc["X", "agrees"]) == ("", "no")
+    exploded = made_fits(trials)
+    exploded.loc[exploded.pair == "X;sm1", "first_nonfinite_epoch"] = 3
+    word = stability.table(trials, exploded).set_index("variable")["word"]
+    assert word.to_dict() == {"X": "Exploding", "Y": "Converged"}
+
+
+def test_the_word_is_the_majority_over_seeds():
+    trials = made_trials({})
+    fits = made_fits(trials)
+    fits.loc[fits.key == "0-0", "truth"] = fits.loc[fits.key == "0-0", "target"] = 8.0
+    assert stability.table(trials, fits)["word"].tolist() == ["Converged", "Converged"]
+    fits.loc[fits.key == "0-1", ["truth", "target"]] = 1.0  # twice too high: no word
+    assert stability.table(trials, fits)["word"].tolist() == ["", ""]
+
+
+def test_order_violations_are_counted_in_estimates_and_in_truths():
+    trials = made_trials({})
+    fits = made_fits(trials)
+    level = fits.pair.str[2:].map({"maxpool1": 4.0, "maxpool2": 4.1, "relu3": 3.0, "sm1": 5.0})
+    for column in ("estimate", "previous_window_mean", "highest_running_mean"):
+        fits[column] = level
+    fits["truth"] = fits.pair.str[2:].map({"maxpool1": 4.0, "maxpool2": 3.0, "relu3": 2.0, "sm1": 1.0})
+    rows = stability.table(trials, fits)
+    # 4.1 after 4.0 is within the tolerance of 5 %; 5.0 after 3.0 is not.
+    assert rows["disorder"].tolist() == pytest.approx([1 / 3, 1 / 3])
+    assert rows["disorder_truth"].tolist() == [0, 0]
+
+
+def test_a_truth_too_uncertain_to_judge_is_undecided():
+    trials = made_trials({})
+    fits = made_fits(trials).assign(truth=2.99, truth_standard_error=0.02)
+    assert stability.table(trials, fits)["undecided_truth"].tolist() == [1.0, 1.0]
 
 
 def test_failed_trials_are_counted_in_the_notes():

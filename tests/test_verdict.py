@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from trainables.verdict import VerdictRule, curve_summary, exploded_epoch, running_means, stability, window
+from trainables.verdict import (
+    VerdictRule,
+    bias,
+    curve_summary,
+    exploded_epoch,
+    majority_word,
+    paper_word,
+    running_means,
+    stability,
+    window,
+)
 
 CEILING = 2.3
 
@@ -109,3 +119,39 @@ def test_many_fits_are_judged_as_one_by_one():
     together = stability({**summary, "ceiling": np.full(50, CEILING), "dead_hidden_layers": np.zeros(50)})
     assert together.tolist() == [judge(curve)[0] for curve in curves]
     assert len(set(together)) > 1
+
+
+@pytest.mark.parametrize(
+    ("estimate", "reference", "expected"),
+    [
+        (2.0, 2.0, "within"), (1.34, 2.0, "within"), (1.32, 2.0, "under"), (2.99, 2.0, "within"), (3.01, 2.0, "over"),
+        (0.0, 0.04, "within"), (0.08, 0.04, "within"), (0.10, 0.04, "over"), (-0.06, 0.0, "under"),
+        (50.0, np.inf, "under"),
+    ],
+)  # fmt: skip
+def test_bias(estimate, reference, expected):
+    assert bias([estimate], [reference])[0] == expected
+
+
+def test_bias_is_undecided_where_the_standard_error_decides():
+    assert bias([1.32, 1.32, 1.0], [2.0, 2.0, 2.0], [0.02, 0.001, 0.02]).tolist() == ["undecided", "under", "under"]
+
+
+def test_the_papers_words():
+    settled = np.array(["settled"] * 8)
+    ones = np.ones(8)
+    assert paper_word(settled, 0.9 * ones, ones, 9 * ones) == "Converged"
+    assert paper_word(settled, 0.9 * ones, 9 * ones, ones) == "Converged"
+    assert paper_word(settled, 0.6 * ones, ones, ones) == "Underestimated"
+    assert paper_word(settled, 1.6 * ones, ones, ones) == ""
+    assert paper_word(settled, 0.9 * ones, 0.09 * ones, ones) == ""
+    assert paper_word(np.array(["exploded"] * 2 + ["settled"] * 6), ones, ones, ones) == "Exploding"
+    assert paper_word(np.array(["exploded"] + ["settled"] * 7), ones, ones, ones) == "Converged"
+    assert paper_word(np.array(["unsettled"] * 5 + ["settled"] * 3), ones, ones, ones) == ""
+    assert paper_word(np.array(["unsettled"] * 4 + ["settled"] * 4), ones, ones, np.inf * ones) == "Converged"
+
+
+def test_a_word_needs_more_than_half_of_the_seeds():
+    assert majority_word(["Exploding", "Exploding", "Converged"]) == "Exploding"
+    assert majority_word(["Exploding", "Converged"]) == ""
+    assert majority_word(["", "", "Converged"]) == ""

@@ -326,13 +326,30 @@ def key(config: TrialConfig) -> str:
     >>> key(TrialConfig()) == key(replace(TrialConfig(), {"seed": 1}))
     False
     """
-    flat = flatten(config)
-    for path in unused_fields(config):
-        del flat[path]
-    available = TRAIN_SAMPLES[config.data.name]
+    return content_key(_deciding(config))
+
+
+def lenet_key(config: TrialConfig) -> str:
+    """The key of the trial's LeNet-5 run: as `key`, without MINE's settings.
+
+    >>> lenet_key(TrialConfig()) == lenet_key(replace(TrialConfig(), {"mine.hidden_units": 20}))
+    True
+    """
+    return content_key({path: value for path, value in _deciding(config).items() if not path.startswith("mine.")})
+
+
+def _deciding(config: TrialConfig) -> dict[str, Any]:
+    """The fields that decide the trial's numbers, sizes resolved."""
+    unused, available = unused_fields(config), TRAIN_SAMPLES[config.data.name]
+    flat = {path: value for path, value in flatten(config).items() if path not in unused}
     for path in ("lenet.train_samples", "mine.samples"):
         flat[path] = available if flat[path] is None else flat[path]
-    text = json.dumps(flat, sort_keys=True, separators=(",", ":"))
+    return flat
+
+
+def content_key(content: Mapping[str, Any]) -> str:
+    """A name for what a mapping of plain values decides: 16 hexadecimal digits."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -1,42 +1,73 @@
 """A run's rows: from the curves of its fits to the columns of `estimates` and `curves`."""
 
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from trainables import records, verdict
+from trainables.config import MineConfig
 from trainables.mine import Curves
+from trainables.truth import Truth
+
+
+@dataclass(frozen=True)
+class KnownAnswers:
+    """What stands beside each pair's estimates: ceiling, truth, target, in nats."""
+
+    ceiling: float
+    truth: float
+    truth_standard_error: float
+    truth_draws: int
+    truth_without_noise: float
+    target: float
+
+
+def known_answers(
+    mine: MineConfig, pair: str, ceilings: dict[str, float], noisy: Truth, noiseless: Truth
+) -> KnownAnswers:
+    """A pair's answers from its layer's truths at the fit's noise and without noise."""
+    variable = pair[0]
+    value, error = (noisy.x, noisy.x_standard_error) if variable == "X" else (noisy.y, noisy.y_standard_error)
+    without = noiseless.x if variable == "X" else noiseless.y
+    target = noisy.target(variable, mine.marginals, mine.batch_size)
+    return KnownAnswers(ceilings[variable], value, error, noisy.draws, without, target)
 
 
 def estimates(
-    trial: str, run: int, lenet_epoch: int, curves: Curves, ceilings: dict[str, float], started_from: np.ndarray
+    trial: str,
+    run: int,
+    lenet_epoch: int,
+    curves: Curves,
+    answers: dict[str, KnownAnswers],
+    started_from: np.ndarray,
 ) -> pa.Table:
     """One row a fit.
 
     Args:
-        ceilings: H(X) and H(Y) in nats, by variable.
+        answers: by pair.
         started_from: by (pair, replicate), where the fit's first weights came from.
     """
     epochs, pairs, replicates = curves.bound.shape
-    ceiling = np.repeat([ceilings[pair[0]] for pair in curves.pairs], replicates)
-    summary = verdict.curve_summary(_by_fit(curves.bound), _by_fit(curves.finite), ceiling)
+    known = {
+        field.name: np.repeat([getattr(answers[pair], field.name) for pair in curves.pairs], replicates)
+        for field in dataclasses.fields(KnownAnswers)
+    }
+    summary = verdict.curve_summary(_by_fit(curves.bound), _by_fit(curves.finite), known["ceiling"])
     pooled = verdict.running_means(_by_fit(curves.pooled_bound), verdict.window(epochs))
     fits = pairs * replicates
-    missing = [None] * fits
     return records.table(
         "estimates",
         {
             **_fit_columns(trial, run, lenet_epoch, curves, repeat=1),
             "epochs": np.full(fits, epochs),
             **summary,
-            "pooled_estimate": pooled[:, -1] if pooled.shape[1] else missing,
+            "pooled_estimate": pooled[:, -1] if pooled.shape[1] else [None] * fits,
             "dead_units": curves.dead_units.flatten().numpy(),
             "dead_hidden_layers": curves.dead_hidden_layers.flatten().numpy(),
-            "ceiling": ceiling,
-            "truth": missing,
-            "truth_standard_error": missing,
-            "target": missing,
+            **known,
             "started_from": started_from.ravel(),
         },
     )

@@ -1,6 +1,7 @@
 """LeNet-5 as in the paper's Table 1: layers, a training epoch, accuracy, activations."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -101,7 +102,7 @@ def accuracy(lenet: LeNet5, images: Images) -> float:
 
 
 @torch.no_grad()
-def activations(lenet: LeNet5, images: Images, layers: tuple[str, ...] = LAYERS) -> dict[str, Tensor]:
+def activations(lenet: LeNet5, images: Images, layers: Sequence[str] = LAYERS) -> dict[str, Tensor]:
     """The layers' outputs for all images, one row a sample.
 
     Returns:

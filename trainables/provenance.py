@@ -23,7 +23,9 @@ class Stopwatch:
 
     def __init__(self, device: torch.device, seconds: dict[str, float] | None = None) -> None:
         self.device = device
-        self.seconds = seconds or dict.fromkeys(("data", "lenet", "probe", "mine"), 0.0)
+        self.seconds = {} if seconds is None else seconds
+        for phase in ("data", "lenet", "truth", "probe", "mine"):
+            self.seconds.setdefault(phase, 0.0)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from ray import tune
 
-from trainables import records, trial, verdict
+from trainables import data, lenet_run, records, trial, verdict
 from trainables.config import key, unflatten
 from trainables.schedule import Progress
 
@@ -46,6 +46,21 @@ def run_trial(parameters: dict[str, Any]) -> None:
         tune.report({"state": "failed", "error": f"{type(error).__name__}: {error}", **counts})
 
 
+def prepare(parameters: dict[str, Any]) -> None:
+    """Train one LeNet-5 and compute its truths, and publish both for the trials that share them.
+
+    Args:
+        parameters: `trial` (one of these trials, by field path), `layers` and `noise_stds` (of all of them),
+            `results` and `threads`.
+    """
+    config, results = unflatten(parameters["trial"]), parameters["results"]
+    torch.set_num_threads(parameters["threads"])
+    images = data.load(config.data).to(trial.choose_device())
+    trained = lenet_run.obtain(config, images, results)
+    probed = images.train.subset(config.mine.samples)
+    lenet_run.obtain_truths(config, trained, probed, parameters["layers"], parameters["noise_stds"], results)
+
+
 def _counts(progress: Progress) -> dict[str, int]:
     """Fits so far, and how many of them exploded."""
     stabilities = [verdict.stability(rows.to_pandas()) for rows in progress.rows["estimates"]]
@@ -55,6 +70,6 @@ def _counts(progress: Progress) -> dict[str, int]:
 
 def _bounds(progress: Progress) -> dict[str, float]:
     """The last run's mean estimate of each pair over the replicates that stayed finite."""
-    rows = progress.latest("estimates").group_by("pair").aggregate([("estimate", "mean")])
+    rows = progress.rows["estimates"][-1].group_by("pair").aggregate([("estimate", "mean")])
     means = zip(rows["pair"].to_pylist(), rows["estimate_mean"].to_pylist(), strict=True)
     return {f"bound/{pair}": mean for pair, mean in means if mean is not None and math.isfinite(mean)}

@@ -76,8 +76,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("device", pa.string(), "Device that the trial ran on."),
             _field("threads", pa.int32(), "Threads that torch used."),
             _field("seconds_data", pa.float64(), "Loading the data.", "s"),
-            _field("seconds_lenet", pa.float64(), "Training and testing LeNet-5.", "s"),
-            _field("seconds_probe", pa.float64(), "Computing activations and ceilings.", "s"),
+            _field("seconds_lenet", pa.float64(), "Training and testing LeNet-5, or reading its run.", "s"),
+            _field("seconds_truth", pa.float64(), "Computing truths and ceilings, or reading them.", "s"),
+            _field("seconds_probe", pa.float64(), "Computing the layers' outputs.", "s"),
             _field("seconds_mine", pa.float64(), "Training the statistics networks.", "s"),
             _field("peak_memory_bytes", pa.int64(), "Peak resident memory of the process so far.", "byte"),
             _field("peak_device_bytes", pa.int64(), "Peak memory on the GPU; null on a CPU.", "byte", nullable=True),
@@ -105,9 +106,11 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("dead_units", pa.int32(), "Hidden units that were zero on every sample of the last epoch."),
             _field("dead_hidden_layers", pa.int32(), "Hidden layers all of whose units were so."),
             _field("ceiling", pa.float64(), "H(X) or H(Y) of the samples that MINE used.", "nat"),
-            _field("truth", pa.float64(), "Exact mutual information with the noisy layer.", "nat", True),
-            _field("truth_standard_error", pa.float64(), "Standard error of truth.", "nat", True),
-            _field("target", pa.float64(), "What the chosen marginals make the bound aim at.", "nat", True),
+            _field("truth", pa.float64(), "Exact mutual information with the noisy layer.", "nat"),
+            _field("truth_standard_error", pa.float64(), "Standard error of truth; 0 without noise.", "nat"),
+            _field("truth_draws", pa.int32(), "Monte Carlo draws of truth; a cap bounds them."),
+            _field("truth_without_noise", pa.float64(), "Truth of the same layer at noise_std 0.", "nat"),
+            _field("target", pa.float64(), "What the marginals make the bound aim at; may be infinite.", "nat"),
             _field("started_from", pa.string(), "Weights at the start: initialisation or previous run."),
         ]
     ),
@@ -289,26 +292,26 @@ def trial_state(results: str, trial: str) -> str | None:
     return pa.parquet.read_table(path, filesystem=store, columns=["state"])["state"][0].as_py()
 
 
-def write_checkpoint(results: str, trial: str, content: bytes) -> None:
-    """Write a trial's checkpoint, in place of the one before."""
+def write_snapshot(results: str, folder: str, name: str, content: bytes) -> None:
+    """Write a file that is no table (a checkpoint, a LeNet-5 run, a truth), in place of the one before."""
     store, root = filesystem(results)
-    write_bytes(store, f"{root}/checkpoints/{trial}.pt", content)
+    write_bytes(store, f"{root}/{folder}/{name}.pt", content)
 
 
-def read_checkpoint(results: str, trial: str) -> bytes | None:
-    """A trial's checkpoint; None if it has none."""
+def read_snapshot(results: str, folder: str, name: str) -> bytes | None:
+    """What `write_snapshot` wrote; None if there is nothing."""
     store, root = filesystem(results)
-    path = f"{root}/checkpoints/{trial}.pt"
+    path = f"{root}/{folder}/{name}.pt"
     if store.get_file_info(path).type != pa.fs.FileType.File:
         return None
     with store.open_input_stream(path) as stream:
         return stream.read()
 
 
-def delete_checkpoint(results: str, trial: str) -> None:
-    """Remove a trial's checkpoint, if there is one."""
+def delete_snapshot(results: str, folder: str, name: str) -> None:
+    """Remove what `write_snapshot` wrote, if it is there."""
     store, root = filesystem(results)
-    path = f"{root}/checkpoints/{trial}.pt"
+    path = f"{root}/{folder}/{name}.pt"
     if store.get_file_info(path).type == pa.fs.FileType.File:
         store.delete_file(path)
 

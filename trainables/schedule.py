@@ -1,23 +1,21 @@
-"""One whole trial, top to bottom: train LeNet-5 an epoch, probe, estimate, record."""
+"""One whole trial, top to bottom: LeNet-5, its truths, then at every probe estimate and record."""
 
 from __future__ import annotations
 
 import datetime
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
-from trainables import data, fit_rows, lenet, mine, provenance, records, truth
-from trainables.config import InputError, TrialConfig, key
-from trainables.draws import generator
+from trainables import data, fit_rows, lenet, lenet_run, mine, provenance, records, snapshots, truth
+from trainables.config import TrialConfig, key
+from trainables.lenet_run import LeNetRun
 from trainables.statistics_network import StatisticsNetworks
 
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
 """Raised when a checkpoint's content changes."""
 
 
@@ -27,20 +25,28 @@ class Progress:
 
     Attributes:
         run: runs of MINE that are done.
-        epoch: LeNet-5's last trained epoch.
-        rows: tables by name, one part a run (`estimates`, `curves`) or an epoch (`lenet`).
+        networks_state, finite: the statistics networks after the last run, and which fits were finite.
+        rows: tables by name, one part a run (`estimates`, `curves`) or the whole run of LeNet-5 (`lenet`).
     """
 
     config: TrialConfig
     device: torch.device
     run: int = 0
-    epoch: int = -1
-    lenet_state: dict[str, Any] = field(default_factory=dict)
     networks_state: dict[str, torch.Tensor] = field(default_factory=dict)
     finite: torch.Tensor | None = None
     rows: dict[str, list[pa.Table]] = field(default_factory=lambda: {"lenet": [], "estimates": [], "curves": []})
     seconds: dict[str, float] = field(default_factory=dict)
     started_at: datetime.datetime = field(default_factory=records.now)
+
+    @property
+    def epoch(self) -> int:
+        """LeNet-5's epoch of the last run."""
+        return self.config.probe_epochs[self.run - 1]
+
+    @property
+    def accuracy(self) -> float:
+        """LeNet-5's test accuracy at the last run."""
+        return self.rows["lenet"][0]["test_accuracy"][self.epoch].as_py()
 
     def parts(self) -> dict[str, pa.Table]:
         """The four tables of a completed trial."""
@@ -49,15 +55,14 @@ class Progress:
         tables = {name: pa.concat_tables(parts) for name, parts in self.rows.items()}
         return {**tables, "trials": records.trial_row(self.config, columns)}
 
-    def latest(self, table: str) -> pa.Table:
-        """The rows that the last run or epoch added to a table."""
-        return self.rows[table][-1]
 
-
-def run(config: TrialConfig, device: torch.device, progress: Progress | None = None) -> Iterator[Progress]:
+def run(
+    config: TrialConfig, device: torch.device, results: str | None = None, progress: Progress | None = None
+) -> Iterator[Progress]:
     """Run a trial, yielding after every probe; the last progress holds the whole record.
 
     Args:
+        results: where LeNet-5's run and its truths are read and published; None: both are made anew.
         progress: where to go on from; None: from the start. The rows are the same either way.
 
     Raises:
@@ -65,40 +70,36 @@ def run(config: TrialConfig, device: torch.device, progress: Progress | None = N
     """
     progress = progress or Progress(config, device)
     watch = provenance.Stopwatch(device, progress.seconds)
-    progress.seconds = watch.seconds
+    layers, stds = config.mine.layers, (0.0, config.mine.noise_std)
     with watch.phase("data"):
-        images = data.load(config.data)
-        learnt, test = images.train.subset(config.lenet.train_samples).to(device), images.test.to(device)
-        probed = images.train.subset(config.mine.samples).to(device)
-    with watch.phase("probe"):
+        images = data.load(config.data).to(device)
+        probed = images.train.subset(config.mine.samples)
+    with watch.phase("lenet"):
+        trained = lenet_run.obtain(config, images, results)
+        progress.rows["lenet"] = [_lenet_rows(config, trained)]
+    with watch.phase("truth"):
+        truths = lenet_run.obtain_truths(config, trained, probed, layers, stds, results)
         ceilings = {"X": truth.entropy(probed.pixels), "Y": truth.entropy(probed.labels)}
-    network = lenet.LeNet5(generator(config.seed, "lenet weights")).to(device)
-    optimizer = lenet.make_optimizer(network, config.lenet)
-    if progress.lenet_state:
-        network.load_state_dict(progress.lenet_state["network"])
-        optimizer.load_state_dict(progress.lenet_state["optimizer"])
+    del images  # from here on only the probed samples are needed
 
-    for epoch in range(progress.epoch + 1, config.lenet.epochs):
-        with watch.phase("lenet"):
-            order = generator(config.seed, "lenet batches", epoch)
-            loss = lenet.train_epoch(network, optimizer, learnt, config.lenet.batch_size, order)
-            accuracy = lenet.accuracy(network, test)
-        progress.epoch = epoch
-        progress.rows["lenet"].append(_lenet_row(config, epoch, loss, accuracy))
-        if epoch not in config.probe_epochs:
-            continue
+    for epoch in config.probe_epochs[progress.run :]:
         progress.run += 1
         with watch.phase("probe"):
-            outputs = lenet.activations(network, probed, config.mine.layers)
+            outputs = trained.outputs(epoch, probed, layers)
         with watch.phase("mine"):
             networks, started_from = _networks(progress)
             samples = mine.Samples(probed.pixels.flatten(1), probed.labels, outputs)
             curves = mine.train(networks, samples, config.seed, progress.run)
+        answers = {
+            pair: fit_rows.known_answers(
+                config.mine, pair, ceilings, *(truths[epoch, pair[2:], std] for std in stds[::-1])
+            )
+            for pair in config.mine.pairs
+        }
         position = (key(config), progress.run, epoch, curves)
-        progress.rows["estimates"].append(fit_rows.estimates(*position, ceilings, started_from))
+        progress.rows["estimates"].append(fit_rows.estimates(*position, answers, started_from))
         progress.rows["curves"].append(fit_rows.curves(*position))
         progress.networks_state, progress.finite = networks.state(), curves.finite[-1].to(device)
-        progress.lenet_state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
         yield progress
 
 
@@ -114,28 +115,23 @@ def _networks(progress: Progress) -> tuple[StatisticsNetworks, np.ndarray]:
     return networks, started_from
 
 
-def _lenet_row(config: TrialConfig, epoch: int, loss: float, accuracy: float) -> pa.Table:
-    row = {"key": key(config), "epoch": epoch, "train_loss": loss, "test_accuracy": accuracy}
-    return records.table("lenet", {name: [value] for name, value in row.items()})
+def _lenet_rows(config: TrialConfig, trained: LeNetRun) -> pa.Table:
+    epochs = len(trained.train_loss)
+    columns = {"key": [key(config)] * epochs, "epoch": range(epochs)}
+    return records.table("lenet", columns | {"train_loss": trained.train_loss, "test_accuracy": trained.test_accuracy})
 
 
 def save(progress: Progress) -> bytes:
-    """A checkpoint: tensors and plain values only, so that it loads without running code."""
+    """A checkpoint of a trial."""
     content = {
-        "version": CHECKPOINT_VERSION,
-        "key": key(progress.config),
         "run": progress.run,
-        "epoch": progress.epoch,
-        "lenet": progress.lenet_state,
         "networks": progress.networks_state,
         "finite": progress.finite,
         "rows": {name: _to_ipc(pa.concat_tables(parts)) for name, parts in progress.rows.items()},
         "seconds": progress.seconds,
         "started_at": progress.started_at.isoformat(),
     }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    return buffer.getvalue()
+    return snapshots.dump(content, CHECKPOINT_VERSION, key(progress.config))
 
 
 def restore(config: TrialConfig, device: torch.device, checkpoint: bytes) -> Progress:
@@ -144,18 +140,11 @@ def restore(config: TrialConfig, device: torch.device, checkpoint: bytes) -> Pro
     Raises:
         InputError: if the checkpoint is damaged, of another version, or of another trial.
     """
-    try:
-        content = torch.load(io.BytesIO(checkpoint), map_location=device, weights_only=True)
-    except Exception as error:  # torch raises half a dozen kinds on a damaged file
-        raise InputError(f"checkpoint cannot be read ({type(error).__name__}); it must be whole.") from error
-    for name, expected in (("version", CHECKPOINT_VERSION), ("key", key(config))):
-        if content.get(name) != expected:
-            raise InputError(f"checkpoint's {name} is {content.get(name)!r}; it must be {expected!r}.")
-    return Progress(
-        config, device, content["run"], content["epoch"], content["lenet"], content["networks"], content["finite"],
-        {name: [_from_ipc(part)] for name, part in content["rows"].items()},
-        content["seconds"], datetime.datetime.fromisoformat(content["started_at"]),
-    )  # fmt: skip
+    content = snapshots.parse(checkpoint, CHECKPOINT_VERSION, key(config), device)
+    rows = {name: [_from_ipc(part)] for name, part in content["rows"].items()}
+    started_at = datetime.datetime.fromisoformat(content["started_at"])
+    networks, finite = content["networks"], content["finite"]
+    return Progress(config, device, content["run"], networks, finite, rows, content["seconds"], started_at)
 
 
 def _to_ipc(rows: pa.Table) -> bytes:
@@ -171,6 +160,6 @@ def _from_ipc(content: bytes) -> pa.Table:
 
 def failed_parts(config: TrialConfig, device: torch.device, error: str) -> dict[str, pa.Table]:
     """The one row that a trial leaves which raised."""
-    columns = provenance.columns(device, dict.fromkeys(("data", "lenet", "probe", "mine"), 0.0))
+    columns = provenance.columns(device, provenance.Stopwatch(device).seconds)
     columns |= {"state": "failed", "error": error, "started_at": records.now()}
     return {"trials": records.trial_row(config, columns)}

@@ -16,6 +16,9 @@ from trainables.schedule import Progress
 
 logger = logging.getLogger(__name__)
 
+CHECKPOINTS = "checkpoints"
+"""Folder of the checkpoints, beside the tables."""
+
 
 def run(config: TrialConfig, results: str, device: torch.device) -> Iterator[Progress]:
     """Run a trial and write its rows to `results`, yielding after every probe.
@@ -27,20 +30,20 @@ def run(config: TrialConfig, results: str, device: torch.device) -> Iterator[Pro
     """
     progress = None
     try:
-        for progress in schedule.run(config, device, _restore(config, results, device)):
-            records.write_checkpoint(results, key(config), schedule.save(progress))
+        for progress in schedule.run(config, device, results, _restore(config, results, device)):
+            records.write_snapshot(results, CHECKPOINTS, key(config), schedule.save(progress))
             yield progress
         assert progress is not None, "a schedule has at least one probe, after epoch 0"
         records.write_trial(results, progress.parts())
     except Exception:
         records.write_trial(results, schedule.failed_parts(config, device, traceback.format_exc()))
         raise
-    records.delete_checkpoint(results, key(config))
+    records.delete_snapshot(results, CHECKPOINTS, key(config))
 
 
 def _restore(config: TrialConfig, results: str, device: torch.device) -> Progress | None:
     """Where the trial stood when it was last cut off; None: start anew."""
-    checkpoint = records.read_checkpoint(results, key(config))
+    checkpoint = records.read_snapshot(results, CHECKPOINTS, key(config))
     if checkpoint is None:
         return None
     try:

@@ -6,6 +6,7 @@ error (Goldfeld et al. 2019, arXiv:1810.11589, eq. 14-16). Without noise they ar
 All values are in nats.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,10 +90,11 @@ def entropy(rows: Tensor) -> float:
 
 def _groups(rows: Tensor) -> np.ndarray:
     """A number for each row, the same for equal rows, shape (N,)."""
-    # Adding 0 turns -0.0 into 0.0, which compare equal but differ in their bytes.
-    values = np.ascontiguousarray(rows.reshape(len(rows), -1).cpu().numpy() + 0)
-    as_bytes = values.view(np.dtype((np.void, values.dtype.itemsize * values.shape[1]))).ravel()
-    return np.unique(as_bytes, return_inverse=True)[1]
+    values = rows.reshape(len(rows), -1).cpu().numpy()
+    # A digest of 128 bits stands for its row: sorting whole rows would copy all of them. Adding 0 turns
+    # -0.0 into 0.0, which compare equal but differ in their bytes.
+    digests = b"".join(hashlib.blake2b((row + 0).tobytes(), digest_size=16).digest() for row in values)
+    return np.unique(np.frombuffer(digests, dtype="V16"), return_inverse=True)[1]
 
 
 def compute(

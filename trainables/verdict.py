@@ -7,6 +7,7 @@ without the curves. All values are in nats.
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 STABILITIES = ("exploded", "collapsed", "unsettled", "settled")
 """The verdicts on stability; the first that holds is given."""
+
+
+BIASES = ("within", "under", "over", "undecided")
+"""The verdicts on a settled fit's bias."""
+
+WORDS = ("Exploding", "Converged", "Underestimated")
+"""The paper's words for a configuration (its Table 2)."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +41,32 @@ class VerdictRule:
     settled_floor: float = 0.05
     """... or by this many nats, whichever is more: near 0 a share of the estimate is below its noise."""
 
+    bias_ratio: float = 1.5
+    """An estimate within this factor of the truth is right for the purpose: the paper reads orders and levels
+    off its planes, and layers' truths differ by such factors."""
+    bias_floor: float = 0.05
+    """... or within this many nats, whichever is more: near 0 a factor is below the noise of the estimate."""
+    standard_errors: float = 2.0
+    """A verdict on bias that changes within this many standard errors of the truth is undecided."""
+    exploding_share: float = 0.25
+    """From this share of exploded fits on a configuration is Exploding in the paper's words: one pair of four."""
+    settling_share: float = 0.5
+    """With fewer settled fits there is no word: most fits have no level to speak of."""
+    least_reference: float = 0.1
+    """Ratios of an estimate to less than this many nats are noise, and left out."""
+
     def scaled(self, factor: float) -> "VerdictRule":
-        """The rule with every threshold multiplied, for the check that no finding hangs on a threshold."""
-        return VerdictRule(**{name: value * factor for name, value in dataclasses.asdict(self).items()})
+        """The rule with every threshold multiplied, for the check that no finding hangs on a threshold.
+
+        Of `bias_ratio` the part above 1 is multiplied; `standard_errors` measures certainty and stays.
+
+        >>> VerdictRule().scaled(2).bias_ratio, VerdictRule().scaled(0.5).settled_share
+        (2.0, 0.025)
+        """
+        scaled = {name: value * factor for name, value in dataclasses.asdict(self).items()}
+        scaled["bias_ratio"] = 1 + (self.bias_ratio - 1) * factor
+        scaled["standard_errors"] = self.standard_errors
+        return VerdictRule(**scaled)
 
 
 def window(epochs: int) -> int:
@@ -146,6 +177,67 @@ def stability(fits: Any, rule: VerdictRule | None = None) -> NDArray[np.str_]:
         column["highest_running_mean"] - estimate <= allowed
     )
     return np.select([exploded, column["dead_hidden_layers"] > 0, ~settled], STABILITIES[:3], default=STABILITIES[3])
+
+
+def bias(
+    estimate: ArrayLike, reference: ArrayLike, standard_error: ArrayLike = 0.0, rule: VerdictRule | None = None
+) -> NDArray[np.str_]:
+    """The verdict on settled fits' bias against a truth or a target.
+
+    Args:
+        estimate, reference, standard_error: in nats, shape (fits,); a target may be infinite.
+
+    Returns:
+        One of `BIASES` per fit: within if min(r/1.5, r - 0.05) <= estimate <= max(1.5 r, r + 0.05), else under or
+        over; undecided where the answer differs within two standard errors of the reference.
+    """
+    rule = rule or VerdictRule()
+    estimates, references = np.asarray(estimate, float), np.asarray(reference, float)
+    margin = rule.standard_errors * np.asarray(standard_error, float)
+    answers = np.stack([_one_bias(estimates, references + sign * margin, rule) for sign in (-1, 0, 1)])
+    return np.where((answers == answers[1]).all(axis=0), answers[1], BIASES[3])
+
+
+def _one_bias(estimate: NDArray[np.float64], reference: NDArray[np.float64], rule: VerdictRule) -> NDArray[np.str_]:
+    lowest = np.minimum(reference / rule.bias_ratio, reference - rule.bias_floor)
+    highest = np.maximum(reference * rule.bias_ratio, reference + rule.bias_floor)
+    return np.select([estimate < lowest, estimate > highest], [BIASES[1], BIASES[2]], default=BIASES[0])
+
+
+def paper_word(
+    stabilities: NDArray[np.str_],
+    estimate: ArrayLike,
+    truth: ArrayLike,
+    target: ArrayLike,
+    rule: VerdictRule | None = None,
+) -> str:
+    """The paper's word for the fits of one seed, or "" if none fits.
+
+    Exploding if a quarter of the fits exploded; none if fewer than half settled; else, with m the median of
+    estimate / min(target, truth) over settled fits whose reference is at least 0.1 nats, Converged if
+    2/3 <= m <= 3/2 and Underestimated if m < 2/3.
+    """
+    rule = rule or VerdictRule()
+    if (stabilities == "exploded").mean() >= rule.exploding_share:
+        return WORDS[0]
+    settled = stabilities == "settled"
+    reference = np.minimum(np.asarray(truth, float), np.asarray(target, float))
+    usable = settled & (reference >= rule.least_reference)
+    if settled.mean() < rule.settling_share or not usable.any():
+        return ""
+    ratio = float(np.median(np.asarray(estimate, float)[usable] / reference[usable]))
+    if ratio > rule.bias_ratio:
+        return ""
+    return WORDS[1] if ratio >= 1 / rule.bias_ratio else WORDS[2]
+
+
+def majority_word(words: Sequence[str]) -> str:
+    """The word that more than half of the seeds have, or "" if there is none.
+
+    >>> majority_word(["Converged", "Converged", ""]), majority_word(["Converged", ""])
+    ('Converged', '')
+    """
+    return next((word for word in WORDS if 2 * list(words).count(word) > len(words)), "")
 
 
 def exploded_epoch(fits: Any) -> NDArray[np.float64]:
