@@ -41,10 +41,11 @@ def table(
         `pair`; `seeds`, `fits`; then, `_low` and `_high` being 95 % intervals over seeds and all values in nats:
 
         - `exploded`, `collapsed`, `unsettled`, `settled`: shares of fits; `exploded_epoch`: median;
-        - `estimate`: mean over seeds of the settled fits; `spread_seeds`, `spread_replicates`: its standard
+        - `estimate`: mean over seeds of settled fits; `spread_seeds`, `spread_replicates`: its standard
           deviations between seeds, and between the replicates of a seed, run and pair;
-        - `truth`, `target`: mean over the settled fits (over all, if none settled); `per_truth`, `per_target`: mean over seeds of the median ratio
-          of estimate to each, over settled fits whose reference is at least 0.1 nats;
+        - `truth`, `target`: mean over the settled fits (over all, if none settled); `per_truth`, `per_target`:
+          mean over seeds of the median ratio of estimate to each, over settled fits whose reference is at
+          least 0.1 nats;
         - `bias_truth`, `bias_target`: the commonest verdict on the settled fits' bias, and its share; the shares
           `within_truth`, `under_truth`, ... of each verdict;
         - `disorder`, `disorder_truth`: share of neighbouring layers in the wrong order (eq. 6 and 7), in the

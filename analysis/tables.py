@@ -58,7 +58,7 @@ def fold(rows: pd.DataFrame) -> pd.DataFrame:
         percent = name in _PERCENT
         if "." in name:  # a setting: as it was given
             folded[name.split(".")[-1]] = rows[name].map(
-                lambda value: f"{value:g}" if isinstance(value, float) else value
+                lambda value: f"{value:g}" if isinstance(value, float) else str(value)
             )
             continue
         cells = rows[name].map(lambda value, percent=percent: _cell(value, percent))

@@ -82,8 +82,9 @@ def test_spreads_between_seeds_and_between_replicates_are_told_apart():
     trials = made_trials({})
     fits = made_fits(trials)
     by_seed, by_replicate = fits.copy(), fits.copy()
-    by_seed["estimate"] += by_seed.key.str[-1].astype(int)
-    by_replicate["estimate"] += by_replicate.replicate
+    for column in ("estimate", "previous_window_mean", "highest_running_mean"):
+        by_seed[column] += by_seed.key.str[-1].astype(int)
+        by_replicate[column] += by_replicate.replicate
     assert stability.table(trials, by_seed)[["spread_seeds", "spread_replicates"]].values.tolist() == [[1, 0]] * 2
     spread = stability.table(trials, by_replicate)[["spread_seeds", "spread_replicates"]].values
     np.testing.assert_allclose(spread, [[0, 0.5**0.5]] * 2)
@@ -116,7 +117,7 @@ def test_truth_and_target_are_told_apart():
     trials = made_trials({})
     fits = made_fits(trials).assign(truth=8.0, target=2.5)
     row = stability.table(trials, fits).iloc[0]
-    assert row[["truth", "target", "per_truth", "per_target"]].tolist() == [8.0, 2.5, 0.25, 0.8]
+    assert row[["truth", "target", "per_truth", "per_target"]].tolist() == pytest.approx([8.0, 2.5, 0.25, 0.8])
     assert row[["under_truth", "within_target"]].tolist() == [1.0, 1.0]
     assert row[["bias_truth", "bias_target"]].tolist() == ["under 100%", "within 100%"]
     assert (row["per_truth_low"], row["per_truth_high"]) == (0.25, 0.25)

@@ -1,6 +1,7 @@
 """MINE: the Donsker-Varadhan bound, the marginal samples, and the training loop (paper, Algorithm 1)."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,14 +17,17 @@ class Samples:
     """N joint samples of the variables and the layers, on one device.
 
     Attributes:
-        x: input, float32, shape (N, features).
-        y: labels in 0..9, int64, shape (N,).
+        x: input, float32, shape (N, features); None where no pair reads it.
+        y: labels from 0 on, int64, shape (N,); None where no pair reads it.
         layers: outputs without noise, by layer, float32, shape (N, features).
     """
 
-    x: Tensor
-    y: Tensor
+    x: Tensor | None
+    y: Tensor | None
     layers: dict[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.layers.values())))
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,9 @@ def log_mean_exp(t: Tensor, kind: str, dim: int = 0) -> Tensor:
     return t.logsumexp(dim) - math.log(t.shape[dim])
 
 
-def train(networks: StatisticsNetworks, samples: Samples, seed: int, run: int = 1) -> Curves:
+def train(
+    networks: StatisticsNetworks, population: Samples | Callable[[int], Samples], seed: int, run: int = 1
+) -> Curves:
     """Train all statistics networks for one run: gradient ascent on the bound (Algorithm 1).
 
     Noise of `mine.noise_std` is drawn anew at every step, once per layer, and shared by all fits; so are
@@ -71,6 +77,7 @@ def train(networks: StatisticsNetworks, samples: Samples, seed: int, run: int = 
 
     Args:
         networks: trained in place, by the settings in `networks.config`.
+        population: the samples; or a function from the epoch (from 0) to fresh ones.
         seed, run: name the streams of batches, marginal samples and noise.
     """
     config, device = networks.config, networks.device
@@ -78,13 +85,15 @@ def train(networks: StatisticsNetworks, samples: Samples, seed: int, run: int = 
     order_source = draws.generator(seed, "mine batches", run)
     marginal_source = draws.generator(seed, "mine marginals", config.marginals, run)
     noise = _Noise(
-        config.noise_std, {layer: draws.generator(seed, "noise", run, layer, device=device) for layer in config.layers}
+        config.noise_std,
+        {layer: draws.generator(seed, "noise", run, layer, device=device) for layer in networks.layers},
     )
     gradient = _BoundGradient(config)
     recorder = _Recorder(networks)
     for epoch in range(config.epochs):
-        rows = draws.batches(len(samples.y), config.batch_size, order_source).to(device)
-        marginal_rows = _marginal_rows(config, len(rows), len(samples.y), marginal_source).to(device)
+        samples = population(epoch) if callable(population) else population
+        rows = draws.batches(len(samples), config.batch_size, order_source).to(device)
+        marginal_rows = _marginal_rows(config, len(rows), len(samples), marginal_source).to(device)
         values = torch.empty(
             2, *rows.shape, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype
         )
@@ -122,7 +131,7 @@ def _gather(
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
     """The batch's variables and noisy layers, and the shuffle that makes its marginal samples."""
     available = {"X": samples.x, "Y": samples.y}
-    variables = {name: available[name].index_select(0, batch) for name in networks.variables}
+    variables = {name: values.index_select(0, batch) for name, values in available.items() if values is not None}
     if networks.config.marginals == "independent":
         # Other samples take part, each with noise of its own: their rows stand below the batch's.
         both = torch.cat([batch, marginal])

@@ -54,20 +54,25 @@ class StatisticsNetworks:
         run: int = 1,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        pairs: tuple[str, ...] | None = None,
     ) -> None:
         """Draw initial weights, PyTorch's default law, from one generator per (run, pair, replicate).
 
         Args:
-            shapes: shape of one sample of "X" and of each layer that `config.pairs` names.
+            shapes: shape of one sample of "X" and of each layer that the pairs name; of "Y" the number of
+                classes, `(10,)` if left out.
+            pairs: pairs of layers of any names; None: those of the configuration.
         """
-        self.config, self.shapes = config, {**shapes, "Y": (CLASSES,)}
+        self.config, self.shapes = config, {"Y": (CLASSES,), **shapes}
         self.device, self.dtype = torch.device(device), dtype
+        named = config.pairs if pairs is None else pairs
+        self.layers = tuple(layer for layer in shapes if any(pair.split(";")[1] == layer for pair in named))
         # Pairs in the layers' order, so that the layers' products stand side by side as they come.
-        self.pairs = tuple(pair for layer in config.layers for pair in config.pairs if pair.endswith(f";{layer}"))
+        self.pairs = tuple(pair for layer in self.layers for pair in named if pair.endswith(f";{layer}"))
         self.variables = tuple(v for v in "XY" if any(pair.startswith(v) for pair in self.pairs))
         by_variable = [pair for v in self.variables for pair in self.pairs if pair.startswith(v)]
         self._variable_order = torch.tensor([by_variable.index(pair) for pair in self.pairs], device=device)
-        self._labels = torch.eye(CLASSES, device=device, dtype=dtype)
+        self._labels = torch.eye(*self.shapes["Y"], device=device, dtype=dtype)
         self._identity = torch.empty(0, dtype=torch.int64, device=device)
         self.parameters = self._draw(seed, run)
 
@@ -160,7 +165,7 @@ class StatisticsNetworks:
         batch = len(next(iter(variables.values())))
         by_variable = torch.cat([self._variable(v, variables[v], activity) for v in self.variables], dim=1)
         fixed = by_variable.index_select(1, self._variable_order) + self.parameters["first.bias"]
-        shuffled = torch.cat([self._project(name, layers[name], activity) for name in self.config.layers], dim=1)
+        shuffled = torch.cat([self._project(name, layers[name], activity) for name in self.layers], dim=1)
         if marginal is not None:
             if len(self._identity) != batch:
                 self._identity = torch.arange(batch, device=self.device)
