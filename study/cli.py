@@ -1,4 +1,4 @@
-"""The command line: `mine-study trial`, `sweep`, `table`, `curves`.
+"""The command line: `mine-study trial`, `sweep`, `table`, `curves`, `validate`.
 
 Flags come straight from the configuration's dataclasses. Heavy packages are imported by the commands that
 need them: `table` works without torch and ray.
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         code = tyro.extras.subcommand_cli_from_dict(
-            {"trial": trial, "sweep": sweep, "table": table, "curves": curves},
+            {"trial": trial, "sweep": sweep, "table": table, "curves": curves, "validate": validate},
             prog="mine-study",
             description=_DESCRIPTION,
             args=arguments,
@@ -58,9 +58,7 @@ def trial(
     from trainables import trial as one_trial
     from trainables.config import key
 
-    if threads is not None and threads < 1:
-        raise InputError(f"threads is {threads}; it must be at least 1, or None for all processors.")
-    torch.set_num_threads(threads or os.cpu_count() or 1)
+    torch.set_num_threads(_threads(threads))
     records.check_writable(results)
     chosen = one_trial.choose_device(device)
     data.load(config.data)  # what is wrong with the data is said before the trial starts
@@ -72,6 +70,12 @@ def trial(
         spent = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in progress.seconds.items())
         print(f"done: {spent}\nrows: {results}\ntable: mine-study table {results}")
     return 0
+
+
+def _threads(threads: int | None) -> int:
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}; it must be at least 1, or None for all processors.")
+    return threads or os.cpu_count() or 1
 
 
 def _probe_lines(progress: Any) -> str:
@@ -216,6 +220,23 @@ def curves(results: tyro.conf.Positional[str], pair: str = "X;maxpool1", out: st
     drawing.save(drawing.draw(results, pair), out)
     print(f"curves: {out}")
     return 0
+
+
+def validate(only: tuple[str, ...] = (), seed: int = 0, threads: int | None = None) -> int:
+    """Run MINE on problems with known answers; exit code 1 if one that must pass does not.
+
+    Args:
+        only: Problems to run, by name; none: all.
+        seed: Seed of samples, noise and weights.
+        threads: CPU threads; None: as many as there are processors.
+    """
+    import torch
+
+    from study import validate as known_answers
+
+    torch.set_num_threads(_threads(threads))
+    known_answers.chosen(only)
+    return 0 if known_answers.report(only, seed) else 1
 
 
 if __name__ == "__main__":

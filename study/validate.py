@@ -1,0 +1,133 @@
+"""Known answers: the engine of a trial on problems whose mutual information is known."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from study.problems import PROBLEMS, Problem
+from trainables import mine, verdict
+from trainables.config import InputError, MineConfig
+from trainables.draws import generator
+from trainables.mine import Samples
+from trainables.statistics_network import StatisticsNetworks
+
+SAMPLES = 10_000
+"""Fresh samples an epoch."""
+
+_TARGET_SAMPLES = 1_000_000
+"""Samples for the permutation's target, a mean over the known log-ratio: its error is below 0.01 nats."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One pair under one kind of marginals; values in nats."""
+
+    problem: str
+    pair: str
+    marginals: str
+    truth: float
+    target: float
+    estimate: float
+    stability: str
+    outcome: str
+    expected: str
+    passed: bool
+    why: str
+
+
+def settings(problem: Problem, marginals: str) -> MineConfig:
+    """MINE's settings on a problem: architecture 1 with two hidden layers, Adam, batch 100."""
+    return MineConfig(
+        architecture=1,
+        hidden_layers=2,
+        hidden_units=problem.hidden_units,
+        noise_std=problem.noise_std,
+        marginals=marginals,  # type: ignore[arg-type]  # checked by MineConfig
+        epochs=problem.epochs,
+        learning_rate=1e-3,
+        replicates=2,
+    )
+
+
+def chosen(names: Sequence[str]) -> list[Problem]:
+    """The problems of these names; none: all.
+
+    Raises:
+        InputError: if a name is unknown.
+    """
+    known = {problem.name: problem for problem in PROBLEMS}
+    for name in names:
+        if name not in known:
+            raise InputError(f"only is {name!r}; it must be one of {'; '.join(known)}.")
+    return [known[name] for name in names] if names else list(PROBLEMS)
+
+
+def run(problem: Problem, marginals: str, seed: int = 0) -> Iterator[Answer]:
+    """Estimate every pair of a problem and judge it against its truth."""
+    config = settings(problem, marginals)
+    fresh = problem.draw(SAMPLES, generator(seed, "shapes"))
+    shapes: dict[str, tuple[int, ...]] = {name: values.shape[1:] for name, values in fresh.layers.items()}
+    if fresh.x is not None:
+        shapes["X"] = fresh.x.shape[1:]
+    if fresh.y is not None:
+        shapes["Y"] = (int(fresh.y.max()) + 1,)
+    networks = StatisticsNetworks(config, shapes, seed, pairs=tuple(problem.truths))
+    curves = mine.train(networks, lambda epoch: problem.draw(SAMPLES, generator(seed, "validate", epoch)), seed)
+    targets = _targets(problem, config, seed)
+    for position, pair in enumerate(curves.pairs):
+        bound, finite = (values[:, position].T.numpy() for values in (curves.bound, curves.finite))
+        ceiling = np.full(config.replicates, problem.ceiling)
+        fits = {**verdict.curve_summary(bound, finite, ceiling), "ceiling": ceiling}
+        fits["dead_hidden_layers"] = curves.dead_hidden_layers[position].numpy()
+        stabilities, estimate = verdict.stability(fits), float(np.median(fits["estimate"]))
+        exploded = "exploded" in stabilities
+        outcome = "exploded" if exploded else str(verdict.bias(estimate, problem.truths[pair]))
+        expected = problem.expectation(pair, marginals)
+        yield Answer(
+            problem.name, pair, marginals, problem.truths[pair], targets[pair], estimate,
+            "exploded" if exploded else str(stabilities[0]), outcome, " or ".join(expected.outcomes),
+            outcome in expected.outcomes, expected.why,
+        )  # fmt: skip
+
+
+def _targets(problem: Problem, config: MineConfig, seed: int) -> dict[str, float]:
+    """What the marginals aim at; with fresh samples a derangement and independent draws aim at the truth."""
+    if config.marginals != "permutation":
+        return problem.truths
+    source = generator(seed, "validate target")
+    clean = problem.draw(_TARGET_SAMPLES, source)
+    layers = {name: z + config.noise_std * torch.randn(z.shape, generator=source) for name, z in clean.layers.items()}
+    own, other = -math.log(config.batch_size), math.log1p(-1 / config.batch_size)
+    return {
+        pair: float(-torch.logaddexp(torch.tensor(own), other - ratio).mean())
+        for pair, ratio in problem.log_ratio(Samples(clean.x, clean.y, layers)).items()
+    }
+
+
+def report(names: Sequence[str], seed: int = 0) -> bool:
+    """Run problems under every kind of marginals, print each answer as it comes; True if all that must, pass."""
+    start, failed, shown = time.monotonic(), 0, 0
+    heading = f"{'truth':>7s} {'target':>7s} {'estimate':>8s} {'error':>7s}  verdict"
+    print(f"{'problem and pair':38s} {'marginals':12s} {heading}")
+    for problem in chosen(names):
+        for marginals in ("permutation", "derangement", "independent"):
+            for answer in run(problem, marginals, seed):
+                failed, shown = failed + (not answer.passed), shown + 1
+                print(_line(answer))
+    print(f"{shown - failed} of {shown} answers as expected, {time.monotonic() - start:.0f} s")
+    return failed == 0
+
+
+def _line(answer: Answer) -> str:
+    error = answer.estimate - answer.truth
+    line = (
+        f"{answer.problem + ' ' + answer.pair[2:]:38s} {answer.marginals:12s} {answer.truth:7.3f} {answer.target:7.3f} "
+        f"{answer.estimate:8.3f} {error:7.3f}  {answer.outcome} ({answer.stability})"
+    )
+    if not answer.passed:
+        return f"{line}  FAILED: expected {answer.expected}"
+    return line if answer.expected == "within" else f"{line}; expected {answer.expected}: {answer.why}"
