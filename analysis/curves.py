@@ -28,12 +28,13 @@ def draw(results: str, pair: str) -> matplotlib.figure.Figure:
     )
     curves["fit"] = curves[["key", "run", "replicate"]].astype(str).agg("/".join, axis=1)
     shown = shown_columns(trials)
-    groups = trials[trials["state"] == "completed"].groupby(shown, sort=True, dropna=False)
+    drawn = trials.loc[fits["key"].unique()].sort_values(shown)
+    groups = drawn.groupby("configuration", sort=False)
     figure, axes = figures.panels(len(groups))
-    for ax, (values, group) in zip(axes, groups, strict=True):
-        chosen = curves[curves["key"].isin(group.index)]
-        ceiling = fits[fits["key"].isin(group.index)]["ceiling"].max()
-        figures.learning_curves(ax, chosen, ceiling, _title(shown, values))
+    for ax, (_, group) in zip(axes, groups, strict=True):
+        known = fits[fits["key"].isin(group.index)][["ceiling", "truth", "target"]].mean()
+        title = _title(shown, tuple(group.iloc[0][shown]))
+        figures.learning_curves(ax, curves[curves["key"].isin(group.index)], dict(known), title)
     figures.finish(figure, f"MINE's bound for {pair}, every run, seed and replicate")
     return figure
 

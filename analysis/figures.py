@@ -1,6 +1,7 @@
 """Pictures. Each function draws on the axes it is given and computes nothing but positions."""
 
 import math
+from collections.abc import Mapping
 
 import matplotlib.figure
 import numpy as np
@@ -11,31 +12,30 @@ from matplotlib.axes import Axes
 # Okabe and Ito's colours, told apart by colour-blind readers and in grey.
 COLOURS = {"settled": "#0072B2", "unsettled": "#56B4E9", "collapsed": "#999999", "exploded": "#D55E00"}
 
+LINES = {"ceiling": "--", "truth": "-", "target": ":"}
+"""Known answers, as black lines."""
+
 _CEILING_ROOM = 1.6
 """How much of the axis lies above the ceiling; an exploded curve leaves through the top."""
 
 
-def learning_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, title: str = "") -> None:
-    """Bound per MINE epoch of many fits of one pair, coloured by verdict, with the ceiling.
+def learning_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], title: str = "") -> None:
+    """Bound per MINE epoch of many fits of one pair, coloured by verdict, beside the known answers.
 
     Args:
         curves: columns `fit` (any label), `mine_epoch`, `bound` in nats, `stability`.
-        ceiling: in nats.
+        known: `ceiling`, `truth` and `target` in nats; an infinite target is not drawn.
     """
     for verdict, colour in COLOURS.items():
         chosen = curves[curves["stability"] == verdict]
         for position, (_, fit) in enumerate(chosen.groupby("fit")):
             bound = fit["bound"].where(np.isfinite(fit["bound"]))
-            ax.plot(
-                fit["mine_epoch"],
-                bound,
-                color=colour,
-                linewidth=0.8,
-                alpha=0.8,
-                label=verdict if position == 0 else None,
-            )
-    ax.axhline(ceiling, color="black", linestyle="--", linewidth=0.8, label="ceiling")
-    ax.set_ylim(-0.1 * ceiling, _CEILING_ROOM * ceiling)
+            label = verdict if position == 0 else None
+            ax.plot(fit["mine_epoch"], bound, color=colour, linewidth=0.8, alpha=0.8, label=label)
+    for name, style in LINES.items():
+        if np.isfinite(known[name]):
+            ax.axhline(known[name], color="black", linestyle=style, linewidth=1, label=name)
+    ax.set_ylim(-0.1 * known["ceiling"], _CEILING_ROOM * known["ceiling"])
     ax.set_title(title, fontsize="small")
     ax.set_xlabel("MINE epoch")
     ax.set_ylabel("bound (nats)")

@@ -51,6 +51,19 @@ def of_mean(per_seed: ArrayLike, confidence: float = 0.95) -> Interval:
 
 
 def of_share(per_seed: ArrayLike, confidence: float = 0.95) -> Interval:
-    """As `of_mean`, for shares: the interval is cut to [0, 1]."""
+    """As `of_mean`, for shares: the interval is cut to [0, 1].
+
+    If all seeds agree on 0 or on 1, their spread says nothing; then it is Wilson's interval for the count of
+    seeds.
+
+    >>> of_share([1.0, 1.0, 1.0])
+    Interval(mean=1.0, low=0.43..., high=1.0, seeds=3)
+    """
+    from scipy import stats
+
     found = of_mean(per_seed, confidence)
+    if found.seeds > 1 and found.low == found.high and found.mean in (0, 1):
+        count = int(found.mean) * found.seeds
+        wilson = stats.binomtest(count, found.seeds).proportion_ci(confidence, method="wilson")
+        return found._replace(low=float(wilson.low), high=float(wilson.high))
     return found._replace(low=float(np.clip(found.low, 0, 1)), high=float(np.clip(found.high, 0, 1)))

@@ -3,15 +3,26 @@
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainables import records
-from trainables.config import fields
+from trainables.config import configuration_key, fields, unflatten
 
 
 def trials(results: str) -> pd.DataFrame:
-    """All trials, one row each, indexed by key; see `trainables.records.SCHEMAS["trials"]`."""
-    return records.read(results, "trials").to_pandas().set_index("key")
+    """All trials, one row each, indexed by key; see `trainables.records.SCHEMAS["trials"]`.
+
+    `mine.pairs` is text, and `configuration` tells configurations apart: trials that differ in the seed alone,
+    or in settings that change no number, have the same.
+    """
+    rows = records.read(results, "trials")
+    flat = rows.select(list(fields())).to_pylist()
+    configurations = [configuration_key(unflatten(row)) for row in flat]
+    # Sizes may be null for "all", and stay whole numbers beside it.
+    frame = rows.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    frame["mine.pairs"] = frame["mine.pairs"].map(", ".join)
+    return frame.assign(configuration=configurations).set_index("key")
 
 
 def estimates(results: str) -> pd.DataFrame:

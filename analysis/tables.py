@@ -25,6 +25,7 @@ _HEADINGS = {
 _PERCENT = ("exploded", "collapsed", "unsettled", "settled", "disorder", "disorder_truth")
 
 _ONLY_IN_CSV = (
+    "estimate_seeds",
     "spread_seeds",
     "spread_replicates",
     *(f"{bias}_{kind}" for kind in ("truth", "target") for bias in BIASES),

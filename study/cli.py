@@ -5,6 +5,7 @@ need them: `table` works without torch and ray.
 """
 
 import dataclasses
+import math
 import os
 import sys
 import typing
@@ -33,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         print(f"mine-study: {error}", file=sys.stderr)
         code = 2
+    except BrokenPipeError:
+        # The reader (such as head) has seen enough; leave nothing for the interpreter to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
     except KeyboardInterrupt:
         print("mine-study: interrupted; what is finished is kept, and the same command goes on.", file=sys.stderr)
         code = 130
@@ -73,9 +78,10 @@ def trial(
 
 
 def _threads(threads: int | None) -> int:
-    if threads is not None and threads < 1:
-        raise InputError(f"threads is {threads}; it must be at least 1, or None for all processors.")
-    return threads or os.cpu_count() or 1
+    there = os.cpu_count() or 1
+    if threads is not None and not 1 <= threads <= there:
+        raise InputError(f"threads is {threads}; it must be from 1 to {there}, this machine's processors.")
+    return threads or there
 
 
 def _probe_lines(progress: Any) -> str:
@@ -104,11 +110,12 @@ def _overrides_type() -> type:
         section, _, leaf = path.partition(".")
         if leaf:
             values: Any = kind if typing.get_origin(kind) is tuple else tuple.__class_getitem__((kind, ...))
-            help_text = tyro.conf.arg(help=descriptions()[path], help_behavior_hint="(default: the study's)")
+            several = "" if values is kind else " Several values are all run."
+            help_text = tyro.conf.arg(help=descriptions()[path] + several, help_behavior_hint="(default: the study's)")
             sections.setdefault(section, []).append((leaf, Annotated[values, help_text], dataclasses.field(default=())))
     made = {name: dataclasses.make_dataclass(name, columns, frozen=True) for name, columns in sections.items()}
     for name, section_type in made.items():
-        section_type.__doc__ = f"In place of the study's {name} settings; several values are all run."
+        section_type.__doc__ = f"In place of the study's {name} settings."
     columns = [(name, kind, dataclasses.field(default_factory=kind)) for name, kind in made.items()]
     return dataclasses.make_dataclass("Overrides", columns, frozen=True)
 
@@ -197,8 +204,8 @@ def table(
     from analysis import load, stability, tables
     from trainables.verdict import VerdictRule
 
-    if thresholds <= 0:
-        raise InputError(f"thresholds is {thresholds}; it must be above 0.")
+    if not 0 < thresholds < math.inf:
+        raise InputError(f"thresholds is {thresholds}; it must be a finite number above 0.")
     trials, estimates = load.trials(results), load.estimates(results)
     rows = stability.table(trials, estimates, VerdictRule().scaled(thresholds), by_pair=by_pair)
     print(tables.render(rows, format), end="")

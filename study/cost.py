@@ -10,12 +10,15 @@ import torch
 
 from study.resources import Resources
 from trainables import data, fit_rows, lenet, mine, records
-from trainables.config import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, TrialConfig, derive_seed, key
+from trainables.config import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, InputError, TrialConfig, derive_seed, key
 from trainables.draws import generator
 from trainables.statistics_network import StatisticsNetworks
 
-_STEPS = 8
-"""Steps that are timed, after two that warm up."""
+_STEPS = 10
+"""Steps that are timed, after as many that warm up ..."""
+
+_MOST_IMAGES = 20_000
+"""... and fewer with large batches, to hold no more images than these."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int) -> 
     Args:
         cpus: processors of the machine; they bound how many trials run at once.
     """
+    if resources.cpus_per_trial > cpus:
+        raise InputError(
+            f"cpus_per_trial is {resources.cpus_per_trial}; it must be at most {cpus}, as many as there are."
+        )
     torch.set_num_threads(resources.threads)
     concurrent = max(
         1, min(len(planned), int(cpus / resources.cpus_per_trial), resources.max_concurrent or len(planned))
@@ -50,6 +57,10 @@ def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int) -> 
     return Cost(len(planned), work / concurrent, sum(bytes_of[kind] for kind in kinds), concurrent)
 
 
+def _steps(batch_size: int) -> int:
+    return max(1, min(_STEPS, _MOST_IMAGES // batch_size))
+
+
 def _images(samples: int) -> data.Images:
     source = generator(0, "cost")
     pixels = torch.rand(samples, 1, data.IMAGE_SIDE, data.IMAGE_SIDE, generator=source)
@@ -59,7 +70,7 @@ def _images(samples: int) -> data.Images:
 def _lenet_seconds(config: TrialConfig) -> float:
     """LeNet-5's epochs with their tests, and the activations at every probe."""
     batch = config.lenet.batch_size
-    images = _images(max((_STEPS + 2) * batch, lenet.EVALUATION_BATCH))
+    images = _images(max(_steps(batch) * batch, lenet.EVALUATION_BATCH))
     network = lenet.LeNet5(generator(0, "cost"))
     optimizer = lenet.make_optimizer(network, config.lenet)
     lenet.train_epoch(network, optimizer, images, batch, generator(0, "cost"))
@@ -78,7 +89,7 @@ def _run_seconds(config: TrialConfig) -> float:
     """One run of MINE."""
     batch = config.mine.batch_size
     settings = replace(config.mine, epochs=1)
-    images = _images((_STEPS + 2) * batch)
+    images = _images(_steps(batch) * batch)
     outputs = {
         layer: torch.rand(len(images), math.prod(lenet.LAYER_SHAPES[layer]), generator=generator(0, "cost"))
         for layer in settings.layers
@@ -88,7 +99,7 @@ def _run_seconds(config: TrialConfig) -> float:
     mine.train(networks, samples, seed=0)
     start = time.perf_counter()
     mine.train(networks, samples, seed=0)
-    a_step = (time.perf_counter() - start) / (_STEPS + 2)
+    a_step = (time.perf_counter() - start) / _steps(batch)
     return config.mine.epochs * (config.mine_samples // batch) * a_step
 
 

@@ -1,6 +1,7 @@
 """What a person watches while a sweep runs: a line whenever a trial starts, moves on or ends."""
 
 import time
+from collections.abc import Collection
 
 from ray import tune
 from ray.tune.experiment import Trial
@@ -12,11 +13,14 @@ from trainables.config import TrialConfig, key, unflatten
 class ProgressLines(tune.Callback):
     """Prints one plain line an event: elapsed time, trials by state, exploded fits, the trial's position."""
 
-    def __init__(self, planned: list[TrialConfig]) -> None:
+    def __init__(self, planned: list[TrialConfig], completed: Collection[str] = ()) -> None:
+        """`completed` are the keys of planned trials that were done before."""
         self.labels = {key(config): label for config, label in zip(planned, differences(planned), strict=True)}
         self.start = time.monotonic()
-        self.states: dict[str, str] = dict.fromkeys(self.labels, "waiting")
+        self.states = {name: "completed" if name in completed else "waiting" for name in self.labels}
         self.exploded: dict[str, int] = {}
+        self.lost: list[tuple[TrialConfig, str]] = []
+        """Trials that Tune gave up, with the error; they may have no row."""
 
     @property
     def unfinished(self) -> int:
@@ -41,7 +45,8 @@ class ProgressLines(tune.Callback):
             self._say(f"{self.labels[name]}: {position}; {exploded}; nats: {', '.join(bounds)}")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
-        self._move(trial, "failed", ": lost too often (worker or node died)")
+        self.lost.append((unflatten(trial.config["trial"]), str(trial.get_error())))
+        self._move(trial, "failed", ": lost too often (its worker or node died)")
 
     @staticmethod
     def _key(trial: Trial) -> str:

@@ -1,5 +1,6 @@
 """The resources of a trial."""
 
+import math
 from dataclasses import dataclass
 
 from trainables.config import InputError
@@ -20,7 +21,7 @@ class Resources:
         for name in ("cpus_per_trial", "gpus_per_trial"):
             value = getattr(self, name)
             least = "above 0" if name == "cpus_per_trial" else "at least 0"
-            whole = value <= 1 or value == int(value)
+            whole = math.isfinite(value) and (value <= 1 or value == int(value))
             if not whole or value < 0 or (value == 0 and name == "cpus_per_trial"):
                 raise InputError(f"{name} is {value}; it must be {least}, and a whole number from 1 on.")
         if self.max_concurrent is not None and self.max_concurrent < 1:

@@ -11,12 +11,12 @@ import torch
 
 from study.resources import Resources
 from trainables import records
-from trainables.config import InputError, TrialConfig, flatten, key, lenet_key, unflatten
+from trainables.config import InputError, TrialConfig, flatten, key, lenet_key
 from trainables.data import load
 from trainables.schedule import failed_parts
 
 if TYPE_CHECKING:
-    from ray import tune
+    from study.progress import ProgressLines
 
 MAX_FAILURES = 3
 """How often Tune starts a trial again whose worker or node was lost."""
@@ -71,27 +71,30 @@ def launch(planned: list[TrialConfig], results: str, resources: Resources) -> Ou
     missing = [config for config in planned if key(config) not in done]
     if not missing:
         return outcome(planned, results)
-    interrupted = _run_tune(missing, results, resources)
-    return outcome(planned, results, interrupted)
-
-
-def _run_tune(planned: list[TrialConfig], results: str, resources: Resources) -> bool:
-    """Run trials under Tune; True if interrupted."""
-    # Tune's own tables and the usage report are read from the environment when ray is imported.
+    # Ray reads both when it is imported: Tune's own tables, and the usage report.
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    from study.progress import ProgressLines
+
+    progress = ProgressLines(planned, done)
+    interrupted = _run_tune(missing, results, resources, progress)
+    return outcome(planned, results, interrupted)
+
+
+def _run_tune(planned: list[TrialConfig], results: str, resources: Resources, progress: "ProgressLines") -> bool:
+    """Run trials under Tune; True if interrupted."""
     import ray
     from ray import tune
 
-    from study.progress import ProgressLines
     from trainables.ray_trainable import run_trial
 
+    # What Tune logs of a lost worker stands in our own line and in the trial's row.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         _check_resources(ray.cluster_resources(), resources)
         _first_wave(planned, results, resources)
-        progress = ProgressLines(planned)
         tuner = tune.Tuner(
             tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
             param_space={
@@ -112,9 +115,9 @@ def _run_tune(planned: list[TrialConfig], results: str, resources: Resources) ->
                 verbose=0,
             ),
         )
-        ended = tuner.fit()
-        for index in range(len(ended)):
-            _record_loss(ended[index], results)
+        tuner.fit()
+        for config, error in progress.lost:
+            _record_loss(config, error, results)
         return progress.unfinished > 0
     finally:
         ray.shutdown()
@@ -173,12 +176,10 @@ def _first_wave(planned: list[TrialConfig], results: str, resources: Resources) 
         print(f"first wave: {done}/{total} after {time.monotonic() - start:.0f} s: LeNet-5 on {label}")
 
 
-def _record_loss(ended: "tune.Result", results: str) -> None:
+def _record_loss(config: TrialConfig, error: str, results: str) -> None:
     """A trial whose worker was lost too often becomes a row with its error, as one that raised does."""
-    assert ended.config is not None, "Tune hands every result its configuration"
-    config = unflatten(ended.config["trial"])
-    if ended.error is not None and records.trial_state(results, key(config)) is None:
-        records.write_trial(results, failed_parts(config, torch.device("cpu"), str(ended.error)))
+    if records.trial_state(results, key(config)) is None:
+        records.write_trial(results, failed_parts(config, torch.device("cpu"), error))
 
 
 def _check_resources(available: dict[str, float], resources: Resources) -> None:

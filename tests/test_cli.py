@@ -24,7 +24,7 @@ def test_a_trial_then_its_table(capsys, tmp_path):
     assert "X;maxpool1" in out and f"mine-study table {results}" in out
     code, out, _ = run(capsys, "table", results)
     assert code == 0
-    assert out.count("\n| 1 ") == 2 and "0.30" in out
+    assert out.count("\n| 1 ") == 2 and "| 0.3 " in out
     code, out, _ = run(capsys, "table", results, "--format", "csv", "--by-pair")
     assert out.count("\n") == 9
     code, out, _ = run(capsys, "table", results, "--format", "latex")
@@ -45,10 +45,17 @@ def test_a_trial_then_its_table(capsys, tmp_path):
         (["sweep", "demo", "--results", "/dev/null/x"], "results '/dev/null/x' cannot be written"),
         (["sweep", "demo", "--cpus-per-trial", "0"], "cpus_per_trial is 0"),
         (["sweep", "demo", "--gpus-per-trial", "1.5"], "gpus_per_trial is 1.5"),
-        (["trial", "--mine.noise-std", "-1"], "mine.noise_std is -1.0; it must be a finite number, at least 0."),
+        (["trial", "--mine.noise-std", "-1"], "mine.noise_std is -1.0; it must be 0, or from 0.0001 to 1000000."),
         (["trial", "--data.root", "/dev/null/x"], "data.root '/dev/null/x' cannot be used for mnist"),
         (["trial", "--results", "/dev/null/x"], "results '/dev/null/x' cannot be written"),
         (["trial", "--threads", "0"], "threads is 0"),
+        (["trial", "--threads", "100000"], "threads is 100000; it must be from 1 to"),
+        (["trial", "--device", "meta"], "device is 'meta'"),
+        (["sweep", "demo", "--cpus-per-trial", "nan"], "cpus_per_trial is nan"),
+        (["sweep", "demo", "--dry-run", "--cpus-per-trial", "999"], "cpus_per_trial is 999"),
+        (["table", "s3://"], "names no place"),
+        (["table", "/nowhere", "--thresholds", "nan"], "thresholds is nan"),
+        (["validate", "--only", "BSPK"], "only is 'BSPK'"),
         (["trial", "--device", "tpu"], "device is 'tpu'"),
         (["table", "/nowhere"], "results '/nowhere' holds no trials"),
         (["table", "/nowhere", "--thresholds", "0"], "thresholds is 0.0"),
@@ -62,6 +69,21 @@ def test_bad_input_is_one_sentence_and_exit_code_2(capsys, monkeypatch, tmp_path
     assert words in said
     assert "Traceback" not in err
     assert not list(tmp_path.rglob("*.parquet")), "nothing may have run"
+
+
+def test_trials_of_different_pairs_share_a_table_and_a_figure(capsys, tmp_path):
+    results = str(tmp_path / "r")
+    for pair in ("X;sm1", "X;relu3"):
+        assert run(capsys, "trial", *TINY, "--mine.pairs", pair, "--results", results)[0] == 0
+    code, out, _ = run(capsys, "table", results)
+    assert code == 0 and out.count("\n| X;") == 0 and "| X;relu3 " in out and "| X;sm1 " in out
+    picture = tmp_path / "c.svg"
+    assert run(capsys, "curves", results, "--pair", "X;sm1", "--out", str(picture))[0] == 0
+    assert "<svg" in picture.read_text()
+    code, _, err = run(capsys, "curves", results, "--pair", "Y;sm1", "--out", str(picture))
+    assert code == 2 and "no completed fit of Y;sm1" in err
+    code, _, err = run(capsys, "curves", results, "--pair", "X;sm1", "--out", str(tmp_path / "c.doc"))
+    assert code == 2 and "must be a writable path that ends in .svg, .png or .pdf" in err
 
 
 def test_every_flag_is_documented(capsys):

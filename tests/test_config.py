@@ -18,7 +18,8 @@ def test_every_field_has_a_docstring():
 @pytest.mark.parametrize(
     ("path", "value", "allowed"),
     [
-        ("seed", -1, "at least 0"),
+        ("seed", -1, "from 0"),
+        ("seed", 2**63, "to 2^63 - 1"),
         ("data.name", "cifar", "mnist, fashion_mnist, digits"),
         ("lenet.epochs", 0, "at least 1"),
         ("lenet.momentum", 1.0, "below 1"),
@@ -27,8 +28,10 @@ def test_every_field_has_a_docstring():
         ("schedule.probe_every", 0, "at least 1"),
         ("mine.architecture", 4, "one of 1, 2, 3"),
         ("mine.architecture", True, "one of 1, 2, 3"),
-        ("mine.noise_std", -0.1, "at least 0"),
-        ("mine.noise_std", float("nan"), "finite"),
+        ("mine.noise_std", -0.1, "0, or from 0.0001"),
+        ("mine.noise_std", 1e-5, "0, or from 0.0001"),
+        ("mine.noise_std", 1e39, "to 1000000"),
+        ("mine.noise_std", float("nan"), "0, or from"),
         ("mine.hidden_units", 0, "at least 1"),
         ("mine.hidden_units", 1.5, "of type int"),
         ("mine.conv_kernel", 4, "odd"),

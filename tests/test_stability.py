@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis import stability, tables
-from trainables.config import PAIRS, TrialConfig, flatten, replace
+from trainables.config import PAIRS, TrialConfig, configuration_key, flatten, replace
 from trainables.verdict import VerdictRule
 
 
@@ -13,8 +13,9 @@ def made_trials(*changes: dict, seeds=(0, 1, 2), state="completed") -> pd.DataFr
     rows = []
     for number, change in enumerate(changes):
         for seed in seeds:
-            flat = flatten(replace(TrialConfig(), {**change, "seed": seed}))
-            rows.append({"key": f"{number}-{seed}", "state": state, **flat, "mine.pairs": list(PAIRS)})
+            config = replace(TrialConfig(), {**change, "seed": seed})
+            row = {"key": f"{number}-{seed}", "state": state, "configuration": configuration_key(config)}
+            rows.append({**row, **flatten(config), "mine.pairs": ", ".join(PAIRS)})
     return pd.DataFrame(rows).set_index("key")
 
 
@@ -51,7 +52,8 @@ def test_exploded_fits_count_by_seed_and_leave_the_estimate():
     assert (x["exploded_low"], x["exploded_epoch"]) == (0, 40)
     assert 0.25 < x["exploded_high"] < 0.5
     assert x["estimate"] == 2.0
-    assert (y["exploded"], y["exploded_high"]) == (0, 0)
+    assert (y["exploded"], y["exploded_low"]) == (0, 0)
+    assert y["exploded_high"] == pytest.approx(0.56, abs=0.01)  # Wilson, none of three seeds
 
 
 def test_an_exploded_fit_with_a_finite_end_is_not_in_the_estimate():
@@ -60,6 +62,34 @@ def test_an_exploded_fit_with_a_finite_end_is_not_in_the_estimate():
     hit = fits.pair == "X;relu3"
     fits.loc[hit, ["estimate", "highest_running_mean"]] = 50.0
     assert stability.table(trials, fits)["estimate"].tolist() == [2.0, 2.0]
+
+
+def test_seeds_that_lack_pairs_do_not_shift_the_estimate():
+    """In one seed all but sm1 exploded; where seeds have values they are equal."""
+    trials = made_trials({})
+    fits = made_fits(trials)
+    level = fits.pair.str[2:].map({"maxpool1": 4.0, "maxpool2": 4.0, "relu3": 3.0, "sm1": 0.5})
+    for column in ("estimate", "previous_window_mean", "highest_running_mean"):
+        fits[column] = level
+    fits.loc[(fits.key == "0-1") & (fits.pair.str[2:] != "sm1"), "first_nonfinite_epoch"] = 5
+    row = stability.table(trials, fits).iloc[0]
+    assert row[["estimate", "estimate_low", "estimate_high"]].tolist() == pytest.approx([2.875] * 3)
+    assert (row["estimate_seeds"], row["spread_seeds"]) == (3, 0)
+
+
+def test_configurations_that_differ_in_unused_settings_are_one_row():
+    trials = pd.concat([made_trials({}, seeds=(0,)), made_trials({"mine.branch_units": 7}, seeds=(1,))])
+    rows = stability.table(trials, made_fits(trials))
+    assert rows["seeds"].tolist() == [2, 2]
+
+
+def test_the_epoch_of_explosion_is_given_under_the_committed_rule_only():
+    trials = made_trials({})
+    fits = made_fits(trials).assign(first_nonfinite_epoch=40.0)
+    assert stability.table(trials, fits)["exploded_epoch"].tolist() == [40, 40]
+    other = stability.table(trials, fits, VerdictRule().scaled(2))
+    assert other["exploded_epoch"].isna().all()
+    assert any("committed thresholds" in note for note in stability.notes(trials, other))
 
 
 def test_by_pair_gives_a_row_a_pair():
@@ -108,7 +138,11 @@ def test_the_papers_words_stand_at_their_rows_and_nowhere_else():
     rows = stability.table(trials, made_fits(trials))
     found = rows[rows.paper != ""][["variable", "paper_row", "paper"]].values.tolist()
     assert sorted(found) == sorted([variable, name, word] for variable, _, _, name, word in stability.PAPER_ROWS)
-    for other in ({"data.name": "digits"}, {"mine.hidden_layers": 2}, {"mine.hidden_units": 11}):
+    others = [
+        {"data.name": "digits"}, {"mine.hidden_layers": 2}, {"mine.hidden_units": 11}, {"lenet.epochs": 20},
+        {"mine.marginals": "independent"}, {"mine.gradient_correction": "moving_average"},
+    ]  # fmt: skip
+    for other in others:
         trials = made_trials(other)
         assert set(stability.table(trials, made_fits(trials))["paper"]) == {""}
 
@@ -188,7 +222,7 @@ def test_rendering():
     trials = made_trials({}, {"mine.learning_rate": 1e-5})
     rows = stability.table(trials, made_fits(trials))
     markdown = tables.render(rows, "markdown")
-    assert "| 1e-05 " in markdown and "100 [100, 100]" in markdown and "2.00 [2.00, 2.00]" in markdown
+    assert "| 1e-05 " in markdown and "100 [44, 100]" in markdown and "2.00 [2.00, 2.00]" in markdown
     assert "nan" not in markdown
     latex = tables.render(rows, "latex")
     assert r"\toprule" in latex and r"settled \%" in latex and r"noise\_std" in latex

@@ -1,7 +1,12 @@
 """Sweeps through a real local Ray."""
 
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -11,11 +16,18 @@ from study.space import Study
 from trainables import records, schedule
 from trainables.config import InputError, key, replace
 
+ROOT = Path(__file__).parents[1]
+TINY = [
+    "--lenet.epochs", "1", "--mine.samples", "200", "--mine.epochs", "3", "--seeds", "0",
+    "--mine.marginals", "permutation", "--mine.noise-std", "0", "0.5", "1", "2",
+]  # fmt: skip
+
 
 @pytest.fixture
 def tiny_study(tiny) -> Study:
     quick = replace(tiny, {"lenet.epochs": 1, "mine.samples": 100, "mine.epochs": 2, "mine.replicates": 1})
-    return Study("tiny", "For tests.", space.grid(quick, {"mine.hidden_units": (3, 5)}), seeds=(0, 1))
+    axes = {"mine.hidden_units": (3, 5), "mine.noise_std": (0.0, 0.3)}
+    return Study("tiny", "For tests.", space.grid(quick, axes), seeds=(0,))
 
 
 def test_a_sweep_gives_the_rows_of_single_trials_and_does_only_what_is_missing(tiny_study, tmp_path, capsys):
@@ -27,24 +39,31 @@ def test_a_sweep_gives_the_rows_of_single_trials_and_does_only_what_is_missing(t
     assert (ended.exit_code, len(ended.completed)) == (0, 4)
     assert all(path.stat().st_mtime_ns == time for path, time in written.items())
     out = capsys.readouterr().out
-    assert "2/2 done" in out and "hidden_units=5 seed=1: completed" in out and "nats: X;maxpool1" in out
+    assert "first wave: 1/1" in out and "2/2 done" in out and "4/4 done" in out and "nats: X;maxpool1" in out
+    assert "noise_std=0.3 hidden_units=5 seed=0: completed" in out
     for config in planned:
-        for progress in schedule.run(config, torch.device("cpu")):
-            alone = progress.parts()
-        for name in ("lenet", "estimates", "curves"):
-            path = tmp_path / name / f"{key(config)}.parquet"
-            assert records.pa.parquet.read_table(path).equals(alone[name]), name
+        *_, last = schedule.run(config, torch.device("cpu"))
+        for name, alone in last.parts().items():
+            if name != "trials":
+                assert pq.read_table(tmp_path / name / f"{key(config)}.parquet").equals(alone), name
+
+
+def test_one_lenet_and_one_truth_serve_all_configurations(tiny_study, tmp_path):
+    sweep.launch(space.trials(tiny_study, {}), str(tmp_path), Resources())
+    assert len(list((tmp_path / "lenet_runs").iterdir())) == 1
+    assert len(list((tmp_path / "truths").iterdir())) == 4 * 2  # layers x noise stds
+    trials = records.read(str(tmp_path), "trials").to_pandas()
+    assert (trials[["seconds_lenet", "seconds_truth"]] < 0.5).all(axis=None)
 
 
 def test_a_trial_that_raises_is_a_row_and_the_sweep_goes_on(tiny_study, tmp_path):
     """A data set that vanishes after the check: every trial on it raises, on its worker."""
     planned = space.trials(tiny_study, {})
-    lost = replace(planned[0], {"data.name": "mnist", "data.root": str(tmp_path / "nothing"), "mine.samples": 100})
-    os.environ["no_proxy"] = "*"
-    ended = sweep.launch([lost, planned[1]], str(tmp_path / "r"), Resources())
+    lost = replace(planned[0], {"data.name": "mnist", "data.root": "/dev/null/nothing", "mine.samples": 100})
+    ended = sweep.launch([lost, planned[1]], str(tmp_path), Resources())
     assert ended.exit_code == 1
     assert (ended.failed, ended.completed) == ([key(lost)], [key(planned[1])])
-    rows = {row["key"]: row for row in records.read(str(tmp_path / "r"), "trials").to_pylist()}
+    rows = {row["key"]: row for row in records.read(str(tmp_path), "trials").to_pylist()}
     assert "InputError" in rows[key(lost)]["error"]
 
 
@@ -60,8 +79,49 @@ def test_exit_codes():
     assert sweep.Outcome(["a"], [], ["c"], interrupted=True).exit_code == 130
 
 
-def test_no_ray_is_left_running():
-    """Each launch stops what it started."""
-    import ray
+def start_sweep(results: Path, **environment: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "study.cli", "sweep", "demo", *TINY, "--results", str(results)]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    )
 
-    assert not ray.is_initialized()
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_sweep_that_is_stopped_goes_on_with_what_is_missing(tmp_path, how):
+    stopped = start_sweep(tmp_path)
+    for line in stopped.stdout:
+        if "1/4 done" in line:
+            stopped.send_signal(how)
+            break
+    rest, _ = stopped.communicate(timeout=120)
+    assert "Traceback" not in rest
+    if how == signal.SIGINT:
+        assert stopped.returncode == 130, rest
+    again = start_sweep(tmp_path)
+    output, _ = again.communicate(timeout=240)
+    assert again.returncode == 0, output
+    assert "4 of 4 trials completed, 0 failed, 0 missing" in output
+    assert records.read(str(tmp_path), "estimates").num_rows == 4 * 8 * 2
+
+
+@pytest.mark.slow
+def test_workers_that_die_at_once_leave_failed_rows(tmp_path):
+    """As where a worker runs out of memory before its first report."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "class Die:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'trainables.ray_trainable' and os.environ.get('RAY_JOB_ID'): os._exit(1)\n"
+        "sys.meta_path.insert(0, Die())\n"
+    )
+    ended = start_sweep(tmp_path / "r", PYTHONPATH=f"{tmp_path}:{ROOT}")
+    output, _ = ended.communicate(timeout=400)
+    assert ended.returncode == 1, output
+    assert "Traceback" not in output
+    assert set(records.trial_states(str(tmp_path / "r")).values()) == {"failed"}, output

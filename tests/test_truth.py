@@ -44,6 +44,18 @@ def test_duplicates_count_once():
         assert (found.x, found.y) == (pytest.approx(math.log(2)), pytest.approx(0, abs=1e-9))
 
 
+@pytest.mark.parametrize("std", [1e-4, 1e-6, 1e-9])
+def test_duplicates_at_tiny_noise(std):
+    """Their distance is 0, whatever the products' rounding, times a huge number."""
+    outputs = 100 + torch.randn(100, 50, generator=generator(0, "points"))
+    assert compute(outputs.repeat(2, 1), stds=(std,)).x == pytest.approx(math.log(100), abs=1e-9)
+
+
+def test_outputs_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="not all finite"):
+        compute(torch.tensor([[0.0], [math.nan]]))
+
+
 def test_labels_constant_within_clusters_are_all_of_the_label_entropy():
     source = generator(0, "clusters")
     labels = torch.arange(300) % 3

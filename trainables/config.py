@@ -135,8 +135,9 @@ class MineConfig:
 
     def __post_init__(self) -> None:
         _check_types(self, "mine")
-        finite = math.isfinite(self.noise_std) and self.noise_std >= 0
-        _require(finite, "mine.noise_std", self.noise_std, "a finite number, at least 0")
+        # Below, squared distances over the variance leave float64's digits; above, float32's range nears.
+        usable = self.noise_std == 0 or 1e-4 <= self.noise_std <= 1e6
+        _require(usable, "mine.noise_std", self.noise_std, "0, or from 0.0001 to 1000000")
         for name in ("hidden_units", "hidden_layers", "conv_channels", "replicates", "epochs"):
             value = getattr(self, name)
             _require(value >= 1, f"mine.{name}", value, "at least 1")
@@ -172,7 +173,7 @@ class TrialConfig:
     def __post_init__(self) -> None:
         _check_types(self, "")
         _check_types(self.data, "data")
-        _require(self.seed >= 0, "seed", self.seed, "at least 0")
+        _require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
         available = TRAIN_SAMPLES[self.data.name]
         limit = f"at most {available}, the size of {self.data.name}'s training set"
         for path, samples, batch in (
@@ -327,6 +328,15 @@ def key(config: TrialConfig) -> str:
     False
     """
     return content_key(_deciding(config))
+
+
+def configuration_key(config: TrialConfig) -> str:
+    """The key of the trial's configuration: as `key`, without the seed.
+
+    >>> configuration_key(TrialConfig(seed=1)) == configuration_key(TrialConfig(seed=2))
+    True
+    """
+    return content_key({path: value for path, value in _deciding(config).items() if path != "seed"})
 
 
 def lenet_key(config: TrialConfig) -> str:

@@ -107,6 +107,9 @@ def activations(lenet: LeNet5, images: Images, layers: Sequence[str] = LAYERS) -
 
     Returns:
         By layer, float32, shape (samples, features) on the images' device.
+
+    Raises:
+        FloatingPointError: if an output is not finite: LeNet-5 has diverged, and nothing can be said of it.
     """
     rows = {
         name: torch.empty(len(images), math.prod(LAYER_SHAPES[name]), device=images.pixels.device) for name in layers
@@ -115,4 +118,7 @@ def activations(lenet: LeNet5, images: Images, layers: Sequence[str] = LAYERS) -
         outputs = lenet.layers(images.pixels[start : start + EVALUATION_BATCH])
         for name in layers:
             rows[name][start : start + EVALUATION_BATCH] = outputs[name].flatten(1)
+    for name, outputs_of_layer in rows.items():
+        if not outputs_of_layer.isfinite().all():
+            raise FloatingPointError(f"LeNet-5 has diverged: its {name} is not finite; lower lenet.learning_rate.")
     return rows

@@ -223,9 +223,10 @@ class _Recorder:
         bound = (mean_joint - partition).mean(dim=0)
         gradients = {name: p.grad for name, p in self.networks.parameters.items() if p.grad is not None}
         gradient_norm = self.networks.per_fit(gradients).sqrt()
-        # x - x is 0 where x is finite and NaN elsewhere, and its square cannot overflow.
-        finite_parameters = self.networks.per_fit({n: p - p for n, p in self.networks.parameters.items()}).isfinite()
-        finite = bound.isfinite() & gradient_norm.isfinite() & finite_parameters
+        finite = bound.isfinite()
+        for tensors in (gradients, self.networks.parameters):
+            # x - x is 0 where x is finite and NaN elsewhere, and its square cannot overflow.
+            finite &= self.networks.per_fit({name: tensor - tensor for name, tensor in tensors.items()}).isfinite()
         for name, value in (
             ("bound", bound), ("pooled_bound", pooled), ("log_mean_exp", partition.mean(dim=0)),
             ("gradient_norm", gradient_norm), ("finite", finite),

@@ -166,6 +166,8 @@ def filesystem(results: str) -> tuple[pa.fs.FileSystem, str]:
     """
     if "://" not in results:
         return pa.fs.LocalFileSystem(), str(PurePosixPath(_absolute(results)))
+    if not results.split("://", 1)[1]:
+        raise InputError(f"results {results!r} names no place; it must be a local path or a URI of pyarrow.fs.")
     try:
         return pa.fs.FileSystem.from_uri(results)
     except (pa.ArrowInvalid, OSError, ValueError) as error:

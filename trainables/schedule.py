@@ -99,7 +99,7 @@ def run(
         position = (key(config), progress.run, epoch, curves)
         progress.rows["estimates"].append(fit_rows.estimates(*position, answers, started_from))
         progress.rows["curves"].append(fit_rows.curves(*position))
-        progress.networks_state, progress.finite = networks.state(), curves.finite[-1].to(device)
+        progress.networks_state, progress.finite = networks.state(), curves.finite.all(dim=0).to(device)
         yield progress
 
 

@@ -23,14 +23,17 @@ CHECKPOINTS = "checkpoints"
 def run(config: TrialConfig, results: str, device: torch.device) -> Iterator[Progress]:
     """Run a trial and write its rows to `results`, yielding after every probe.
 
-    A checkpoint is written after every probe and removed once the rows are there.
+    A checkpoint is written after every probe and removed once the rows are there. A trial that goes on from a
+    checkpoint yields that first.
 
     Raises:
         Exception: whatever the trial raised, after a row with state `failed` was written.
     """
-    progress = None
+    progress = _restore(config, results, device)
     try:
-        for progress in schedule.run(config, device, results, _restore(config, results, device)):
+        if progress is not None:
+            yield progress
+        for progress in schedule.run(config, device, results, progress):  # noqa: B020  # the same, moved on
             records.write_snapshot(results, CHECKPOINTS, key(config), schedule.save(progress))
             yield progress
         assert progress is not None, "a schedule has at least one probe, after epoch 0"
@@ -64,7 +67,12 @@ def choose_device(name: str | None = None) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        available = "cpu" + ("".join(f", cuda:{i}" for i in range(torch.cuda.device_count())))
-        raise InputError(f"device is {name!r}; it must be one of {available}.") from error
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"device is {name!r}; it must be one of {_available()}.") from error
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device is {name!r}; it must be one of {_available()}.")
     return device
+
+
+def _available() -> str:
+    return ", ".join(["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))])
