@@ -1,7 +1,5 @@
 """The curves of one pair, a panel for each configuration of a results folder."""
 
-import textwrap
-
 import matplotlib.figure
 
 from analysis import figures, load
@@ -40,8 +38,8 @@ def draw(results: str, pair: str) -> matplotlib.figure.Figure:
 
 
 def _title(columns: list[str], values: tuple[object, ...]) -> str:
-    text = ", ".join(f"{path.split('.')[-1]} {value}" for path, value in zip(columns, values, strict=True))
-    return textwrap.fill(text, width=44)
+    parts = [f"{path.split('.')[-1]} {value}" for path, value in zip(columns, values, strict=True)]
+    return "\n".join(", ".join(parts[start : start + 2]) for start in range(0, len(parts), 2))
 
 
 def save(figure: matplotlib.figure.Figure, path: str) -> None:

@@ -203,8 +203,8 @@ def _paper(row: pd.Series | Mapping[str, Any]) -> dict[str, str]:
 def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of the table, in sentences."""
     lines = [
-        "Shares are of fits, intervals 95 % over seeds, values in nats. Estimates and their ratios to truth and "
-        "target are over settled fits, so conditional on not exploding.",
+        "Shares are of fits, intervals 95 % over seeds, values in nats. Estimate, truth and target are means over "
+        "the same settled fits, so conditional on not exploding; rows with other settled fits have another truth.",
         "truth: exact mutual information of the samples with the noisy layer; target: what the chosen marginals "
         "make the bound aim at; disorder: neighbouring layers in the wrong order (eq. 6, 7), then in the truths.",
     ]
