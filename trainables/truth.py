@@ -25,7 +25,7 @@ SMALL = 0.5
 """Truths below this many nats are computed to the smaller standard error."""
 
 LEAST_DRAWS = 1_000
-MOST_DRAWS = 20_000
+MOST_DRAWS = 40_000
 """Draws are added until the standard errors are reached, or to this cap; their number is recorded."""
 
 _BLOCK = 250
