@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from trainables import schedule, trial, verdict
-from trainables.config import InputError, key, replace
+from trainables.config import InputError, TrialConfig, key, replace
 
 CPU = torch.device("cpu")
 
@@ -202,3 +202,22 @@ def test_replicates_keep_their_draws_when_more_are_asked_for(tiny, done):
     joined = whole.merge(more, on=["run", "pair", "replicate"])
     assert len(joined) == 16
     assert (joined.estimate_x - joined.estimate_y).abs().max() < 1e-4
+
+
+@pytest.mark.slow
+def test_explosion_on_mnist_is_recorded_and_leaves_the_other_pairs_intact(mnist_root, tmp_path):
+    """Architecture 1, 10 units, no noise, deranged marginals, naive: T drifts past the ceiling, then exp overflows."""
+    torch.set_num_threads(2)
+    changes = {
+        "data.root": mnist_root, "lenet.epochs": 1, "lenet.batch_size": 128, "mine.samples": 12_000,
+        "mine.epochs": 100, "mine.learning_rate": 1e-3, "mine.marginals": "derangement",
+    }  # fmt: skip
+    estimates = finish(replace(TrialConfig(), changes))["estimates"].to_pandas()
+    estimates["stability"], epochs = verdict.stability(estimates), verdict.exploded_epoch(estimates)
+    exploded = estimates["stability"] == "exploded"
+    assert exploded[estimates.pair == "X;maxpool1"].any()
+    assert (epochs[exploded] >= 10).all()
+    labels = estimates[estimates.pair.str.startswith("Y")]
+    assert labels.estimate.notna().all() and not (labels.stability == "exploded").any()
+    assert (estimates.estimate.notna() | exploded).all()
+    assert (estimates[estimates.pair == "X;maxpool1"].target == math.inf).all()
