@@ -1,5 +1,7 @@
 """The curves of one pair, a panel for each configuration of a results folder."""
 
+from pathlib import Path
+
 import matplotlib.figure
 
 from analysis import figures, load
@@ -26,12 +28,13 @@ def draw(results: str, pair: str) -> matplotlib.figure.Figure:
     )
     curves["fit"] = curves[["key", "run", "replicate"]].astype(str).agg("/".join, axis=1)
     shown = shown_columns(trials)
+    varied = [path for path in shown if trials[path].astype(str).nunique() > 1] or shown
     drawn = trials.loc[fits["key"].unique()].sort_values(shown)
     groups = drawn.groupby("configuration", sort=False)
     figure, axes = figures.panels(len(groups))
     for ax, (_, group) in zip(axes, groups, strict=True):
         known = fits[fits["key"].isin(group.index)][["ceiling", "truth", "target"]].mean()
-        title = _title(shown, tuple(group.iloc[0][shown]))
+        title = _title(varied, tuple(group.iloc[0][varied]))
         figures.learning_curves(ax, curves[curves["key"].isin(group.index)], dict(known), title)
     figures.finish(figure, f"MINE's bound for {pair}, every run, seed and replicate")
     return figure
@@ -48,6 +51,8 @@ def save(figure: matplotlib.figure.Figure, path: str) -> None:
     Raises:
         InputError: if the kind is unknown or the path cannot be written.
     """
+    if not Path(path).suffix:
+        raise InputError(f"out is {path!r}; it must end in .svg, .png or .pdf.")
     try:
         figure.savefig(path, dpi=160)
     except (OSError, ValueError) as error:

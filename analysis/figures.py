@@ -10,10 +10,10 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 # Okabe and Ito's colours, told apart by colour-blind readers and in grey.
-COLOURS = {"settled": "#0072B2", "unsettled": "#56B4E9", "collapsed": "#999999", "exploded": "#D55E00"}
+COLOURS = {"settled": "#0072B2", "unsettled": "#009E73", "collapsed": "#999999", "exploded": "#D55E00"}
 
-LINES = {"ceiling": "--", "truth": "-", "target": ":"}
-"""Known answers, as black lines."""
+LINES = {"truth": ("#BBBBBB", "-", 3.0), "ceiling": ("black", "--", 1.0), "target": ("black", ":", 1.5)}
+"""Known answers, as lines: colour, style, width. The ceiling stays visible on a truth that equals it."""
 
 _CEILING_ROOM = 1.6
 """How much of the axis lies above the ceiling; an exploded curve leaves through the top."""
@@ -24,7 +24,7 @@ def learning_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], 
 
     Args:
         curves: columns `fit` (any label), `mine_epoch`, `bound` in nats, `stability`.
-        known: `ceiling`, `truth` and `target` in nats; an infinite target is not drawn.
+        known: `ceiling`, `truth` and `target` in nats; one above the axis is written in its corner.
     """
     for verdict, colour in COLOURS.items():
         chosen = curves[curves["stability"] == verdict]
@@ -32,10 +32,13 @@ def learning_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], 
             bound = fit["bound"].where(np.isfinite(fit["bound"]))
             label = verdict if position == 0 else None
             ax.plot(fit["mine_epoch"], bound, color=colour, linewidth=0.8, alpha=0.8, label=label)
-    for name, style in LINES.items():
-        if np.isfinite(known[name]):
-            ax.axhline(known[name], color="black", linestyle=style, linewidth=1, label=name)
-    ax.set_ylim(-0.1 * known["ceiling"], _CEILING_ROOM * known["ceiling"])
+    top = _CEILING_ROOM * known["ceiling"]
+    for name, (colour, style, width) in LINES.items():
+        if known[name] < top:
+            ax.axhline(known[name], color=colour, linestyle=style, linewidth=width, label=name)
+        else:
+            ax.text(0.02, 0.95, f"{name} {known[name]:.3g}", transform=ax.transAxes, va="top", fontsize="small")
+    ax.set_ylim(-0.1 * known["ceiling"], top)
     ax.set_title(title, fontsize="small")
     ax.set_xlabel("MINE epoch")
     ax.set_ylabel("bound (nats)")

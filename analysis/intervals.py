@@ -41,8 +41,8 @@ def of_mean(per_seed: ArrayLike, confidence: float = 0.95) -> Interval:
     mean = float(values.mean())
     if seeds == 1:
         return Interval(mean, np.nan, np.nan, 1)
-    if np.ptp(values) == 0:
-        return Interval(mean, mean, mean, seeds)
+    if np.ptp(values) == 0:  # no spread to measure, which is not certainty
+        return Interval(mean, np.nan, np.nan, seeds)
     if seeds < BOOTSTRAP_FROM:
         half = float(stats.t.ppf((1 + confidence) / 2, seeds - 1) * values.std(ddof=1) / np.sqrt(seeds))
         return Interval(mean, mean - half, mean + half, seeds)
@@ -62,7 +62,7 @@ def of_share(per_seed: ArrayLike, confidence: float = 0.95) -> Interval:
     from scipy import stats
 
     found = of_mean(per_seed, confidence)
-    if found.seeds > 1 and found.low == found.high and found.mean in (0, 1):
+    if found.seeds > 1 and np.isnan(found.low) and found.mean in (0, 1):
         count = int(found.mean) * found.seeds
         wilson = stats.binomtest(count, found.seeds).proportion_ci(confidence, method="wilson")
         return found._replace(low=float(wilson.low), high=float(wilson.high))

@@ -45,10 +45,11 @@ def table(
         - `estimate`: mean of settled fits over the pairs and runs that have any, seeds first, from
           `estimate_seeds` seeds; `spread_seeds`, `spread_replicates`: standard deviations between seeds, and
           between the replicates of a seed, run and pair;
-        - `truth`, `target`: mean over the settled fits (over all, if none settled); `per_truth`, `per_target`:
+        - `at_zero`: share of the settled fits within 0.05 nats of 0, which most often never moved;
+        - `truth`, `target`: as `estimate`, of the same fits (of all, if none settled); `per_truth`, `per_target`:
           mean over seeds of the median ratio of estimate to each, over settled fits whose reference is at
           least 0.1 nats;
-        - `bias_truth`, `bias_target`: the commonest verdict on the settled fits' bias, and its share; the shares
+        - `bias_truth`, `bias_target`: the two commonest verdicts on the settled fits' bias; the shares
           `within_truth`, `under_truth`, ... of each verdict;
         - `disorder`, `disorder_truth`: share of neighbouring layers in the wrong order (eq. 6 and 7), in the
           settled estimates and in the truths (not by pair);
@@ -75,7 +76,7 @@ def table(
 _COLUMNS = (
     "seeds", "fits", "exploded", "exploded_low", "exploded_high", "exploded_epoch", "collapsed", "unsettled",
     "settled", "settled_low", "settled_high", "estimate", "estimate_low", "estimate_high", "estimate_seeds",
-    "spread_seeds", "spread_replicates", "truth", "target", "per_truth", "per_truth_low", "per_truth_high",
+    "at_zero", "spread_seeds", "spread_replicates", "truth", "target", "per_truth", "per_truth_low", "per_truth_high",
     "per_target", "per_target_low", "per_target_high", "bias_truth", "bias_target",
     *(f"{bias}_{kind}" for kind in ("truth", "target") for bias in verdict.BIASES),
     "disorder", "disorder_truth", "word", "paper_row", "paper", "agrees",
@@ -98,8 +99,10 @@ def _judged(estimates: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
     for kind in ("truth", "target"):
         error = fits["truth_standard_error"] if kind == "truth" else 0.0
         judged = pd.Series(verdict.bias(fits["estimate"], fits[kind], error, rule), index=fits.index)
-        fits[f"bias_{kind}"] = judged.where(settled)
-        usable = settled & (fits[kind] >= rule.least_reference)
+        # Every estimate lies below an infinite target, which says nothing.
+        comparable = settled & np.isfinite(fits[kind])
+        fits[f"bias_{kind}"] = judged.where(comparable)
+        usable = comparable & (fits[kind] >= rule.least_reference)
         fits[f"per_{kind}"] = (fits["estimate"] / fits[kind]).where(usable)
     return fits
 
@@ -133,28 +136,46 @@ def _levels(group: pd.DataFrame) -> dict[str, Any]:
     """Where settled fits ended, and how consistently."""
     cells = group["settled_estimate"].groupby([group["pair"], group["run"], group["seed"]])
     per_seed = cells.mean().dropna()
-    # Seeds may lack cells, and cells differ in level: a seed counts by its distance from the cells' means.
-    level = per_seed.groupby(["pair", "run"]).mean()
-    away = (per_seed - per_seed.groupby(["pair", "run"]).transform("mean")).groupby("seed").mean()
+    settled = group["settled_estimate"].dropna()
+    floor = VerdictRule().settled_floor
     return {
-        **_over_seeds("estimate", intervals.of_mean(level.mean() + away - away.mean())),
-        "estimate_seeds": len(away),
+        **_over_seeds("estimate", _level(per_seed)),
+        "estimate_seeds": per_seed.index.get_level_values("seed").nunique(),
+        "at_zero": float((settled.abs() < floor).mean()) if len(settled) else np.nan,
         "spread_seeds": per_seed.groupby(["pair", "run"]).std().mean(),
         "spread_replicates": cells.std().mean(),
     }
 
 
+def _level(per_seed: pd.Series) -> intervals.Interval:
+    """Mean over the cells (pair, run) that have a value, with an interval over seeds.
+
+    Cells differ in level and seeds may lack some, so a seed's distance from the others is its effect in the
+    additive fit value = cell + seed, over the cells that two seeds or more have.
+    """
+    level = per_seed.groupby(["pair", "run"]).mean().mean()
+    shared = per_seed[per_seed.groupby(["pair", "run"]).transform("size") > 1]
+    if shared.empty:
+        return intervals.Interval(float(level), np.nan, np.nan, 1 if len(per_seed) else 0)
+    cell = pd.get_dummies(np.array([f"{pair}/{run}" for pair, run, _ in shared.index]), dtype=float).to_numpy()
+    seeds = pd.get_dummies(shared.index.get_level_values("seed"), dtype=float).to_numpy()
+    effects = np.linalg.lstsq(np.hstack([cell, seeds]), shared.to_numpy(dtype=float))[0][cell.shape[1] :]
+    return intervals.of_mean(level + effects - effects.mean())
+
+
 def _biases(group: pd.DataFrame) -> dict[str, Any]:
     """How far settled fits ended from the truth and from the target."""
     found: dict[str, Any] = {}
+    settled = group[group["stability"] == "settled"]
+    compared = group if settled.empty else settled
     for kind in ("truth", "target"):
-        settled = group[kind][group["stability"] == "settled"]
-        found[kind] = float((group[kind] if settled.empty else settled).mean())
+        # As for the estimate: each pair and run counts equally.
+        found[kind] = float(compared.groupby(["pair", "run"])[kind].mean().mean())
         ratio = group[f"per_{kind}"].groupby(group["seed"]).median()
         found |= _over_seeds(f"per_{kind}", intervals.of_mean(ratio))
         shares = group[f"bias_{kind}"].value_counts(normalize=True)
         found |= {f"{bias}_{kind}": float(shares.get(bias, 0)) if len(shares) else np.nan for bias in verdict.BIASES}
-        found[f"bias_{kind}"] = f"{shares.index[0]} {100 * shares.iloc[0]:.0f}%" if len(shares) else ""
+        found[f"bias_{kind}"] = ", ".join(f"{bias} {100 * share:.0f}%" for bias, share in shares.iloc[:2].items())
     return found
 
 
@@ -203,13 +224,20 @@ def _paper(row: pd.Series | Mapping[str, Any]) -> dict[str, str]:
 def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of the table, in sentences."""
     lines = [
-        "Shares are of fits, intervals 95 % over seeds, values in nats. Estimate, truth and target are means over "
-        "the same settled fits, so conditional on not exploding; rows with other settled fits have another truth.",
+        "Shares are of fits, intervals 95 % over seeds (none where seeds do not differ), values in nats. Estimate, "
+        "truth and target are means over the same settled fits, so conditional on not exploding; rows with other "
+        "settled fits have another truth. at 0: settled fits within 0.05 nats of 0. est./truth and est./target are "
+        "medians over fits, then means over seeds.",
         "truth: exact mutual information of the samples with the noisy layer; target: what the chosen marginals "
         "make the bound aim at; disorder: neighbouring layers in the wrong order (eq. 6, 7), then in the truths.",
     ]
     if "agrees" in rows and not (rows["agrees"] != "").any():
         lines.append("agrees is empty: no row here is one of the paper's (its Table 2, on MNIST).")
+    if "agrees" in rows and (rows["agrees"] != "").any() and trials["mine.samples"].notna().any():
+        scale = f"{trials['mine.samples'].min()} samples, {trials['mine.epochs'].min()} MINE epochs at the least"
+        lines.append(f"Reduced scale ({scale}): agreement with the paper's words says little before fits have settled.")
+    if len(trials) and trials["mine.epochs"].min() < 4:
+        lines.append("Fits of fewer than 4 MINE epochs have no two windows to compare, so they are unsettled.")
     if len(rows) and rows["exploded_epoch"].isna().all() and (rows["exploded"] > 0).any():
         lines.append("at epoch is empty: it is recorded under the committed thresholds only.")
     if len(rows) and (rows["seeds"] == 1).any():

@@ -12,6 +12,7 @@ FORMATS = ("markdown", "csv", "latex")
 
 _HEADINGS = {
     "exploded_epoch": "at epoch",
+    "at_zero": "at 0",
     "per_truth": "est./truth",
     "per_target": "est./target",
     "bias_truth": "bias to truth",
@@ -22,7 +23,7 @@ _HEADINGS = {
     "paper": "paper says",
 }
 
-_PERCENT = ("exploded", "collapsed", "unsettled", "settled", "disorder", "disorder_truth")
+_PERCENT = ("exploded", "collapsed", "unsettled", "settled", "at_zero", "disorder", "disorder_truth")
 
 _ONLY_IN_CSV = (
     "estimate_seeds",
@@ -63,6 +64,8 @@ def fold(rows: pd.DataFrame) -> pd.DataFrame:
             )
             continue
         cells = rows[name].map(lambda value, percent=percent: _cell(value, percent))
+        if name == "exploded_epoch":
+            cells = rows[name].map(lambda value: "" if pd.isna(value) else f"{value:.0f}")
         if f"{name}_low" in rows:
             bounds = zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
             spans = [

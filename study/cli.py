@@ -67,7 +67,7 @@ def trial(
     records.check_writable(results)
     chosen = one_trial.choose_device(device)
     data.load(config.data)  # what is wrong with the data is said before the trial starts
-    print(f"trial {key(config)} on {chosen}, {torch.get_num_threads()} threads")
+    print(f"trial {key(config)} on {chosen}, {torch.get_num_threads()} threads: LeNet-5, its truths, then MINE")
     progress = None
     for progress in one_trial.run(config, results, chosen):
         print(_probe_lines(progress))
@@ -95,7 +95,7 @@ def _probe_lines(progress: Any) -> str:
     ]
     for pair, fits in rows.groupby("pair", sort=False):
         shown = [
-            f"{'-' if fit.estimate != fit.estimate else format(fit.estimate, '.2f')} {fit.stability}"
+            f"{'-' if fit.estimate != fit.estimate else format(round(fit.estimate, 2) + 0, '.2f')} {fit.stability}"
             + (f" (epoch {fit.exploded:.0f})" if fit.stability == "exploded" else "")
             for fit in fits.itertuples()
         ]
@@ -156,7 +156,7 @@ def sweep(
     planned = space.trials(named, _chosen(overrides), seeds)
     where = results or f"results/{study}"
     if dry_run:
-        return _dry_run(named, planned, resources)
+        return _dry_run(named, planned, where, resources)
     from study import sweep as sweeping
 
     sweeping.check(planned, where)
@@ -173,17 +173,23 @@ def sweep(
     return ended.exit_code
 
 
-def _dry_run(study: Any, planned: list[TrialConfig], resources: Resources) -> int:
+def _dry_run(study: Any, planned: list[TrialConfig], results: str, resources: Resources) -> int:
     from study import cost, space
+    from trainables import records
+    from trainables.config import key
 
     print(f"study {study.name}: {study.description}")
     for label in space.differences(planned):
         print(f"  {label}")
-    measured = cost.measure(planned, resources, os.cpu_count() or 1)
-    print(
-        f"{measured.trials} trials, {measured.concurrent} at a time: about {measured.seconds / 3600:.2g} hours "
-        f"and {measured.disk_bytes / 1e6:.2g} MB here (a few steps of each configuration were timed on this CPU)"
-    )
+    states = records.trial_states(results)
+    left = [config for config in planned if states.get(key(config)) != "completed"]
+    print(f"{len(planned)} trials, {len(planned) - len(left)} of them done before")
+    if left:
+        measured = cost.measure(left, resources, os.cpu_count() or 1)
+        print(
+            f"{len(left)} trials, {measured.concurrent} at a time: about {measured.seconds / 3600:.2g} hours and "
+            f"{measured.disk_bytes / 1e6:.2g} MB here, without the truths (steps of each kind were timed on this CPU)"
+        )
     return 0
 
 

@@ -10,7 +10,7 @@ import torch
 
 from study.resources import Resources
 from trainables import data, fit_rows, lenet, mine, records
-from trainables.config import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, InputError, TrialConfig, derive_seed, key
+from trainables.config import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, InputError, TrialConfig, derive_seed, key, lenet_key
 from trainables.draws import generator
 from trainables.statistics_network import StatisticsNetworks
 
@@ -23,7 +23,10 @@ _MOST_IMAGES = 20_000
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a whole sweep: seconds on this machine's processors, and bytes of records."""
+    """Of a whole sweep but for its truths: seconds on this machine's processors, and bytes of files.
+
+    Truths take as many draws as their standard errors need, which no few steps can tell.
+    """
 
     trials: int
     seconds: float
@@ -50,11 +53,14 @@ def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int) -> 
     for config in planned:
         kind = key(replace(config, seed=0))
         if kind not in seconds_of:
-            seconds_of[kind] = _lenet_seconds(config) + config.runs * _run_seconds(config)
+            seconds_of[kind] = config.runs * _run_seconds(config)
             bytes_of[kind] = _trial_bytes(config)
     kinds = [key(replace(config, seed=0)) for config in planned]
-    work = sum(seconds_of[kind] for kind in kinds)
-    return Cost(len(planned), work / concurrent, sum(bytes_of[kind] for kind in kinds), concurrent)
+    work, disk = sum(seconds_of[kind] for kind in kinds), sum(bytes_of[kind] for kind in kinds)
+    for config in {lenet_key(config): config for config in planned}.values():  # one LeNet-5 serves many trials
+        work += _lenet_seconds(config)
+        disk += config.runs * sum(p.nbytes for p in lenet.LeNet5(torch.Generator()).parameters())
+    return Cost(len(planned), work / concurrent, disk, concurrent)
 
 
 def _steps(batch_size: int) -> int:

@@ -39,7 +39,9 @@ class ProgressLines(tune.Callback):
         elif state == "failed":
             self._move(trial, "failed", f": {result['error']}")
         elif "run" in result:
-            bounds = [f"{name[6:]} {value:.2f}" for name, value in result.items() if name.startswith("bound/")]
+            bounds = [
+                f"{name[6:]} {round(value, 2) + 0:.2f}" for name, value in result.items() if name.startswith("bound/")
+            ]
             position = f"LeNet-5 epoch {result['epoch']}, MINE run {result['run']} of {result['runs']}"
             exploded = f"{result['exploded_fits']} of {result['fits']} fits exploded"
             self._say(f"{self.labels[name]}: {position}; {exploded}; nats: {', '.join(bounds)}")

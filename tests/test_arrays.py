@@ -59,5 +59,9 @@ def test_bad_arrays_are_named():
         arrays.fit(activations, labels, {}, QUICK)
     with pytest.raises(InputError, match="mine.batch_size is 50; it must be at most 10"):
         arrays.fit(None, labels[:10], {"l": activations[:10]}, QUICK)
+    with pytest.raises(InputError, match="l has values that are not finite"):
+        arrays.fit(None, labels, {"l": activations * np.nan}, QUICK)
+    with pytest.raises(InputError, match="y holds floating-point numbers"):
+        arrays.fit(None, activations[:, 0], {"l": activations}, QUICK)
     with pytest.raises(InputError, match="noise_std is -1"):
         arrays.truths(labels, {"l": activations}, -1)

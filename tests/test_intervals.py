@@ -23,9 +23,11 @@ def test_seeds_without_a_value_are_left_out():
     assert np.isnan(intervals.of_mean([np.nan]).mean)
 
 
-def test_one_seed_has_no_interval_and_equal_seeds_a_point():
-    assert np.isnan(intervals.of_mean([2.0]).low)
-    assert intervals.of_mean([2.0, 2.0])[:3] == (2.0, 2.0, 2.0)
+def test_one_seed_or_equal_seeds_have_no_interval():
+    for per_seed in ([2.0], [2.0, 2.0]):
+        found = intervals.of_mean(per_seed)
+        assert found.mean == 2.0 and np.isnan(found.low) and np.isnan(found.high)
+    assert np.isnan(intervals.of_share([0.9, 0.9]).low)
 
 
 def test_shares_stay_within_0_and_1():

@@ -51,7 +51,7 @@ def test_exploded_fits_count_by_seed_and_leave_the_estimate():
     assert x["exploded"] == pytest.approx(1 / 12)
     assert (x["exploded_low"], x["exploded_epoch"]) == (0, 40)
     assert 0.25 < x["exploded_high"] < 0.5
-    assert x["estimate"] == 2.0
+    assert x["estimate"] == pytest.approx(2.0)
     assert (y["exploded"], y["exploded_low"]) == (0, 0)
     assert y["exploded_high"] == pytest.approx(0.56, abs=0.01)  # Wilson, none of three seeds
 
@@ -73,8 +73,44 @@ def test_seeds_that_lack_pairs_do_not_shift_the_estimate():
         fits[column] = level
     fits.loc[(fits.key == "0-1") & (fits.pair.str[2:] != "sm1"), "first_nonfinite_epoch"] = 5
     row = stability.table(trials, fits).iloc[0]
-    assert row[["estimate", "estimate_low", "estimate_high"]].tolist() == pytest.approx([2.875] * 3)
+    assert row["estimate"] == pytest.approx(2.875)
+    assert row["estimate_high"] - row["estimate_low"] < 1e-9
     assert (row["estimate_seeds"], row["spread_seeds"]) == (3, 0)
+
+
+def test_an_interval_needs_pairs_and_runs_that_seeds_share():
+    trials = made_trials({}, seeds=(0, 1))
+    fits = made_fits(trials)
+    for column in ("estimate", "previous_window_mean", "highest_running_mean"):
+        fits[column] += fits.run + fits.key.str[-1].astype(int)
+    apart = fits.assign(
+        previous_window_mean=fits.previous_window_mean.where(fits.run - 1 == fits.key.str[-1].astype(int), 9)
+    )
+    row = stability.table(trials, apart).iloc[0]
+    assert row["estimate"] == 4.0 and np.isnan(row["estimate_low"])
+    row = stability.table(trials, fits).iloc[0]
+    # Seeds at 3.5 and 4.5: Student's t with one degree of freedom.
+    assert (row["estimate"], row["estimate_high"] - 4.0) == pytest.approx((4.0, 12.706 * 0.5), abs=1e-3)
+
+
+def test_truth_and_estimate_are_averaged_alike():
+    """Twice as many settled fits in one pair do not weigh it twice, in either."""
+    trials = made_trials({}, seeds=(0,))
+    fits = made_fits(trials, pairs=("X;maxpool1", "X;sm1"), runs=(1,), replicates=(0, 1, 2, 3))
+    level = fits.pair.map({"X;maxpool1": 4.0, "X;sm1": 1.0})
+    for column in ("estimate", "previous_window_mean", "highest_running_mean", "truth", "target"):
+        fits[column] = level
+    fits.loc[(fits.pair == "X;sm1") & (fits.replicate > 0), "previous_window_mean"] = 9.0
+    row = stability.table(trials, fits).iloc[0]
+    assert row[["estimate", "truth", "target"]].tolist() == [2.5, 2.5, 2.5]
+
+
+def test_settled_fits_at_zero_are_counted():
+    trials = made_trials({})
+    fits = made_fits(trials)
+    hit = fits.pair == "X;sm1"
+    fits.loc[hit, ["estimate", "previous_window_mean", "highest_running_mean"]] = 0.01
+    assert stability.table(trials, fits)["at_zero"].tolist() == [0.25, 0.0]
 
 
 def test_configurations_that_differ_in_unused_settings_are_one_row():
@@ -154,7 +190,9 @@ def test_truth_and_target_are_told_apart():
     assert row[["truth", "target", "per_truth", "per_target"]].tolist() == pytest.approx([8.0, 2.5, 0.25, 0.8])
     assert row[["under_truth", "within_target"]].tolist() == [1.0, 1.0]
     assert row[["bias_truth", "bias_target"]].tolist() == ["under 100%", "within 100%"]
-    assert (row["per_truth_low"], row["per_truth_high"]) == (0.25, 0.25)
+    infinite = stability.table(trials, fits.assign(target=np.inf)).iloc[0]
+    assert (infinite["target"], infinite["bias_target"]) == (np.inf, "")
+    assert np.isnan(infinite["per_target"]) and infinite["under_truth"] == 1.0
 
 
 def test_only_settled_fits_are_held_against_the_truth():
@@ -222,7 +260,7 @@ def test_rendering():
     trials = made_trials({}, {"mine.learning_rate": 1e-5})
     rows = stability.table(trials, made_fits(trials))
     markdown = tables.render(rows, "markdown")
-    assert "| 1e-05 " in markdown and "100 [44, 100]" in markdown and "2.00 [2.00, 2.00]" in markdown
+    assert "| 1e-05 " in markdown and "100 [44, 100]" in markdown and "| 2.00 " in markdown
     assert "nan" not in markdown
     latex = tables.render(rows, "latex")
     assert r"\toprule" in latex and r"settled \%" in latex and r"noise\_std" in latex

@@ -1,6 +1,8 @@
 """MINE and truth for people's own arrays: any layers, the same engine as a trial's.
 
 >>> import numpy as np
+>>> from trainables.arrays import fit, truths
+>>> from trainables.config import MineConfig
 >>> random = np.random.default_rng(0)
 >>> x = random.normal(size=(2_000, 3)).astype(np.float32)
 >>> hidden = np.maximum(x @ random.normal(size=(3, 4)), 0)
@@ -64,7 +66,8 @@ def fit(
         Curves, and estimates and verdicts by pair, `X;name` or `Y;name`.
 
     Raises:
-        InputError: if lengths differ, a name cannot be part of a pair, or a batch is larger than the data.
+        InputError: if lengths differ, a value is not finite, labels are floating-point numbers, a name cannot be
+            part of a pair, or a batch is larger than the data.
     """
     config = config or MineConfig()
     samples, shapes = _samples(x, y, activations, device)
@@ -120,8 +123,13 @@ def _samples(
             raise InputError(f"layer's name is {name!r}; it must not be X or Y, nor contain ';' or '.'.")
     shapes: dict[str, tuple[int, ...]] = {name: values.shape[1:] or (1,) for name, values in arrays.items()}
     rows = {name: torch.from_numpy(v.reshape(len(v), -1)).to(device) for name, v in arrays.items()}
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise InputError(f"{name} has values that are not finite; every value must be a finite number.")
     labels = None
     if y is not None:
+        if np.issubdtype(np.asarray(y).dtype, np.floating):
+            raise InputError("y holds floating-point numbers; it must hold labels: integers, booleans or strings.")
         classes, inverse = np.unique(np.asarray(y), return_inverse=True)
         shapes["Y"], labels = (len(classes),), torch.from_numpy(inverse.astype(np.int64)).to(device)
     return Samples(rows.pop("X", None), labels, rows), shapes

@@ -56,16 +56,18 @@ class VerdictRule:
     """Ratios of an estimate to less than this many nats are noise, and left out."""
 
     def scaled(self, factor: float) -> "VerdictRule":
-        """The rule with every threshold multiplied, for the check that no finding hangs on a threshold.
+        """The rule with its tolerances multiplied, for the check that no finding hangs on a threshold.
 
-        Of `bias_ratio` the part above 1 is multiplied; `standard_errors` measures certainty and stays.
+        Of `bias_ratio` the part above 1 is multiplied. `standard_errors` (certainty), `settling_share` (a majority)
+        and `least_reference` (a guard of the arithmetic) are no tolerances and stay.
 
         >>> VerdictRule().scaled(2).bias_ratio, VerdictRule().scaled(0.5).settled_share
         (2.0, 0.025)
         """
         scaled = {name: value * factor for name, value in dataclasses.asdict(self).items()}
         scaled["bias_ratio"] = 1 + (self.bias_ratio - 1) * factor
-        scaled["standard_errors"] = self.standard_errors
+        for name in ("standard_errors", "settling_share", "least_reference"):
+            scaled[name] = getattr(self, name)
         return VerdictRule(**scaled)
 
 
