@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # No usage report from tests and demo.
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: demo test test-slow test-cluster lint clean
+.PHONY: demo test test-slow lint clean
 
 # The packages, pinned by constraints.txt; made again when they change.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -17,14 +17,11 @@ demo: $(VENV)/installed  ## Run the demo study and print its table.
 	$(BIN)/mine-study table results/demo
 	@echo "The rows lie in results/demo (Parquet: trials, lenet, estimates, curves)."
 
-test: $(VENV)/installed  ## All tests but the slow, gpu and cluster ones.
-	$(BIN)/pytest -m 'not slow and not gpu and not cluster'
+test: $(VENV)/installed  ## All tests but the slow ones.
+	$(BIN)/pytest -m 'not slow'
 
 test-slow: $(VENV)/installed  ## Tests that take minutes each; some need MINE_STUDY_DATA.
 	$(BIN)/pytest -m slow --timeout 2400
-
-test-cluster: $(VENV)/installed  ## Tests that start Ray nodes on loopback.
-	$(BIN)/pytest -m cluster
 
 lint: $(VENV)/installed  ## Style, format and types.
 	$(BIN)/ruff check .
