@@ -28,7 +28,6 @@ class Cost:
     Truths take as many draws as their standard errors need, which no few steps can tell.
     """
 
-    trials: int
     seconds: float
     disk_bytes: int
     concurrent: int
@@ -60,7 +59,7 @@ def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int) -> 
     for config in {lenet_key(config): config for config in planned}.values():  # one LeNet-5 serves many trials
         work += _lenet_seconds(config)
         disk += config.runs * sum(p.nbytes for p in lenet.LeNet5(torch.Generator()).parameters())
-    return Cost(len(planned), work / concurrent, disk, concurrent)
+    return Cost(work / concurrent, disk, concurrent)
 
 
 def _steps(batch_size: int) -> int:

@@ -78,11 +78,8 @@ def run(problem: Problem, marginals: str, seed: int = 0) -> Iterator[Answer]:
     networks = StatisticsNetworks(config, shapes, seed, pairs=tuple(problem.truths))
     curves = mine.train(networks, lambda epoch: problem.draw(SAMPLES, generator(seed, "validate", epoch)), seed)
     targets = _targets(problem, config, seed)
-    for position, pair in enumerate(curves.pairs):
-        bound, finite = (values[:, position].T.numpy() for values in (curves.bound, curves.finite))
-        ceiling = np.full(config.replicates, problem.ceiling)
-        fits = {**verdict.curve_summary(bound, finite, ceiling), "ceiling": ceiling}
-        fits["dead_hidden_layers"] = curves.dead_hidden_layers[position].numpy()
+    for pair in curves.pairs:
+        fits = curves.verdict_inputs(pair, problem.ceiling)
         stabilities, estimate = verdict.stability(fits), float(np.median(fits["estimate"]))
         exploded = "exploded" in stabilities
         outcome = "exploded" if exploded else str(verdict.bias(estimate, problem.truths[pair]))

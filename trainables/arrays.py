@@ -79,11 +79,8 @@ def fit(
     networks = StatisticsNetworks(config, shapes, seed, device=device, pairs=pairs)
     curves = mine.train(networks, samples, seed)
     estimates, stabilities = {}, {}
-    for position, pair in enumerate(curves.pairs):
-        bound, finite = (values[:, position].T.numpy() for values in (curves.bound, curves.finite))
-        ceiling = np.full(config.replicates, ceilings[pair[0]])
-        rows = {**verdict.curve_summary(bound, finite, ceiling), "ceiling": ceiling}
-        rows["dead_hidden_layers"] = curves.dead_hidden_layers[position].numpy()
+    for pair in curves.pairs:
+        rows = curves.verdict_inputs(pair, ceilings[pair[0]])
         estimates[pair], stabilities[pair] = rows["estimate"], verdict.stability(rows)
     return Fits(curves, estimates, stabilities)
 

@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables import draws
+from trainables import draws, verdict
 from trainables.config import MineConfig
 from trainables.statistics_network import Activity, StatisticsNetworks
 
@@ -54,6 +56,14 @@ class Curves:
     finite: Tensor
     dead_units: Tensor
     dead_hidden_layers: Tensor
+
+    def verdict_inputs(self, pair: str, ceiling: float) -> dict[str, NDArray[np.float64]]:
+        """What the verdict rule reads of a pair's fits, arrays of shape (replicates,); ceiling in nats."""
+        position = self.pairs.index(pair)
+        bound, finite = (values[:, position].T.numpy() for values in (self.bound, self.finite))
+        ceilings = np.full(len(bound), ceiling)
+        summary = verdict.curve_summary(bound, finite, ceilings)
+        return {**summary, "ceiling": ceilings, "dead_hidden_layers": self.dead_hidden_layers[position].numpy()}
 
 
 def log_mean_exp(t: Tensor, kind: str, dim: int = 0) -> Tensor:
@@ -189,9 +199,7 @@ class _BoundGradient:
         rate, batch = self.config.moving_average_rate, len(marginal)
         if self.config.log_mean_exp == "stable":
             newest = log_mean_exp(marginal, "stable")
-            if self.average is None:
-                self.average = newest
-            elif rate == 1:
+            if self.average is None or rate == 1:
                 self.average = newest
             else:
                 self.average = torch.logaddexp(self.average + math.log(1 - rate), newest + math.log(rate))
