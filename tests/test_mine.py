@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests import plain_mine
-from trainables import draws, mine
+from trainables import draws, mine, noise
 from trainables.config import MineConfig
 from trainables.mine import Samples
 from trainables.statistics_network import StatisticsNetworks
@@ -50,7 +50,7 @@ def plain_curves(settings: MineConfig, samples: Samples, pair: str, replicate: i
     optimizer = plain_mine.optimizer(network, settings)
     order, shuffles = draws.generator(0, "mine batches", 1), draws.generator(0, "mine marginals", settings.marginals, 1)
     variable, layer = pair.split(";")
-    noise = draws.generator(0, "noise", 1, layer)
+    streams = noise.generators(0, 1, layer)
     values = samples.x if variable == "X" else samples.y
     steps, b = len(values) // settings.batch_size, settings.batch_size
     average, curve = None, []
@@ -63,17 +63,18 @@ def plain_curves(settings: MineConfig, samples: Samples, pair: str, replicate: i
         else:
             chosen = draws.permutations(steps, b, shuffles)
         bounds = []
-        for batch, marginal in zip(rows, chosen, strict=True):
+        for step, (batch, marginal) in enumerate(zip(rows, chosen, strict=True)):
+            stream = streams[step % noise.STREAMS]
             outputs = samples.layers[layer]
             if settings.marginals == "independent":
                 both = outputs[torch.cat([batch, marginal])]
                 if settings.noise_std:
-                    both = both + settings.noise_std * torch.randn(both.shape, generator=noise)
+                    both = both + settings.noise_std * torch.randn(both.shape, generator=stream)
                 z, shuffled = both[:b], both[b:]
             else:
                 z = outputs[batch]
                 if settings.noise_std:
-                    z = z + settings.noise_std * torch.randn(z.shape, generator=noise)
+                    z = z + settings.noise_std * torch.randn(z.shape, generator=stream)
                 shuffled = z[marginal]
             joint, partition = network(values[batch], z), network(values[batch], shuffled).exp().mean()
             bounds.append((joint.mean() - partition.log()).item())

@@ -14,6 +14,8 @@ KINDS = [
     {"architecture": 2, "conv_channels": 2, "conv_kernel": 3},
     {"architecture": 3, "branch_units": 5},
     {"architecture": 3, "branch_units": 0},
+    {"architecture": 1, "pairs": ("Y;relu3", "X;relu3", "X;sm1", "Y;sm1")},
+    {"architecture": 1, "pairs": ("X;maxpool1", "X;sm1", "Y;sm1")},
 ]
 
 
@@ -43,12 +45,13 @@ def gradients(networks, joint, marginal):
 def test_values_and_gradients_equal_the_plain_network(settings, within_batch):
     networks = make(**settings)
     variables, layers = batch_of()
+    layers = {name: layers[name] for name in networks.layers}
     shuffle = torch.tensor([3, 1, 0, 2, 6, 4, 5])
     if within_batch:
-        joint, marginal, _ = networks(variables, layers, shuffle)
+        (joint, marginal), _ = networks(variables, layers, shuffle)
     else:
         both = {name: torch.cat([outputs, outputs[shuffle]]) for name, outputs in layers.items()}
-        joint, marginal, _ = networks(variables, both, None)
+        (joint, marginal), _ = networks(variables, both, None)
     found = gradients(networks, joint, marginal)
     for position, pair in enumerate(networks.pairs):
         for replicate in range(2):
@@ -66,7 +69,7 @@ def test_values_and_gradients_equal_the_plain_network(settings, within_batch):
                     torch.testing.assert_close(gradient[pairs.index(pair), replicate], expected)
 
 
-@pytest.mark.parametrize("settings", KINDS)
+@pytest.mark.parametrize("settings", KINDS[:5])
 def test_a_fit_that_is_nan_leaves_its_siblings_bit_for_bit(settings):
     variables, layers = batch_of(torch.float32)
     shuffle = torch.tensor([3, 1, 0, 2, 6, 4, 5])
@@ -75,7 +78,7 @@ def test_a_fit_that_is_nan_leaves_its_siblings_bit_for_bit(settings):
         for name, tensor in broken.parameters.items():
             if "X;maxpool1" in broken.pairs_with(name):
                 tensor[broken.pairs_with(name).index("X;maxpool1"), 0] = float("nan")
-    outputs = [networks(variables, layers, shuffle)[:2] for networks in (clean, broken)]
+    outputs = [networks(variables, layers, shuffle)[0] for networks in (clean, broken)]
     found = [gradients(n, *out) for n, out in zip((clean, broken), outputs, strict=True)]
     sound = torch.ones(8, 2, dtype=torch.bool)
     sound[clean.pairs.index("X;maxpool1"), 0] = False

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trainables import draws, verdict
 from trainables.config import MineConfig
+from trainables.noise import Noise
 from trainables.statistics_network import Activity, StatisticsNetworks
 
 
@@ -94,29 +95,27 @@ def train(
     optimizer = _make_optimizer(networks)
     order_source = draws.generator(seed, "mine batches", run)
     marginal_source = draws.generator(seed, "mine marginals", config.marginals, run)
-    noise = _Noise(
-        config.noise_std,
-        {layer: draws.generator(seed, "noise", run, layer, device=device) for layer in networks.layers},
-    )
     gradient = _BoundGradient(config)
     recorder = _Recorder(networks)
-    for epoch in range(config.epochs):
-        samples = population(epoch) if callable(population) else population
-        rows = draws.batches(len(samples), config.batch_size, order_source).to(device)
-        marginal_rows = _marginal_rows(config, len(rows), len(samples), marginal_source).to(device)
-        values = torch.empty(
-            2, *rows.shape, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype
-        )
-        for step, (batch, marginal) in enumerate(zip(rows, marginal_rows, strict=True)):
-            variables, layers, shuffle = _gather(samples, networks, noise, batch, marginal)
-            joint, shuffled, activity = networks(variables, layers, shuffle)
-            optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward((joint, shuffled), gradient(joint, shuffled))
-            optimizer.step()
-            values[0, step], values[1, step] = joint.detach(), shuffled.detach()
-            if epoch == config.epochs - 1:
-                recorder.see(activity)
-        recorder.end_epoch(values)
+    with Noise(config.noise_std, _noise_shapes(networks), seed, run, device) as noise:
+        for epoch in range(config.epochs):
+            samples = population(epoch) if callable(population) else population
+            rows = draws.batches(len(samples), config.batch_size, order_source).to(device)
+            marginal_rows = _marginal_rows(config, len(rows), len(samples), marginal_source).to(device)
+            values = torch.empty(
+                2, *rows.shape, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype
+            )
+            for step, (batch, marginal) in enumerate(zip(rows, marginal_rows, strict=True)):
+                variables, layers, shuffle = _gather(samples, config, batch, marginal)
+                noise.add(layers, step, len(rows))
+                t, activity = networks(variables, layers, shuffle)
+                optimizer.zero_grad(set_to_none=True)
+                t.backward(gradient(t.detach()))
+                optimizer.step()
+                values[:, step] = t.detach()
+                if epoch == config.epochs - 1:
+                    recorder.see(activity)
+            recorder.end_epoch(values)
     return recorder.curves()
 
 
@@ -137,35 +136,25 @@ def _marginal_rows(config: MineConfig, steps: int, samples: int, source: torch.G
 
 
 def _gather(
-    samples: Samples, networks: StatisticsNetworks, noise: "_Noise", batch: Tensor, marginal: Tensor
+    samples: Samples, config: MineConfig, batch: Tensor, marginal: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
-    """The batch's variables and noisy layers, and the shuffle that makes its marginal samples."""
+    """The batch's variables and layers, as copies, and the shuffle that makes its marginal samples."""
+    # index_select, since tensor[index] gathers several times slower on a CPU.
     available = {"X": samples.x, "Y": samples.y}
     variables = {name: values.index_select(0, batch) for name, values in available.items() if values is not None}
-    if networks.config.marginals == "independent":
+    if config.marginals == "independent":
         # Other samples take part, each with noise of its own: their rows stand below the batch's.
-        both = torch.cat([batch, marginal])
-        return variables, {name: noise(name, rows.index_select(0, both)) for name, rows in samples.layers.items()}, None
-    return (
-        variables,
-        {name: noise(name, rows.index_select(0, batch)) for name, rows in samples.layers.items()},
-        marginal,
-    )
+        batch, shuffle = torch.cat([batch, marginal]), None
+    else:
+        shuffle = marginal
+    return variables, {name: rows.index_select(0, batch) for name, rows in samples.layers.items()}, shuffle
 
 
-class _Noise:
-    """Adds Gaussian noise to a layer's outputs, from one generator per layer."""
-
-    def __init__(self, std: float, sources: dict[str, torch.Generator]) -> None:
-        self.std, self.sources = std, sources
-
-    def __call__(self, layer: str, outputs: Tensor) -> Tensor:
-        """Noise is added in place to `outputs`, a batch's own copy."""
-        if self.std == 0:
-            return outputs
-        # Drawn in float32 whatever the dtype, so that a float64 reference sees the same noise.
-        noise = torch.randn(outputs.shape, generator=self.sources[layer], device=outputs.device)
-        return outputs.add_(noise, alpha=self.std)
+def _noise_shapes(networks: StatisticsNetworks) -> dict[str, tuple[int, int]]:
+    """Rows and features of each layer in one step."""
+    config = networks.config
+    rows = 2 * config.batch_size if config.marginals == "independent" else config.batch_size
+    return {layer: (rows, math.prod(networks.shapes[layer])) for layer in networks.layers}
 
 
 class _BoundGradient:
@@ -180,19 +169,17 @@ class _BoundGradient:
         self.config = config
         self.average: Tensor | None = None
 
-    @torch.no_grad()
-    def __call__(self, joint: Tensor, marginal: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradients for T of joint and marginal samples, both (batch, pairs, replicates)."""
-        batch = len(joint)
-        to_joint = torch.full_like(joint, 1 / batch)
+    def __call__(self, t: Tensor) -> Tensor:
+        """The gradient for T, both (2, batch, pairs, replicates): of joint, then of marginal samples."""
+        marginal, batch = t[1], t.shape[1]
         if self.config.gradient_correction == "moving_average":
             to_marginal = self._corrected(marginal)
         elif self.config.log_mean_exp == "stable":
             to_marginal = -marginal.softmax(dim=0)
         else:
             weights = marginal.exp()
-            to_marginal = -weights / weights.sum(dim=0)
-        return to_joint, to_marginal
+            to_marginal = weights / -weights.sum(dim=0)
+        return torch.stack([torch.full_like(marginal, 1 / batch), to_marginal])
 
     def _corrected(self, marginal: Tensor) -> Tensor:
         """The moving average starts at the first batch's value; in logarithms if log_mean_exp is stable."""

@@ -15,8 +15,8 @@ from trainables.config import TrialConfig, key
 from trainables.lenet_run import LeNetRun
 from trainables.statistics_network import StatisticsNetworks
 
-CHECKPOINT_VERSION = 2
-"""Raised when a checkpoint's content changes."""
+CHECKPOINT_VERSION = 3
+"""Raised when a checkpoint's content changes, or the numbers that follow from it."""
 
 
 @dataclass

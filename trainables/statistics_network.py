@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from trainables.config import CLASSES, MineConfig
 from trainables.draws import generator
+from trainables.head import Last, Meet
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,6 @@ class StatisticsNetworks:
         by_variable = [pair for v in self.variables for pair in self.pairs if pair.startswith(v)]
         self._variable_order = torch.tensor([by_variable.index(pair) for pair in self.pairs], device=device)
         self._labels = torch.eye(*self.shapes["Y"], device=device, dtype=dtype)
-        self._identity = torch.empty(0, dtype=torch.int64, device=device)
         self.parameters = self._draw(seed, run)
 
     def pairs_of(self, side: str) -> tuple[str, ...]:
@@ -149,36 +149,35 @@ class StatisticsNetworks:
 
     def __call__(
         self, variables: dict[str, Tensor], layers: dict[str, Tensor], marginal: Tensor | None
-    ) -> tuple[Tensor, Tensor, Activity]:
+    ) -> tuple[Tensor, Activity]:
         """T on the batch's joint and marginal samples.
 
         Args:
             variables: "X" as (batch, features), "Y" as int64 labels (batch,).
             layers: outputs with their noise, (batch, features) each; with `marginal` None, (2 batch,
                 features): the joint samples' rows, then the marginal samples'.
-            marginal: row of the layer that each marginal sample takes, int64, shape (batch,).
+            marginal: row of the layer that each marginal sample takes, all distinct, int64, shape (batch,).
 
         Returns:
-            T of joint and of marginal samples, each (batch, pairs, replicates), and the hidden activity.
+            T of joint and of marginal samples, shape (2, batch, pairs, replicates), and the hidden activity.
         """
         activity = Activity([], {})
-        batch = len(next(iter(variables.values())))
-        by_variable = torch.cat([self._variable(v, variables[v], activity) for v in self.variables], dim=1)
-        fixed = by_variable.index_select(1, self._variable_order) + self.parameters["first.bias"]
-        shuffled = torch.cat([self._project(name, layers[name], activity) for name in self.layers], dim=1)
-        if marginal is not None:
-            if len(self._identity) != batch:
-                self._identity = torch.arange(batch, device=self.device)
-            shuffled = shuffled.index_select(0, torch.cat([self._identity, marginal]))
-        hidden = functional.relu(shuffled.view(2, batch, *fixed.shape[1:]) + fixed)
+        by_variable = [self._variable(name, variables[name], activity) for name in self.variables]
+        fixed = self._by_layer(by_variable) + self.parameters["first.bias"]
+        layer = torch.cat([self._project(name, layers[name], activity) for name in self.layers], dim=1)
+        hidden: Tensor = Meet.apply(fixed, layer, marginal)
         activity.head.append(hidden)
         for depth in range(1, self.config.hidden_layers):
             weight, bias = (self.parameters[f"hidden{depth}.{name}"] for name in ("weight", "bias"))
             hidden = functional.relu(torch.einsum("sbprh,prkh->sbprk", hidden, weight) + bias)
             activity.head.append(hidden)
-        last = torch.einsum("sbprh,prh->sbpr", hidden, self.parameters["last.weight"])
-        joint, shuffled_t = (last + self.parameters["last.bias"]).unbind()
-        return joint, shuffled_t, activity
+        return Last.apply(hidden, self.parameters["last.weight"]) + self.parameters["last.bias"], activity
+
+    def _by_layer(self, by_variable: list[Tensor]) -> Tensor:
+        """The variables' shares, each (batch, its pairs, replicates, units), in the order of `pairs`."""
+        if self.pairs == tuple(f"{v};{layer}" for layer in self.layers for v in self.variables):
+            return torch.stack(by_variable, dim=2).flatten(1, 2)  # all pairs, as usual: one copy
+        return torch.cat(by_variable, dim=1).index_select(1, self._variable_order)
 
     def _variable(self, name: str, values: Tensor, activity: Activity) -> Tensor:
         if name == "X":
