@@ -157,9 +157,12 @@ def sweep(
     where = results or f"results/{study}"
     if dry_run:
         return _dry_run(named, planned, where, resources)
+    from study import plan
     from study import sweep as sweeping
 
+    plan.check(where, named, planned)
     sweeping.check(planned, where)
+    plan.write(where, plan.Plan(study, tuple(planned)))
     done = len(sweeping.outcome(planned, where).completed)
     print(f"study {study}: {len(planned)} trials, {done} of them done before; rows go to {where}")
     ended = sweeping.launch(planned, where, resources)

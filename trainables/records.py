@@ -318,6 +318,28 @@ def delete_snapshot(results: str, folder: str, name: str) -> None:
         store.delete_file(path)
 
 
+def write_text(results: str, folder: str, name: str, text: str) -> None:
+    """Write a small text file beside the tables, in place of the one before, whole or not at all."""
+    store, root = filesystem(results)
+    write_bytes(store, f"{root}/{folder}/{name}", text.encode())
+
+
+def read_texts(results: str, folder: str, ending: str) -> list[tuple[str, str]]:
+    """The text files of a folder beside the tables whose names end so: (name, text), by name."""
+    store, root = filesystem(results)
+    selector = pa.fs.FileSelector(f"{root}/{folder}", allow_not_found=True)
+    names = sorted(
+        info.base_name
+        for info in store.get_file_info(selector)
+        if info.base_name.endswith(ending) and not info.base_name.startswith(".")
+    )
+    texts = []
+    for name in names:
+        with store.open_input_stream(f"{root}/{folder}/{name}") as stream:
+            texts.append((name, stream.read().decode()))
+    return texts
+
+
 def versions_json(versions: Mapping[str, str]) -> str:
     """Versions as the JSON text that the `versions` column holds."""
     return json.dumps(dict(sorted(versions.items())))
