@@ -261,6 +261,22 @@ def read(results: str, name: str, columns: Iterable[str] | None = None, filter: 
     return dataset.to_table(columns=list(columns) if columns else None, filter=filter)
 
 
+def read_trial(results: str, name: str, trial: str) -> pa.Table:
+    """One trial's part of one of the four tables.
+
+    Raises:
+        InputError: if there is none, or it is of another schema version.
+    """
+    store, root = filesystem(results)
+    path = f"{root}/{name}/{trial}.parquet"
+    if store.get_file_info(path).type != pa.fs.FileType.File:
+        raise InputError(f"results {results!r} holds no {name} of trial {trial}.")
+    dataset = pa.dataset.dataset(path, filesystem=store, schema=SCHEMAS[name], format="parquet")
+    for fragment in dataset.get_fragments():
+        _check_version(fragment, results)
+    return dataset.to_table()
+
+
 def _check_version(fragment: pa.dataset.Fragment, results: str) -> None:
     try:
         metadata = fragment.physical_schema.metadata or {}
