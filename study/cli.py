@@ -1,4 +1,4 @@
-"""The command line: `mine-study trial`, `sweep`, `table`, `curves`, `validate`.
+"""The command line: `mine-study trial`, `sweep`, `status`, `table`, `curves`, `validate`.
 
 Flags come straight from the configuration's dataclasses. Heavy packages are imported by the commands that
 need them: `table` works without torch and ray.
@@ -27,7 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         code = tyro.extras.subcommand_cli_from_dict(
-            {"trial": trial, "sweep": sweep, "table": table, "curves": curves, "validate": validate},
+            {
+                "trial": trial,
+                "sweep": sweep,
+                "status": status,
+                "table": table,
+                "curves": curves,
+                "validate": validate,
+            },  # fmt: skip
             prog="mine-study",
             description=_DESCRIPTION,
             args=arguments,
@@ -142,6 +149,7 @@ def sweep(
     results: str | None = None,
     resources: Annotated[Resources, tyro.conf.arg(name="")] = Resources(),  # noqa: B008  # frozen
     search: Annotated[SearchOptions, tyro.conf.arg(name="")] = SearchOptions(),  # noqa: B008  # frozen
+    tensorboard: bool = False,
     dry_run: bool = False,
 ) -> int:
     """Run a named study with Ray Tune: demo, paper or grid. Run again, it does only what is missing.
@@ -152,15 +160,16 @@ def sweep(
         study: Name of the study: demo, paper or grid.
         seeds: Seeds to run; None: the study's own.
         results: Folder or URI for the rows; None: results/STUDY, or results/STUDY-search.
+        tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files below RESULTS/tune.
         dry_run: Only print trials, estimated hours and disk.
     """
+    from study import search as searching
     from study import space, studies
 
     named = studies.find(study)
     if search.search:
-        return _search(
-            named, search, _chosen(overrides), seeds, results or f"results/{study}-search", resources, dry_run
-        )
+        found = searching.plan(named, search, _chosen(overrides), seeds)
+        return _search(found, named, results or f"results/{study}-search", resources, tensorboard, dry_run)
     planned = space.trials(named, _chosen(overrides), seeds)
     where = results or f"results/{study}"
     if dry_run:
@@ -173,7 +182,7 @@ def sweep(
     plan.write(where, plan.Plan(study, tuple(planned)))
     done = len(sweeping.outcome(planned, where).completed)
     print(f"study {study}: {len(planned)} trials, {done} of them done before; rows go to {where}")
-    ended = sweeping.launch(planned, where, resources)
+    ended = sweeping.launch(planned, where, resources, tensorboard)
     counts = f"{len(ended.completed)} of {len(planned)} trials completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:
@@ -184,19 +193,10 @@ def sweep(
     return ended.exit_code
 
 
-def _search(
-    study: Any,
-    options: SearchOptions,
-    overrides: dict[str, tuple[Any, ...]],
-    seeds: tuple[int, ...] | None,
-    results: str,
-    resources: Resources,
-    dry_run: bool,
-) -> int:
-    """Search the space of a study, and print what came out best."""
+def _search(found: Any, study: Any, results: str, resources: Resources, tensorboard: bool, dry_run: bool) -> int:
+    """Run a search on a study, and print what came out best."""
     from study import search
 
-    found = search.plan(study, options, overrides, seeds)
     print("\n".join(search.headline(found)))
     if dry_run:
         return _print_cost(search.sample(found), resources)
@@ -208,7 +208,7 @@ def _search(
     print(f"{len(proposals.valued)} configurations were evaluated before; rows go to {results}")
     print(f"watch: mine-study status {results}, or optuna-dashboard {proposals.journal}")
     try:
-        sweeping.launch_search(proposals, results, resources)
+        sweeping.launch_search(proposals, results, resources, tensorboard)
     finally:
         proposals.close()
     _print_search(proposals, study, results)
@@ -270,6 +270,18 @@ def _print_cost(planned: list[TrialConfig], resources: Resources) -> int:
         f"{len(planned)} trials, {measured.concurrent} at a time: about {measured.seconds / 3600:.2g} hours and "
         f"{measured.disk_bytes / 1e6:.2g} MB here, without the truths (steps of each kind were timed on this CPU)"
     )
+    return 0
+
+
+def status(results: tyro.conf.Positional[str]) -> int:
+    """Print how the sweeps of a results folder stand, while they run or afterwards.
+
+    Args:
+        results: Folder or URI that a sweep writes or wrote.
+    """
+    from study import status as standing
+
+    print(standing.report(results))
     return 0
 
 

@@ -193,7 +193,7 @@ class Progress(tune.Callback):
             rows.add_row(f"and {len(running) - _SHOWN} more running", "", "")
         for name in reversed(watched.ended):
             rows.add_row(watched.label(name), watched.states[name], verdicts(watched.results.get(name, {})))
-        return Group(head, bar, rows)
+        return Group(head, bar, Text(), rows)
 
 
 def _config(trial: Trial) -> TrialConfig:

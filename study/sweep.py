@@ -60,7 +60,7 @@ def check(planned: list[TrialConfig], results: str) -> None:
         load(data)
 
 
-def launch(planned: list[TrialConfig], results: str, resources: Resources) -> Outcome:
+def launch(planned: list[TrialConfig], results: str, resources: Resources, tensorboard: bool = False) -> Outcome:
     """Run the planned trials that have not completed yet, as a Ray Tune experiment on this machine.
 
     Unfinished trials go on from their checkpoints. Returns when all have ended or on Ctrl-C.
@@ -76,11 +76,11 @@ def launch(planned: list[TrialConfig], results: str, resources: Resources) -> Ou
     from study.progress import Progress, Watched
 
     progress = Progress(Watched(planned, done))
-    interrupted = _run_tune(missing, results, resources, progress)
+    interrupted = _run_tune(missing, results, resources, progress, tensorboard)
     return outcome(planned, results, interrupted)
 
 
-def launch_search(proposals: "Proposals", results: str, resources: Resources) -> None:
+def launch_search(proposals: "Proposals", results: str, resources: Resources, tensorboard: bool = False) -> None:
     """Run a search's trials until its budget is spent, as a Ray Tune experiment, or until Ctrl-C.
 
     Raises:
@@ -94,7 +94,7 @@ def launch_search(proposals: "Proposals", results: str, resources: Resources) ->
     from study.progress import Progress, Watched
 
     progress = Progress(Watched([], total=proposals.total, label=proposals.search.label))
-    _run_tune(proposals.search.shared(), results, resources, progress, proposals)
+    _run_tune(proposals.search.shared(), results, resources, progress, tensorboard, proposals)
 
 
 def _quiet_ray() -> None:
@@ -109,12 +109,14 @@ def _run_tune(
     results: str,
     resources: Resources,
     progress: "Progress",
+    tensorboard: bool,
     proposals: "Proposals | None" = None,
 ) -> bool:
     """Run trials under Tune; True if interrupted.
 
     Args:
         planned: the trials; of a search, trials that need all that its trials share.
+        tensorboard: whether Tune writes what trials report as TensorBoard's event files, below its own state.
     """
     import ray
     from ray import tune
@@ -148,7 +150,7 @@ def _run_tune(
             run_config=tune.RunConfig(
                 name=records.now().strftime("sweep-%Y%m%d-%H%M%S"),
                 storage_path=_tune_folder(results),
-                callbacks=[progress],
+                callbacks=[progress, *([tune.logger.TBXLoggerCallback()] if tensorboard else [])],
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
                 verbose=0,
             ),

@@ -343,17 +343,22 @@ def write_text(results: str, folder: str, name: str, text: str) -> None:
 def read_texts(results: str, folder: str, ending: str) -> list[tuple[str, str]]:
     """The text files of a folder beside the tables whose names end so: (name, text), by name."""
     store, root = filesystem(results)
-    selector = pa.fs.FileSelector(f"{root}/{folder}", allow_not_found=True)
-    names = sorted(
-        info.base_name
-        for info in store.get_file_info(selector)
-        if info.base_name.endswith(ending) and not info.base_name.startswith(".")
-    )
     texts = []
-    for name in names:
-        with store.open_input_stream(f"{root}/{folder}/{name}") as stream:
-            texts.append((name, stream.read().decode()))
+    for name in sorted(written_at(results, folder, ending)):
+        with store.open_input_stream(f"{root}/{folder}/{name}{ending}") as stream:
+            texts.append((f"{name}{ending}", stream.read().decode()))
     return texts
+
+
+def written_at(results: str, folder: str, ending: str) -> dict[str, datetime.datetime]:
+    """When each file of a folder was written, by its name without the ending; empty where there is no folder."""
+    store, root = filesystem(results)
+    infos = store.get_file_info(pa.fs.FileSelector(f"{root}/{folder}", allow_not_found=True))
+    return {
+        info.base_name.removesuffix(ending): info.mtime
+        for info in infos
+        if info.base_name.endswith(ending) and not info.base_name.startswith(".")
+    }
 
 
 def versions_json(versions: Mapping[str, str]) -> str:
