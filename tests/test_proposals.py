@@ -4,9 +4,7 @@ import json
 
 import numpy as np
 import optuna
-import pyarrow as pa
 import pytest
-import torch
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
@@ -14,7 +12,7 @@ from optuna.trial import TrialState
 from study import plan, proposals, search, studies
 from study.proposals import Proposals
 from study.search import Search, SearchOptions
-from trainables import records, schedule
+from tests.made_rows import distance, evaluate
 from trainables.config import InputError, TrialConfig, key
 
 AXES = {
@@ -28,25 +26,6 @@ AXES = {
 def planned(configurations=5, method="optuna", seed=0, seeds=(0, 1), axes=AXES, **options) -> Search:
     asked = SearchOptions(search=method, trials=configurations * len(seeds), search_seed=seed, **options)
     return search.plan(studies.DEMO, asked, axes, seeds)
-
-
-def distance(config: TrialConfig) -> float:
-    return 0.1 * config.mine.architecture + 0.2 * (config.mine.noise_std == 0) + 0.05 * config.seed
-
-
-def evaluate(config: TrialConfig, results: str, state: str = "completed") -> None:
-    """Rows of one settled fit whose distance to the truth is known."""
-    trial = schedule.failed_parts(config, torch.device("cpu"), "boom")["trials"]
-    trial = trial.set_column(1, trial.schema.field("state"), pa.array([state]))
-    level = 2 * (1 - distance(config))
-    numbers = {"estimate": level, "pooled_estimate": level, "previous_window_mean": level}
-    numbers |= {"highest_running_mean": level, "lowest_running_mean": 0.0, "ceiling": 2.3, "truth": 2.0}
-    numbers |= {"truth_standard_error": 0.0, "truth_without_noise": 2.3, "target": 2.0}
-    columns = {name: [value] for name, value in numbers.items()}
-    columns |= {"first_nonfinite_epoch": [None], "first_outside_epoch": [None], "pair": ["X;sm1"], "key": [key(config)]}
-    columns |= {name: [0] for name in ("lenet_epoch", "replicate", "dead_units", "dead_hidden_layers", "truth_draws")}
-    columns |= {"run": [1], "epochs": [10], "started_from": ["initialisation"]}
-    records.write_trial(results, {"estimates": records.table("estimates", columns), "trials": trial})
 
 
 def steps(asked: Proposals, most: int = 1_000, at_once: int = 1) -> list[TrialConfig]:
