@@ -1,4 +1,4 @@
-"""The command line: `mine-study trial`, `sweep`, `table`, `curves`, `validate`.
+"""The command line: `mine-study trial`, `sweep`, `status`, `table`, `curves`, `validate`.
 
 Flags come straight from the configuration's dataclasses. Heavy packages are imported by the commands that
 need them: `table` works without torch and ray.
@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from study.resources import Resources
+from study.search import SearchOptions
 from trainables.config import InputError, TrialConfig, descriptions, fields
 
 _DESCRIPTION = "Measure how far a neural estimate of mutual information (MINE) can be trusted."
@@ -26,7 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         code = tyro.extras.subcommand_cli_from_dict(
-            {"trial": trial, "sweep": sweep, "table": table, "curves": curves, "validate": validate},
+            {
+                "trial": trial,
+                "sweep": sweep,
+                "status": status,
+                "table": table,
+                "curves": curves,
+                "validate": validate,
+            },  # fmt: skip
             prog="mine-study",
             description=_DESCRIPTION,
             args=arguments,
@@ -140,29 +148,41 @@ def sweep(
     seeds: tuple[int, ...] | None = None,
     results: str | None = None,
     resources: Annotated[Resources, tyro.conf.arg(name="")] = Resources(),  # noqa: B008  # frozen
+    search: Annotated[SearchOptions, tyro.conf.arg(name="")] = SearchOptions(),  # noqa: B008  # frozen
+    tensorboard: bool = False,
     dry_run: bool = False,
 ) -> int:
     """Run a named study with Ray Tune: demo, paper or grid. Run again, it does only what is missing.
 
+    With --search its first configuration is the base of a search, and its seeds are those of the search.
+
     Args:
         study: Name of the study: demo, paper or grid.
         seeds: Seeds to run; None: the study's own.
-        results: Folder or URI for the rows; None: results/STUDY.
+        results: Folder or URI for the rows; None: results/STUDY, or results/STUDY-search.
+        tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files below RESULTS/tune.
         dry_run: Only print trials, estimated hours and disk.
     """
+    from study import search as searching
     from study import space, studies
 
     named = studies.find(study)
+    if search.search:
+        found = searching.plan(named, search, _chosen(overrides), seeds)
+        return _search(found, named, results or f"results/{study}-search", resources, tensorboard, dry_run)
     planned = space.trials(named, _chosen(overrides), seeds)
     where = results or f"results/{study}"
     if dry_run:
         return _dry_run(named, planned, where, resources)
+    from study import plan
     from study import sweep as sweeping
 
+    plan.check(where, named, planned)
     sweeping.check(planned, where)
+    plan.write(where, plan.Plan(study, tuple(planned)))
     done = len(sweeping.outcome(planned, where).completed)
     print(f"study {study}: {len(planned)} trials, {done} of them done before; rows go to {where}")
-    ended = sweeping.launch(planned, where, resources)
+    ended = sweeping.launch(planned, where, resources, tensorboard)
     counts = f"{len(ended.completed)} of {len(planned)} trials completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:
@@ -173,8 +193,63 @@ def sweep(
     return ended.exit_code
 
 
+def _search(found: Any, study: Any, results: str, resources: Resources, tensorboard: bool, dry_run: bool) -> int:
+    """Run a search on a study, and print what came out best."""
+    from study import search
+
+    print("\n".join(search.headline(found)))
+    if dry_run:
+        return _print_cost(search.sample(found), resources)
+    from study import sweep as sweeping
+    from study.proposals import Proposals
+
+    sweeping.check(found.shared(), results)
+    proposals = Proposals(found, results)
+    print(f"{len(proposals.valued)} configurations were evaluated before; rows go to {results}")
+    print(f"watch: mine-study status {results}, or optuna-dashboard {proposals.journal}")
+    try:
+        sweeping.launch_search(proposals, results, resources, tensorboard)
+    finally:
+        proposals.close()
+    _print_search(proposals, study, results)
+    if not proposals.done:
+        return 130
+    return 1 if proposals.failed else 0
+
+
+def _print_search(proposals: Any, study: Any, results: str) -> None:
+    """What became of a search's budget, and the best of it with intervals over seeds."""
+    from analysis import intervals
+    from study import search
+
+    found, valued = proposals.search, list(proposals.valued.values())
+    seeds = ", ".join(map(str, found.seeds))
+    print(f"{len(valued)} of {found.configurations} configurations evaluated, {len(proposals.failed)} failed")
+    if not proposals.done:
+        print("run the same command to go on with what is missing")
+    best = search.best(found, valued)
+    for one in best:
+        print(f"{search.label(one.point) or 'the one configuration of this space'}")
+        for index, name in enumerate(found.objectives):
+            per_seed = one.per_seed[:, index]
+            interval = intervals.of_share(per_seed)
+            shown = ", ".join(f"{value:.3f}" for value in per_seed)
+            print(
+                f"  {name} {interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]: mean over seeds {seeds} "
+                f"({shown}) with its 95 % interval"
+            )
+    if best and len(valued) > 1:
+        print(
+            f"Selected as the best of {len(valued)} configurations, so {'they look' if len(best) > 1 else 'it looks'} "
+            "better than on other seeds. Confirm on seeds that the search has not seen:"
+        )
+        for one in best:
+            print(f"  {search.confirmation(found, study, one.point, f'results/{found.study}-confirm')}")
+    print(f"rows: {results}\ntable: mine-study table {results}")
+
+
 def _dry_run(study: Any, planned: list[TrialConfig], results: str, resources: Resources) -> int:
-    from study import cost, space
+    from study import space
     from trainables import records
     from trainables.config import key
 
@@ -184,12 +259,29 @@ def _dry_run(study: Any, planned: list[TrialConfig], results: str, resources: Re
     states = records.trial_states(results)
     left = [config for config in planned if states.get(key(config)) != "completed"]
     print(f"{len(planned)} trials, {len(planned) - len(left)} of them done before")
-    if left:
-        measured = cost.measure(left, resources, os.cpu_count() or 1)
-        print(
-            f"{len(left)} trials, {measured.concurrent} at a time: about {measured.seconds / 3600:.2g} hours and "
-            f"{measured.disk_bytes / 1e6:.2g} MB here, without the truths (steps of each kind were timed on this CPU)"
-        )
+    return _print_cost(left, resources) if left else 0
+
+
+def _print_cost(planned: list[TrialConfig], resources: Resources) -> int:
+    from study import cost
+
+    measured = cost.measure(planned, resources, os.cpu_count() or 1)
+    print(
+        f"{len(planned)} trials, {measured.concurrent} at a time: about {measured.seconds / 3600:.2g} hours and "
+        f"{measured.disk_bytes / 1e6:.2g} MB here, without the truths (steps of each kind were timed on this CPU)"
+    )
+    return 0
+
+
+def status(results: tyro.conf.Positional[str]) -> int:
+    """Print how the sweeps of a results folder stand, while they run or afterwards.
+
+    Args:
+        results: Folder or URI that a sweep writes or wrote.
+    """
+    from study import status as standing
+
+    print(standing.report(results))
     return 0
 
 

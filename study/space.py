@@ -7,6 +7,24 @@ from typing import Any
 
 from trainables.config import InputError, TrialConfig, flatten, key, replace
 
+PAPER_AXES: Mapping[str, tuple[Any, ...]] = {
+    "mine.architecture": (1, 2, 3),
+    "mine.noise_std": (0.0, 0.1, 0.3, 1.0, 3.0),
+    "mine.hidden_units": (10, 20, 100),
+    "mine.transfer_mode": ("reinit", "finetune"),
+}
+"""What the paper varies."""
+
+OPEN_AXES: Mapping[str, tuple[Any, ...]] = {
+    "mine.marginals": ("permutation", "derangement", "independent"),
+    "mine.log_mean_exp": ("naive", "stable"),
+    "mine.gradient_correction": ("none", "moving_average"),
+    "mine.optimizer": ("adam", "sgd"),
+    "mine.learning_rate": (1e-4, 3e-4, 1e-3, 3e-3),
+    "mine.batch_size": (32, 100, 256),
+}
+"""What it leaves open, and a search may choose."""
+
 
 @dataclass(frozen=True)
 class Study:

@@ -1,6 +1,6 @@
 """The named studies."""
 
-from study.space import Study, grid
+from study.space import PAPER_AXES, Study, grid
 from trainables.config import InputError, TrialConfig, replace
 
 _DIGITS = replace(
@@ -50,15 +50,7 @@ PAPER = Study(
 GRID = Study(
     name="grid",
     description="The full factorial: architecture x noise std x hidden units x transfer mode, on MNIST.",
-    configurations=grid(
-        TrialConfig(),
-        {
-            "mine.architecture": (1, 2, 3),
-            "mine.noise_std": (0.0, 0.1, 0.3, 1.0, 3.0),
-            "mine.hidden_units": (10, 20, 100),
-            "mine.transfer_mode": ("reinit", "finetune"),
-        },
-    ),
+    configurations=grid(TrialConfig(), PAPER_AXES),
     seeds=(0, 1, 2),
 )
 

@@ -16,7 +16,8 @@ from trainables.data import load
 from trainables.schedule import failed_parts
 
 if TYPE_CHECKING:
-    from study.progress import ProgressLines
+    from study.progress import Progress
+    from study.proposals import Proposals
 
 MAX_FAILURES = 3
 """How often Tune starts a trial again whose worker or node was lost."""
@@ -59,7 +60,7 @@ def check(planned: list[TrialConfig], results: str) -> None:
         load(data)
 
 
-def launch(planned: list[TrialConfig], results: str, resources: Resources) -> Outcome:
+def launch(planned: list[TrialConfig], results: str, resources: Resources, tensorboard: bool = False) -> Outcome:
     """Run the planned trials that have not completed yet, as a Ray Tune experiment on this machine.
 
     Unfinished trials go on from their checkpoints. Returns when all have ended or on Ctrl-C.
@@ -71,19 +72,52 @@ def launch(planned: list[TrialConfig], results: str, resources: Resources) -> Ou
     missing = [config for config in planned if key(config) not in done]
     if not missing:
         return outcome(planned, results)
-    # Ray reads both when it is imported: Tune's own tables, and the usage report.
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-    from study.progress import ProgressLines
+    _quiet_ray()
+    from study.progress import Progress, Watched
 
-    progress = ProgressLines(planned, done)
-    interrupted = _run_tune(missing, results, resources, progress)
+    progress = Progress(Watched(planned, done))
+    interrupted = _run_tune(missing, results, resources, progress, tensorboard)
     return outcome(planned, results, interrupted)
 
 
-def _run_tune(planned: list[TrialConfig], results: str, resources: Resources, progress: "ProgressLines") -> bool:
-    """Run trials under Tune; True if interrupted."""
+def launch_search(proposals: "Proposals", results: str, resources: Resources, tensorboard: bool = False) -> None:
+    """Run a search's trials until its budget is spent, as a Ray Tune experiment, or until Ctrl-C.
+
+    Raises:
+        InputError: if the machine does not have the resources that one trial asks for.
+    """
+    first = proposals.next_trial()
+    if first is None:
+        return
+    proposals.put_back(first)
+    _quiet_ray()
+    from study.progress import Progress, Watched
+
+    progress = Progress(Watched([], total=proposals.total, label=proposals.search.label))
+    _run_tune(proposals.search.shared(), results, resources, progress, tensorboard, proposals)
+
+
+def _quiet_ray() -> None:
+    """Ray reads these when it is imported: Tune's own tables, the usage report, Tune's own loggers."""
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+
+
+def _run_tune(
+    planned: list[TrialConfig],
+    results: str,
+    resources: Resources,
+    progress: "Progress",
+    tensorboard: bool,
+    proposals: "Proposals | None" = None,
+) -> bool:
+    """Run trials under Tune; True if interrupted.
+
+    Args:
+        planned: the trials; of a search, trials that need all that its trials share.
+        tensorboard: whether Tune writes what trials report as TensorBoard's event files, below its own state.
+    """
     import ray
     from ray import tune
 
@@ -95,14 +129,20 @@ def _run_tune(planned: list[TrialConfig], results: str, resources: Resources, pr
     try:
         _check_resources(ray.cluster_resources(), resources)
         _first_wave(planned, results, resources)
+        parameters = {"results": _seen_from_anywhere(results), "threads": resources.threads}
+        searcher = None
+        if proposals:
+            from study.searcher import RowsSearcher
+
+            searcher = RowsSearcher(proposals, parameters)
+        else:
+            parameters["trial"] = tune.grid_search([flatten(config) for config in planned])
         tuner = tune.Tuner(
             tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
-            param_space={
-                "trial": tune.grid_search([flatten(config) for config in planned]),
-                "results": _seen_from_anywhere(results),
-                "threads": resources.threads,
-            },
+            param_space=parameters if searcher is None else {},
             tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                num_samples=-1 if searcher else 1,  # the searcher says when its budget is spent
                 max_concurrent_trials=resources.max_concurrent,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: trial.trial_id,
@@ -110,15 +150,16 @@ def _run_tune(planned: list[TrialConfig], results: str, resources: Resources, pr
             run_config=tune.RunConfig(
                 name=records.now().strftime("sweep-%Y%m%d-%H%M%S"),
                 storage_path=_tune_folder(results),
-                callbacks=[progress],
+                callbacks=[progress, *([tune.logger.TBXLoggerCallback()] if tensorboard else [])],
                 failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
                 verbose=0,
             ),
         )
-        tuner.fit()
+        with progress:
+            tuner.fit()
         for config, error in progress.lost:
             _record_loss(config, error, results)
-        return progress.unfinished > 0
+        return progress.watched.unfinished > 0
     finally:
         ray.shutdown()
 

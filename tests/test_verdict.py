@@ -5,9 +5,12 @@ from trainables.verdict import (
     VerdictRule,
     bias,
     curve_summary,
+    distance_to_truth,
     exploded_epoch,
+    instability,
     majority_word,
     paper_word,
+    retained_information,
     running_means,
     stability,
     window,
@@ -155,3 +158,50 @@ def test_a_word_needs_more_than_half_of_the_seeds():
     assert majority_word(["Exploding", "Exploding", "Converged"]) == "Exploding"
     assert majority_word(["Exploding", "Converged"]) == ""
     assert majority_word(["", "", "Converged"]) == ""
+
+
+def fit(estimate=1.0, truth=2.0, without=2.3, dead=0, highest=None, previous=None, bad=np.nan) -> dict:
+    """A settled fit, unless said."""
+    return {
+        "estimate": estimate,
+        "previous_window_mean": estimate if previous is None else previous,
+        "highest_running_mean": estimate if highest is None else highest,
+        "lowest_running_mean": 0.0,
+        "first_nonfinite_epoch": bad,
+        "dead_hidden_layers": dead,
+        "ceiling": CEILING,
+        "truth": truth,
+        "truth_without_noise": without,
+    }
+
+
+def fits(*rows: dict) -> dict:
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+@pytest.mark.parametrize(
+    ("row", "distance"),
+    [
+        (fit(), 0.5),
+        (fit(estimate=2.0), 0.0),
+        (fit(estimate=2.5, highest=2.5), 0.25),
+        (fit(previous=0.2), 0.5),  # unsettled fits have a distance too
+        (fit(estimate=2.0, dead=1), 1.0),
+        (fit(estimate=2.0, highest=9.0), 1.0),
+        (fit(estimate=np.nan, bad=3), 1.0),
+        (fit(estimate=np.nan), 1.0),  # fewer epochs than a window
+        (fit(estimate=-0.2), 1.0),
+        (fit(estimate=0.09, truth=0.09), 1.0),
+        (fit(estimate=0.12, truth=0.12), 0.0),
+        (fit(estimate=0.12, truth=0.12, without=2.41), 1.0),  # noise has destroyed more than 95 %
+    ],
+)
+def test_distance_to_truth_of_one_fit(row, distance):
+    assert distance_to_truth(fits(row)) == pytest.approx(distance)
+
+
+def test_objectives_are_means_over_fits():
+    rows = fits(fit(), fit(estimate=2.0), fit(estimate=np.nan, bad=1, truth=0.0), fit(previous=0.2))
+    assert distance_to_truth(rows) == pytest.approx((0.5 + 0 + 1 + 0.5) / 4)
+    assert instability(rows) == 0.5
+    assert retained_information(rows) == pytest.approx(3 * 2 / 4 / CEILING)

@@ -27,12 +27,12 @@ def run_trial(parameters: dict[str, Any]) -> None:
     """
     config, results = unflatten(parameters["trial"]), parameters["results"]
     if records.trial_state(results, key(config)) == "completed":
-        tune.report({"state": "completed", "exploded_fits": 0, "fits": 0})
+        tune.report({"state": "completed"})
         return
     # Actors are reused: nothing but the configuration may decide what this trial does.
     torch.set_num_threads(parameters["threads"])
     device = trial.choose_device()
-    counts = {"fits": 0, "exploded_fits": 0}
+    counts: dict[str, int] = {}
     try:
         for progress in trial.run(config, results, device):
             counts, bounds = _counts(progress), _bounds(progress)
@@ -62,10 +62,11 @@ def prepare(parameters: dict[str, Any]) -> None:
 
 
 def _counts(progress: Progress) -> dict[str, int]:
-    """Fits so far, and how many of them exploded."""
+    """Fits so far, and how many of each verdict."""
     stabilities = [verdict.stability(rows.to_pandas()) for rows in progress.rows["estimates"]]
     verdicts = np.concatenate(stabilities)
-    return {"fits": len(verdicts), "exploded_fits": int((verdicts == "exploded").sum())}
+    counts = {f"{name}_fits": int((verdicts == name).sum()) for name in verdict.STABILITIES}
+    return {"fits": len(verdicts), **counts}
 
 
 def _bounds(progress: Progress) -> dict[str, float]:

@@ -261,6 +261,22 @@ def read(results: str, name: str, columns: Iterable[str] | None = None, filter: 
     return dataset.to_table(columns=list(columns) if columns else None, filter=filter)
 
 
+def read_trial(results: str, name: str, trial: str) -> pa.Table:
+    """One trial's part of one of the four tables.
+
+    Raises:
+        InputError: if there is none, or it is of another schema version.
+    """
+    store, root = filesystem(results)
+    path = f"{root}/{name}/{trial}.parquet"
+    if store.get_file_info(path).type != pa.fs.FileType.File:
+        raise InputError(f"results {results!r} holds no {name} of trial {trial}.")
+    dataset = pa.dataset.dataset(path, filesystem=store, schema=SCHEMAS[name], format="parquet")
+    for fragment in dataset.get_fragments():
+        _check_version(fragment, results)
+    return dataset.to_table()
+
+
 def _check_version(fragment: pa.dataset.Fragment, results: str) -> None:
     try:
         metadata = fragment.physical_schema.metadata or {}
@@ -316,6 +332,33 @@ def delete_snapshot(results: str, folder: str, name: str) -> None:
     path = f"{root}/{folder}/{name}.pt"
     if store.get_file_info(path).type == pa.fs.FileType.File:
         store.delete_file(path)
+
+
+def write_text(results: str, folder: str, name: str, text: str) -> None:
+    """Write a small text file beside the tables, in place of the one before, whole or not at all."""
+    store, root = filesystem(results)
+    write_bytes(store, f"{root}/{folder}/{name}", text.encode())
+
+
+def read_texts(results: str, folder: str, ending: str) -> list[tuple[str, str]]:
+    """The text files of a folder beside the tables whose names end so: (name, text), by name."""
+    store, root = filesystem(results)
+    texts = []
+    for name in sorted(written_at(results, folder, ending)):
+        with store.open_input_stream(f"{root}/{folder}/{name}{ending}") as stream:
+            texts.append((f"{name}{ending}", stream.read().decode()))
+    return texts
+
+
+def written_at(results: str, folder: str, ending: str) -> dict[str, datetime.datetime]:
+    """When each file of a folder was written, by its name without the ending; empty where there is no folder."""
+    store, root = filesystem(results)
+    infos = store.get_file_info(pa.fs.FileSelector(f"{root}/{folder}", allow_not_found=True))
+    return {
+        info.base_name.removesuffix(ending): info.mtime
+        for info in infos
+        if info.base_name.endswith(ending) and not info.base_name.startswith(".")
+    }
 
 
 def versions_json(versions: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The verdict rule: from a fit's curve to one of exploded, collapsed, unsettled, settled.
+"""The verdict rule: from a fit's curve to one of exploded, collapsed, unsettled, settled; and what a search minimises.
 
 A leaf: it imports nothing of ours, and neither torch nor ray. The thresholds stand in `VerdictRule`;
 a fit's `curve_summary` is what the rule reads, so verdicts can be derived again under other thresholds
@@ -54,19 +54,22 @@ class VerdictRule:
     """With fewer settled fits there is no word: most fits have no level to speak of."""
     least_reference: float = 0.1
     """Ratios of an estimate to less than this many nats are noise, and left out."""
+    least_retained: float = 0.05
+    """In `distance_to_truth` a fit counts as wrong whose noise has left less than this share of the information that
+    the layer has without noise: what noise destroys is easy to estimate."""
 
     def scaled(self, factor: float) -> "VerdictRule":
         """The rule with its tolerances multiplied, for the check that no finding hangs on a threshold.
 
-        Of `bias_ratio` the part above 1 is multiplied. `standard_errors` (certainty), `settling_share` (a majority)
-        and `least_reference` (a guard of the arithmetic) are no tolerances and stay.
+        Of `bias_ratio` the part above 1 is multiplied. `standard_errors` (certainty), `settling_share` (a majority),
+        `least_reference` (a guard of the arithmetic) and `least_retained` (a search's) are no tolerances and stay.
 
         >>> VerdictRule().scaled(2).bias_ratio, VerdictRule().scaled(0.5).settled_share
         (2.0, 0.025)
         """
         scaled = {name: value * factor for name, value in dataclasses.asdict(self).items()}
         scaled["bias_ratio"] = 1 + (self.bias_ratio - 1) * factor
-        for name in ("standard_errors", "settling_share", "least_reference"):
+        for name in ("standard_errors", "settling_share", "least_reference", "least_retained"):
             scaled[name] = getattr(self, name)
         return VerdictRule(**scaled)
 
@@ -245,3 +248,40 @@ def majority_word(words: Sequence[str]) -> str:
 def exploded_epoch(fits: Any) -> NDArray[np.float64]:
     """The MINE epoch (from 1) at which a fit exploded under the committed rule; NaN if it did not."""
     return np.fmin(np.asarray(fits["first_nonfinite_epoch"], float), np.asarray(fits["first_outside_epoch"], float))
+
+
+def instability(fits: Any, rule: VerdictRule | None = None) -> float:
+    """Share of fits that did not settle, from 0 to 1; an objective that a search minimises.
+
+    Args:
+        fits: columns of the estimates table, as for `stability`.
+    """
+    return float((stability(fits, rule) != "settled").mean())
+
+
+def distance_to_truth(fits: Any, rule: VerdictRule | None = None) -> float:
+    """Mean of min(1, |estimate - truth| / truth) over fits, from 0 to 1; an objective that a search minimises.
+
+    A fit counts 1 if it exploded or collapsed, if it has no estimate, or if its truth is below `least_reference` or
+    below `least_retained` of the truth without noise: else noise would buy a low distance by destroying the
+    information. Always finite, since a search cannot use anything else.
+
+    Args:
+        fits: columns of the estimates table: those of `stability`, `truth` and `truth_without_noise` (nats), each of
+            shape (fits,).
+    """
+    rule = rule or VerdictRule()
+    estimate, truth, noiseless = (np.asarray(fits[n], float) for n in ("estimate", "truth", "truth_without_noise"))
+    lost = np.isin(stability(fits, rule), ("exploded", "collapsed")) | ~np.isfinite(estimate)
+    lost |= (truth < rule.least_reference) | (truth < rule.least_retained * noiseless)
+    distance = np.abs(estimate - truth) / np.where(lost, 1, truth)
+    return float(np.where(lost, 1, np.minimum(1, distance)).mean())
+
+
+def retained_information(fits: Any) -> float:
+    """Mean of truth / ceiling over fits, from 0 to 1; what a search over two objectives keeps high.
+
+    Args:
+        fits: columns of the estimates table: `truth` and `ceiling` (nats), each of shape (fits,).
+    """
+    return float((np.asarray(fits["truth"], float) / np.asarray(fits["ceiling"], float)).mean())

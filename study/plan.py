@@ -1,0 +1,119 @@
+"""The plan of a sweep, beside its rows: which trials it means to run, and that no two studies are mixed.
+
+Needs neither torch nor ray: `mine-study status` reads plans on any machine. A plan is named by its content, so two
+sweeps at once into one folder both keep theirs, and a sweep that is run again writes the same file.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from study.space import Study
+from trainables import records
+from trainables.config import InputError, TrialConfig, content_key, fields, flatten, key, unflatten
+
+FOLDER = "plans"
+"""Folder of the plans, beside the tables."""
+
+VERSION = 1
+"""Raised when a plan's content changes."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The trials that one sweep runs."""
+
+    study: str
+    trials: tuple[TrialConfig, ...]
+    search: str | None = None
+    """Name of the search that chose the trials; None: the study's own grid."""
+    expected: int = 0
+    """Trials in all where a search still chooses them; never fewer than `trials`."""
+
+    @property
+    def total(self) -> int:
+        """Trials that the sweep runs if nothing stops it."""
+        return max(self.expected, len(self.trials))
+
+
+def write(results: str, plan: Plan) -> None:
+    """Put a plan beside the results; a search's plan is written again as it grows."""
+    flat = [_plain(config) for config in plan.trials]
+    base = flat[0] if flat else {}
+    content = {
+        "version": VERSION,
+        "study": plan.study,
+        "search": plan.search,
+        "expected": plan.expected,
+        "base": base,
+        "changes": [{path: value for path, value in one.items() if value != base[path]} for one in flat],
+    }
+    name = plan.search or f"{plan.study}-{content_key({'keys': sorted(map(key, plan.trials))})}"
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
+        raise InputError(f"study is {name!r}; it must be of letters, digits, '_', '-' and '.'.")
+    records.write_text(results, FOLDER, f"{name}.json", json.dumps(content, separators=(",", ":")))
+
+
+def _plain(config: TrialConfig) -> dict[str, Any]:
+    return {path: list(value) if isinstance(value, tuple) else value for path, value in flatten(config).items()}
+
+
+def read(results: str) -> list[Plan]:
+    """All plans of a results folder, by name; empty where no sweep wrote one.
+
+    Raises:
+        InputError: if a plan is damaged or of another version.
+    """
+    plans = []
+    for name, text in records.read_texts(results, FOLDER, ".json"):
+        try:
+            plans.append(_parse(json.loads(text)))
+        except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
+            raise InputError(
+                f"results {results!r} holds a plan that this program cannot read, {FOLDER}/{name} ({error}); delete it "
+                "and run its sweep again."
+            ) from error
+    return plans
+
+
+def _parse(content: dict[str, Any]) -> Plan:
+    if content["version"] != VERSION:
+        raise ValueError(f"version {content['version']}, not {VERSION}")
+    trials = tuple(unflatten({**content["base"], **changes}) for changes in content["changes"])
+    return Plan(content["study"], trials, content["search"], content["expected"])
+
+
+def check(results: str, study: Study, planned: Iterable[TrialConfig]) -> None:
+    """Refuse to put two different studies of one name into one folder.
+
+    Two sweeps are of the same study if they differ in the seed, in fields that the study itself varies, or in that
+    one has more values of a field than the other.
+
+    Raises:
+        InputError: if the folder holds a sweep of the same name with other values of a field that the study fixes.
+    """
+    planned = list(planned)
+    varied = {path for path, values in _values(study.configurations).items() if len(values) > 1}
+    for before in read(results):
+        if before.search is not None or before.study != study.name:
+            continue
+        then, now = _values(before.trials), _values(planned)
+        for path in fields():
+            nested = then[path] <= now[path] or now[path] <= then[path]
+            if path not in ("seed", "data.root", *varied) and not nested:
+                raise InputError(
+                    f"{path} is {_listed(now[path])}; it must be {_listed(then[path])}, as in the study {study.name} "
+                    f"that results {results!r} holds already, or --results another folder."
+                )
+
+
+def _values(configurations: Sequence[TrialConfig]) -> dict[str, set[Any]]:
+    """The values of each field."""
+    flat = [flatten(config) for config in configurations]
+    return {path: {one[path] for one in flat} for path in fields()}
+
+
+def _listed(values: set[Any]) -> str:
+    return ", ".join(sorted(map(str, values)))

@@ -1,0 +1,61 @@
+import json
+
+import pytest
+
+from study import plan, space, studies
+from study.plan import Plan
+from trainables.config import InputError, key
+
+
+def demo(seeds=(0,), **overrides) -> list:
+    values = {path.replace("__", "."): value for path, value in overrides.items()}
+    return space.trials(studies.DEMO, values, seeds)
+
+
+def recorded(results: str, trials: list) -> None:
+    plan.check(results, studies.DEMO, trials)
+    plan.write(results, Plan("demo", tuple(trials)))
+
+
+def test_a_plan_comes_back_as_it_was_written(tmp_path):
+    trials = demo(seeds=(0, 1), mine__pairs=(("X;sm1", "Y;sm1"),), mine__samples=(None, 500))
+    written = Plan("demo", tuple(trials), search="demo-random", expected=99)
+    plan.write(str(tmp_path), written)
+    plan.write(str(tmp_path), written)
+    assert plan.read(str(tmp_path)) == [written]
+    assert (written.total, Plan("demo", tuple(trials)).total) == (99, len(trials))
+    assert plan.read(str(tmp_path / "nothing")) == []
+
+
+def test_sweeps_of_one_study_keep_a_plan_each(tmp_path):
+    results = str(tmp_path)
+    recorded(results, demo())
+    recorded(results, demo(seeds=(1, 2)))  # other seeds
+    recorded(results, demo(mine__noise_std=(3.0,)))  # another value of what the study varies
+    recorded(results, demo(mine__epochs=(32, 64)))  # the value it had, and one more
+    recorded(results, demo())  # run again
+    assert sorted(len(one.trials) for one in plan.read(results)) == [2, 4, 8, 8]
+    planned = {key(config) for one in plan.read(results) for config in one.trials}
+    assert planned == {key(c) for c in [*demo((0, 1, 2)), *demo(mine__noise_std=(3.0,)), *demo(mine__epochs=(64,))]}
+
+
+def test_two_studies_of_one_name_are_refused(tmp_path):
+    recorded(str(tmp_path), demo())
+    with pytest.raises(InputError, match=r"mine.epochs is 5; it must be 32, as in the study demo that results"):
+        recorded(str(tmp_path), demo(mine__epochs=(5,)))
+    plan.check(str(tmp_path), studies.PAPER, space.trials(studies.PAPER, {}))  # of another name
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"version": 99}', "{}"])
+def test_a_damaged_plan_is_named(tmp_path, damage):
+    plan.write(str(tmp_path), Plan("demo", tuple(demo())))
+    (file,) = (tmp_path / "plans").iterdir()
+    json.loads(file.read_text())
+    file.write_text(damage)
+    with pytest.raises(InputError, match=f"plans/{file.name}"):
+        plan.read(str(tmp_path))
+
+
+def test_a_name_stays_in_its_folder(tmp_path):
+    with pytest.raises(InputError, match="letters, digits"):
+        plan.write(str(tmp_path / "r"), Plan("../up", tuple(demo())))

@@ -1,0 +1,97 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from study import space, studies
+from study.progress import Progress, Watched
+from trainables.config import flatten, key
+
+
+class Reported:
+    """What Tune hands to a callback of a trial."""
+
+    def __init__(self, config) -> None:
+        self.config = {"trial": flatten(config)}
+
+    def get_error(self) -> str:
+        return "its node died"
+
+
+@pytest.fixture
+def planned() -> list:
+    return space.trials(studies.DEMO, {}, (0,))
+
+
+def report(run: int, exploded: int = 0) -> dict:
+    counts = {"fits": 8 * run, "exploded_fits": exploded, "settled_fits": 8 * run - exploded}
+    return {"state": "running", "run": run, "runs": 6, "epoch": 4 * run - 4, "bound/X;sm1": 0.5, **counts}
+
+
+def watch(planned: list, **options) -> Progress:
+    """Two trials of four under way, one failed for good."""
+    progress = Progress(Watched(planned), **options)
+    first, second, third = (Reported(config) for config in planned[:3])
+    for trial in (first, second, third):
+        progress.on_trial_start(0, [], trial)
+    progress.on_trial_result(0, [], first, report(2, exploded=4))
+    progress.on_trial_result(0, [], first, report(6, exploded=4))
+    progress.on_trial_result(0, [], first, {"state": "completed"})
+    progress.on_trial_result(0, [], second, report(3))
+    progress.on_trial_error(0, [], third)
+    return progress
+
+
+def test_plain_lines_say_what_happened(planned, capsys):
+    progress = watch(planned, terminal=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith(
+        "0/4 done, 1 running, 0 with explosions | noise_std=0.0 marginals=permutation seed=0: running"
+    )
+    assert "MINE run 2 of 6; 4 of 16 fits exploded; nats: X;sm1 0.50" in lines[3]
+    assert "1/4 done, 2 running, 1 with explosions" in lines[5] and lines[5].endswith("completed")
+    assert lines[-1].endswith("failed: lost too often (its worker or node died)")
+    assert [(key(config), error) for config, error in progress.lost] == [(key(planned[2]), "its node died")]
+    assert progress.watched.unfinished == 2
+
+
+def test_the_table_shows_states_pace_and_verdicts(planned, capsys):
+    progress = watch(planned, terminal=True)
+    screen = Console(file=io.StringIO(), width=140)
+    screen.print(progress.table())
+    text = screen.file.getvalue()
+    assert "4 trials: 1 completed, 1 running, 1 failed, 1 waiting" in text
+    assert "4 of 72 fits exploded" in text
+    assert "LeNet-5 epoch 8, MINE run 3 of 6  100% settled" in text
+    assert "completed                         8% exploded, 92% settled" in text
+    assert "lost too often" in capsys.readouterr().out  # kept above the table
+
+
+def test_the_pace_counts_runs_of_this_sweep(planned):
+    watched = Watched(planned)
+    assert watched.seconds_left(10) is None
+    first, second = planned[:2]
+    for config in (first, second):
+        watched.moved(config, "running")
+    watched.reported(key(first), report(1))
+    watched.reported(key(first), report(2))
+    # 2 runs in 10 s; 4 + 3 x 6 are left.
+    assert watched.seconds_left(10) == pytest.approx(110)
+    watched.reported(key(second), report(3))  # goes on from a checkpoint: nothing was done for it yet
+    assert watched.seconds_left(10) == pytest.approx(5 * (4 + 3 + 12))
+    assert watched.trials_an_hour(10) == 0
+    watched.moved(first, "completed")
+    assert watched.trials_an_hour(10) == 360
+
+
+def test_a_search_adds_trials_as_it_goes(planned):
+    watched = Watched([], total=3, label=lambda config: f"seed {config.seed}")
+    assert (watched.count("waiting"), watched.unfinished) == (3, 3)
+    watched.moved(planned[0], "running")
+    assert watched.label(key(planned[0])) == "seed 0"
+    assert (watched.count("waiting"), watched.count("running")) == (2, 1)
+
+
+def test_trials_done_before_are_done(planned):
+    watched = Watched(planned, completed={key(planned[0])})
+    assert (watched.count("completed"), watched.count("waiting"), watched.trials_an_hour(10)) == (1, 3, 0)

@@ -1,0 +1,104 @@
+import datetime
+import os
+from pathlib import Path
+
+import pytest
+
+from study import plan, space, status, studies
+from study.plan import Plan
+from tests.made_rows import evaluate
+from tests.test_imports import run_without
+from trainables import records, trial
+from trainables.config import InputError, TrialConfig, key
+
+NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
+
+
+@pytest.fixture
+def planned(tmp_path) -> list[TrialConfig]:
+    """Eight trials of the demo study, planned and not begun."""
+    trials = space.trials(studies.DEMO, {}, (0, 1))
+    plan.write(str(tmp_path), Plan("demo", tuple(trials)))
+    return trials
+
+
+def at(path: Path, ago: int) -> None:
+    """Give a file the age of so many seconds."""
+    os.utime(path, (NOW.timestamp() - ago,) * 2)
+
+
+def end(results: Path, config: TrialConfig, ago: int, state: str = "completed") -> None:
+    evaluate(config, str(results), state)
+    at(results / "trials" / f"{key(config)}.parquet", ago)
+
+
+def probe(results: Path, config: TrialConfig, ago: int) -> None:
+    records.write_snapshot(str(results), trial.CHECKPOINTS, key(config), b"")
+    at(results / trial.CHECKPOINTS / f"{key(config)}.pt", ago)
+
+
+def test_states_verdicts_and_pace(tmp_path, planned):
+    for config, ago in zip(planned, (300, 240, 180), strict=False):
+        end(tmp_path, config, ago)
+    end(tmp_path, planned[3], 120, state="failed")
+    probe(tmp_path, planned[4], 5)
+    lines = status.report(str(tmp_path), NOW).splitlines()
+    assert lines[0] == (
+        "study demo: 3 of 8 trials completed, 1 failed, 1 under way, 3 not started or before their first probe"
+    )
+    assert lines[1] == "3 fits: 100% settled"
+    assert lines[2] == "60 trials an hour over the last 4; about 0:04:00 left"
+    assert lines[3:5] == ["under way:", "  noise_std=0.0 marginals=permutation seed=1: last probe 0:00:05 ago"]
+    assert lines[6:8] == [
+        "  noise_std=1.0 marginals=derangement seed=0, 0:02:00 ago: failed: boom",
+        "  noise_std=0.0 marginals=derangement seed=0, 0:03:00 ago: 100% settled",
+    ]
+
+
+def test_a_sweep_that_stands_still_is_said_to_and_one_that_went_on_forgets_the_break(tmp_path, planned):
+    for config, ago in zip(planned, (9060, 9000), strict=False):
+        end(tmp_path, config, ago)
+    assert "nothing was written for 2:30:00" in status.report(str(tmp_path), NOW)
+    for config, ago in zip(planned[2:], (120, 60), strict=False):
+        end(tmp_path, config, ago)
+    assert "60 trials an hour over the last 2; about 0:04:00 left" in status.report(str(tmp_path), NOW)
+
+
+def test_a_sweep_that_is_done_has_no_pace(tmp_path, planned):
+    for config in planned:
+        end(tmp_path, config, 60)
+    lines = status.report(str(tmp_path), NOW).splitlines()
+    assert "8 of 8 trials completed, 0 failed, 0 under way, 0 not started" in lines[0]
+    assert lines[2] == "ended last:"
+
+
+def test_a_failed_trial_that_runs_again_is_under_way(tmp_path, planned):
+    end(tmp_path, planned[0], 60, state="failed")
+    probe(tmp_path, planned[0], 5)
+    assert "0 failed, 1 under way, 7 not started" in status.report(str(tmp_path), NOW)
+
+
+def test_sweeps_of_a_study_are_one_and_a_search_has_its_whole_budget(tmp_path, planned):
+    plan.write(str(tmp_path), Plan("demo", tuple(space.trials(studies.DEMO, {}, (1, 2)))))
+    plan.write(str(tmp_path), Plan("demo", tuple(planned[:2]), search="demo-random-x", expected=40))
+    heads = sorted(line for line in status.report(str(tmp_path), NOW).splitlines() if " of " in line)
+    assert heads[0].startswith("search demo-random-x: 0 of 40") and heads[1].startswith("study demo: 0 of 12")
+
+
+def test_trials_without_a_plan_are_counted(tmp_path):
+    (config, *_) = space.trials(studies.DEMO, {}, (0,))
+    end(tmp_path, config, 60)
+    assert status.report(str(tmp_path), NOW) == "1 trials of no plan: 1 completed\n1 fits: 100% settled"
+
+
+def test_a_folder_without_a_sweep_is_refused(tmp_path):
+    with pytest.raises(InputError, match="holds no sweep and no trial"):
+        status.report(str(tmp_path))
+
+
+def test_status_needs_neither_torch_nor_ray(tmp_path, planned):
+    end(tmp_path, planned[0], 60)
+    program = f"from study.cli import main\nmain(['status', {str(tmp_path)!r}])"
+    ended = run_without(("torch", "ray", "optuna"), program)
+    assert ended.returncode == 0, ended.stderr
+    assert "study demo: 1 of 8 trials completed" in ended.stdout
