@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from study.cluster import Cluster
 from study.resources import Resources
 from trainables.config import InputError, TrialConfig, descriptions, fields
 
@@ -140,6 +141,7 @@ def sweep(
     seeds: tuple[int, ...] | None = None,
     results: str | None = None,
     resources: Annotated[Resources, tyro.conf.arg(name="")] = Resources(),  # noqa: B008  # frozen
+    cluster: Annotated[Cluster, tyro.conf.arg(name="")] = Cluster(),  # noqa: B008  # frozen
     dry_run: bool = False,
 ) -> int:
     """Run a named study with Ray Tune: demo, paper or grid. Run again, it does only what is missing.
@@ -147,7 +149,7 @@ def sweep(
     Args:
         study: Name of the study: demo, paper or grid.
         seeds: Seeds to run; None: the study's own.
-        results: Folder or URI for the rows; None: results/STUDY.
+        results: Folder or URI for the rows, seen by all nodes under this name; None: results/STUDY.
         dry_run: Only print trials, estimated hours and disk.
     """
     from study import space, studies
@@ -157,12 +159,14 @@ def sweep(
     where = results or f"results/{study}"
     if dry_run:
         return _dry_run(named, planned, where, resources)
+    from study import study_record
     from study import sweep as sweeping
 
     sweeping.check(planned, where)
+    study_record.claim(where, named)
     done = len(sweeping.outcome(planned, where).completed)
     print(f"study {study}: {len(planned)} trials, {done} of them done before; rows go to {where}")
-    ended = sweeping.launch(planned, where, resources)
+    ended = sweeping.launch(planned, where, resources, cluster)
     counts = f"{len(ended.completed)} of {len(planned)} trials completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:
