@@ -207,12 +207,12 @@ def table(
         by_pair: One row a pair instead of one for the X pairs and one for the Y pairs.
         thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2.
     """
-    from analysis import load, stability, tables
+    from analysis import frames, stability, tables
     from trainables.verdict import VerdictRule
 
     if not 0 < thresholds < math.inf:
         raise InputError(f"thresholds is {thresholds}; it must be a finite number above 0.")
-    trials, estimates = load.trials(results), load.estimates(results)
+    trials, estimates = frames.trials(results), stability.fits(results)
     rows = stability.table(trials, estimates, VerdictRule().scaled(thresholds), by_pair=by_pair)
     print(tables.render(rows, format), end="")
     if format == "markdown":
