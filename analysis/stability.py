@@ -69,25 +69,13 @@ def table(
     columns = [*shown, unit, *(name for name in _COLUMNS if not (by_pair and name in _NOT_BY_PAIR))]
     if estimates.empty:
         return pd.DataFrame(columns=columns)
-    judged = judge(estimates, rule)
-    known = trials.loc[judged["key"].cat.categories]  # one a category, in the order of its codes
-    configuration, configurations = pd.factorize(known["configuration"])
-    seed, _ = pd.factorize(known["seed"])
-    trial = judged["key"].cat.codes.to_numpy()
-    units = judged[unit]
-    row = configuration[trial] * len(units.cat.categories) + units.cat.codes.to_numpy()
-    judged["row"], present = pd.factorize(row, sort=True)
-    judged["seed"], judged["cell"] = seed[trial], judged["run"] * 8 + judged["pair"].cat.codes
-
-    first = known.drop_duplicates("configuration").iloc[present // len(units.cat.categories)]
-    made = first[configuration_columns(trials)].reset_index(drop=True)
-    made[unit] = units.cat.categories[present % len(units.cat.categories)].astype(str)
-    found = [made, _shares(judged), _levels(judged), _biases(judged)]
+    judged, made = arrange(trials, judge(estimates, rule), unit)
+    found = [made, _shares(judged), levels(judged), _biases(judged)]
     if not by_pair:
         word = _words(judged, rule)
         theirs = paper.stability_rows(made)
         agrees = np.where(theirs["paper"] == "", "", np.where(word == theirs["paper"], "yes", "no"))
-        found += [_disorder(judged, known, rule), word.rename("word"), theirs, pd.Series(agrees, name="agrees")]
+        found += [_disorder(judged, rule), word.rename("word"), theirs, pd.Series(agrees, name="agrees")]
     return pd.concat(found, axis=1)[columns].sort_values([*shown, unit], ignore_index=True)
 
 
@@ -138,6 +126,34 @@ def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFr
     return judged
 
 
+def arrange(trials: pd.DataFrame, judged: pd.DataFrame, unit: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Number the rows that a table of configurations has, and what lies within a row.
+
+    >>> source = "docs/example/results"
+    >>> _, rows = arrange(frames.trials(source), judge(fits(source)), "variable")
+    >>> len(rows) == 2 * rows["configuration"].nunique()
+    True
+
+    Args:
+        judged: fits as `judge` returns them.
+        unit: variable or pair, which with the configuration makes a row.
+
+    Returns:
+        The fits with `row`, `seed` and `cell` (pair and run) as numbers from 0; and a line a row: the
+        configuration's columns, its key as `configuration`, and the unit.
+    """
+    known = trials.loc[judged["key"].cat.categories]  # one a category, in the order of its codes
+    configuration, _ = pd.factorize(known["configuration"])
+    seed, _ = pd.factorize(known["seed"], sort=True)
+    trial, units = judged["key"].cat.codes.to_numpy(), judged[unit].cat
+    row, present = pd.factorize(configuration[trial] * len(units.categories) + units.codes.to_numpy(), sort=True)
+    cell = judged["run"] * len(judged["pair"].cat.categories) + judged["pair"].cat.codes
+    first = known.drop_duplicates("configuration").iloc[present // len(units.categories)]
+    rows = first[["configuration", *configuration_columns(trials)]].reset_index(drop=True)
+    rows[unit] = units.categories[present % len(units.categories)].astype(str)
+    return judged.assign(row=row, seed=seed[trial], cell=cell), rows
+
+
 def _category(column: pd.Series) -> pd.Series:
     return column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype("category")
 
@@ -183,8 +199,14 @@ def _shares(judged: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, axis=1)
 
 
-def _levels(judged: pd.DataFrame) -> pd.DataFrame:
-    """Where settled fits ended, and how consistently."""
+def levels(judged: pd.DataFrame) -> pd.DataFrame:
+    """Where settled fits ended, and how consistently: `estimate` with its interval and n, `at_zero`, spreads.
+
+    >>> source = "docs/example/results"
+    >>> judged, rows = arrange(frames.trials(source), judge(fits(source)), "pair")
+    >>> len(levels(judged)) == len(rows)
+    True
+    """
     cells = judged["settled_estimate"].groupby([judged["row"], judged["cell"], judged["seed"]])
     per_seed = cells.mean().dropna()
     settled = judged.loc[judged["stability"] == "settled", ["row", "settled_estimate"]]
@@ -262,7 +284,7 @@ def _commonest(shares: pd.Series) -> str:
     return ", ".join(f"{bias} {100 * share:.0f}%" for bias, share in top.items())
 
 
-def _disorder(judged: pd.DataFrame, known: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
+def _disorder(judged: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
     """Order violations, averaged over runs and replicates within a seed, then over seeds."""
     row_of = judged[["key", "variable", "row", "seed"]].drop_duplicates(["key", "variable"])
     found = {}
