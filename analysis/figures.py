@@ -247,7 +247,7 @@ def exploded_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, title: str =
         curves: columns `fit`, `mine_epoch`, `bound` in nats, `layer`, `exploded_at` (MINE epoch).
         ceiling: in nats.
     """
-    for layer, (colour, marker) in LAYERS.items():
+    for layer, (colour, _) in LAYERS.items():
         for position, (_, fit) in enumerate(curves[curves["layer"] == layer].groupby("fit", observed=True)):
             finite = fit[np.isfinite(fit["bound"])]
             label = layer if position == 0 else None
@@ -305,5 +305,6 @@ def finish(figure: matplotlib.figure.Figure, title: str, handles: Sequence[Artis
         if place is not None and not place.is_first_col() and ax.get_shared_y_axes().get_siblings(ax) != [ax]:
             ax.set_ylabel("")
     if found:
-        columns = min(len(found), max(2, int(figure.get_figwidth() / 1.25)))
+        rows = math.ceil(len(found) / max(2, int(figure.get_figwidth() / 1.25)))
+        columns = math.ceil(len(found) / rows)
         figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns, fontsize=8)

@@ -54,6 +54,7 @@ def table(
           `estimate_seeds` seeds; `spread_seeds`, `spread_replicates`: standard deviations between seeds, and
           between the replicates of a seed, run and pair;
         - `at_zero`: share of the settled fits within 0.05 nats of 0, which most often never moved;
+        - `truth_at_ceiling`: share of fits whose truth is the ceiling, so that the noise took nothing away;
         - `truth`, `target`: as `estimate`, of the same fits (of all, if none settled); `per_truth`, `per_target`:
           mean over seeds of the median ratio of estimate to each, over settled fits whose reference is at
           least 0.1 nats, from `per_truth_seeds` and `per_target_seeds` seeds;
@@ -82,9 +83,10 @@ def table(
 _COLUMNS = (
     "seeds", "fits", "exploded", "exploded_low", "exploded_high", "exploded_epoch", "collapsed", "unsettled",
     "settled", "settled_low", "settled_high", "estimate", "estimate_low", "estimate_high", "estimate_seeds",
-    "at_zero", "spread_seeds", "spread_replicates", "truth", "target", "per_truth", "per_truth_low", "per_truth_high",
-    "per_truth_seeds", "per_target", "per_target_low", "per_target_high", "per_target_seeds", "bias_truth",
-    "bias_target", *(f"{bias}_{kind}" for kind in ("truth", "target") for bias in verdict.BIASES),
+    "at_zero", "spread_seeds", "spread_replicates", "truth", "truth_at_ceiling", "target",
+    "per_truth", "per_truth_low", "per_truth_high", "per_truth_seeds",
+    "per_target", "per_target_low", "per_target_high", "per_target_seeds",
+    "bias_truth", "bias_target", *(f"{bias}_{kind}" for kind in ("truth", "target") for bias in verdict.BIASES),
     "disorder", "disorder_truth", "word", "paper_row", "paper", "agrees",
 )  # fmt: skip
 
@@ -268,7 +270,7 @@ def _biases(judged: pd.DataFrame) -> pd.DataFrame:
     compared = judged[settled | ~any_settled[judged["row"]]]
     # As for the estimate: each pair and run counts equally.
     levels = compared.groupby(["row", "cell"])[["truth", "target"]].mean().groupby("row").mean()
-    found: list[Any] = [levels]
+    found: list[Any] = [levels, at_ceiling(judged).groupby(judged["row"]).mean().rename("truth_at_ceiling")]
     for kind in ("truth", "target"):
         ratio = judged.groupby(["row", "seed"])[f"per_{kind}"].median()
         found.append(named(intervals.of_means(by_seed(ratio)), f"per_{kind}", seeds=True))
@@ -277,6 +279,19 @@ def _biases(judged: pd.DataFrame) -> pd.DataFrame:
         shares = counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
         found += [shares.add_suffix(f"_{kind}"), shares.apply(_commonest, axis=1).rename(f"bias_{kind}").astype(str)]
     return pd.concat(found, axis=1)
+
+
+def at_ceiling(fits: pd.DataFrame) -> pd.Series:
+    """Whether the noise takes no information away, so that a fit's truth is its ceiling.
+
+    >>> at_ceiling(pd.DataFrame({"ceiling": [2.3, 2.3], "truth": [2.3, 2.0], "truth_standard_error": 0.001})).tolist()
+    [True, False]
+
+    Args:
+        fits: with `truth`, `truth_standard_error` and `ceiling`, in nats.
+    """
+    margin = np.maximum(2 * fits["truth_standard_error"], 1e-3 * fits["ceiling"])
+    return fits["ceiling"] - fits["truth"] <= margin
 
 
 def _commonest(shares: pd.Series) -> str:
@@ -341,6 +356,11 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         lines.append("Rows with one seed have no interval: the seed is the unit of statistics.")
     if len(rows) and (rows["settled"] == 0).any():
         lines.append("Rows without a settled fit have no estimate and no bias; their truth and target are of all fits.")
+    if len(rows) and (rows["truth_at_ceiling"] == 1).any():
+        lines.append(
+            "Where truth at ceiling is 100 % there is no truth but the ceiling: the noise is too small (or 0) to take "
+            "information away, so est./truth says which part of H(X) or H(Y) was found."
+        )
     if len(rows) and np.isinf(rows["target"].astype(float)).any():
         lines.append(
             "An infinite target: without noise deranged marginals never meet the joint, so the bound has no top."

@@ -72,6 +72,7 @@ def unread(skipped: list[str]) -> list[str]:
 _HEADINGS = {
     "exploded_epoch": "at epoch",
     "at_zero": "at 0",
+    "truth_at_ceiling": "truth at ceiling",
     "per_truth": "est./truth",
     "per_target": "est./target",
     "bias_truth": "bias to truth",
@@ -94,9 +95,10 @@ _HEADINGS = {
 }
 
 PERCENT = (
-    "exploded", "collapsed", "unsettled", "settled", "at_zero", "disorder", "disorder_truth", "reinit_settled",
-    "finetune_settled", "violated", "violated_truth", "wrongly", "accuracy", "spread", "least", "most",
-    "paper_accuracy", "relative_spread_seeds", "relative_spread_replicates",
+    "exploded", "collapsed", "unsettled", "settled", "at_zero", "truth_at_ceiling", "disorder", "disorder_truth",
+    "reinit_settled", "finetune_settled", "violated", "violated_truth", "wrongly", "accuracy", "spread", "least",
+    "most", "paper_accuracy", "relative_spread_seeds", "relative_spread_replicates", "exploded_halved",
+    "exploded_committed", "exploded_doubled", "settled_halved", "settled_committed", "settled_doubled",
 )  # fmt: skip
 
 _ONE_DIGIT = ("accuracy", "spread", "least", "most", "reinit", "finetune", "difference")
@@ -172,7 +174,8 @@ def heading(name: str) -> str:
     """
     if "." in name:
         return name.split(".")[-1]
-    return f"{_HEADINGS.get(name, name)} %" if name in PERCENT else _HEADINGS.get(name, name)
+    text = _HEADINGS.get(name, name.replace("_", " "))
+    return f"{text} %" if name in PERCENT else text
 
 
 def setting(value: object) -> str:
