@@ -4,7 +4,7 @@ from pathlib import Path
 
 import matplotlib.figure
 
-from analysis import figures, load
+from analysis import figures, frames
 from analysis.stability import shown_columns
 from trainables import verdict
 from trainables.config import PAIRS, InputError
@@ -18,12 +18,12 @@ def draw(results: str, pair: str) -> matplotlib.figure.Figure:
     """
     if pair not in PAIRS:
         raise InputError(f"pair is {pair!r}; it must be one of {', '.join(PAIRS)}.")
-    trials, estimates = load.trials(results), load.estimates(results)
+    trials, estimates = frames.trials(results), frames.estimates(results)
     estimates = estimates[estimates["pair"] == pair]
     if estimates.empty:
         raise InputError(f"results {results!r} hold no completed fit of {pair}; run a trial that estimates it.")
     fits = estimates.assign(stability=verdict.stability(estimates))
-    curves = load.curves(results, pair).merge(
+    curves = frames.curves(results, pair).merge(
         fits[["key", "run", "replicate", "stability"]], on=["key", "run", "replicate"]
     )
     curves["fit"] = curves[["key", "run", "replicate"]].astype(str).agg("/".join, axis=1)

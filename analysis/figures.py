@@ -1,19 +1,36 @@
 """Pictures. Each function draws on the axes it is given and computes nothing but positions."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import matplotlib
 import matplotlib.figure
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
-# Okabe and Ito's colours, told apart by colour-blind readers and in grey.
+# Okabe and Ito's colours, told apart by colour-blind readers and in grey; every kind has a marker as well.
 COLOURS = {"settled": "#0072B2", "unsettled": "#009E73", "collapsed": "#999999", "exploded": "#D55E00"}
+
+LAYERS = {
+    "maxpool1": ("#0072B2", "o"),
+    "maxpool2": ("#E69F00", "s"),
+    "relu3": ("#009E73", "^"),
+    "sm1": ("#CC79A7", "D"),
+}
+"""Colour and marker of each layer."""
 
 LINES = {"truth": ("#BBBBBB", "-", 3.0), "ceiling": ("black", "--", 1.0), "target": ("black", ":", 1.5)}
 """Known answers, as lines: colour, style, width. The ceiling stays visible on a truth that equals it."""
+
+STYLE = {
+    "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8, "xtick.labelsize": 8,
+    "ytick.labelsize": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False,
+    "legend.frameon": False, "svg.hashsalt": "mine-study", "font.family": "DejaVu Sans",
+}  # fmt: skip
+"""One look for all pictures, readable in print."""
 
 _CEILING_ROOM = 1.6
 """How much of the axis lies above the ceiling; an exploded curve leaves through the top."""
@@ -22,45 +39,272 @@ _CEILING_ROOM = 1.6
 def learning_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], title: str = "") -> None:
     """Bound per MINE epoch of many fits of one pair, coloured by verdict, beside the known answers.
 
+    >>> _, (ax,) = panels(1)
+    >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 1.0], "stability": "settled"})
+    >>> learning_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "target": float("inf")})
+    >>> ax.get_ylabel()
+    'bound (nats)'
+
     Args:
         curves: columns `fit` (any label), `mine_epoch`, `bound` in nats, `stability`.
         known: `ceiling`, `truth` and `target` in nats; one above the axis is written in its corner.
     """
     for verdict, colour in COLOURS.items():
         chosen = curves[curves["stability"] == verdict]
-        for position, (_, fit) in enumerate(chosen.groupby("fit")):
+        for position, (_, fit) in enumerate(chosen.groupby("fit", observed=True)):
             bound = fit["bound"].where(np.isfinite(fit["bound"]))
             label = verdict if position == 0 else None
             ax.plot(fit["mine_epoch"], bound, color=colour, linewidth=0.8, alpha=0.8, label=label)
-    top = _CEILING_ROOM * known["ceiling"]
-    for name, (colour, style, width) in LINES.items():
-        if known[name] < top:
-            ax.axhline(known[name], color=colour, linestyle=style, linewidth=width, label=name)
-        else:
-            ax.text(0.02, 0.95, f"{name} {known[name]:.3g}", transform=ax.transAxes, va="top", fontsize="small")
-    ax.set_ylim(-0.1 * known["ceiling"], top)
+    _known_lines(ax, known)
     ax.set_title(title, fontsize="small")
     ax.set_xlabel("MINE epoch")
     ax.set_ylabel("bound (nats)")
 
 
-def panels(count: int, columns: int = 2) -> tuple[matplotlib.figure.Figure, list[Axes]]:
-    """A figure with `count` axes in rows; one legend and one label an edge are added by `finish`."""
+def run_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], title: str = "") -> None:
+    """Bound per MINE epoch, a colour for each run with its number, as the paper's Figures 1 and 2.
+
+    >>> _, (ax,) = panels(1)
+    >>> made = pd.DataFrame({"fit": "a", "run": 1, "mine_epoch": [1, 2], "bound": [0.5, 1.0], "middle": True})
+    >>> run_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "target": 2.1})
+    >>> [text.get_text() for text in ax.texts]
+    ['1']
+
+    Args:
+        curves: columns `fit`, `run`, `mine_epoch`, `bound` in nats, `middle`: whether it is the run's median curve,
+            drawn strongly and numbered.
+        known: as for `learning_curves`.
+    """
+    runs = sorted(curves["run"].unique())
+    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(runs)))
+    for run, colour in zip(runs, colours, strict=True):
+        of_run = curves[(curves["run"] == run) & np.isfinite(curves["bound"])]
+        for _, fit in of_run[~of_run["middle"]].groupby("fit", observed=True):
+            ax.plot(fit["mine_epoch"], fit["bound"], color=colour, linewidth=0.5, alpha=0.35)
+        middle = of_run[of_run["middle"]]
+        ax.plot(middle["mine_epoch"], middle["bound"], color=colour, linewidth=1.8)
+        if len(middle):
+            end = middle.iloc[-1]
+            # Numbers stand in steps beside the end, so that equal levels do not cover each other.
+            place = (end["mine_epoch"] + 0.3 + 1.1 * runs.index(run), end["bound"])
+            ax.annotate(str(run), place, color=colour, fontsize=8, fontweight="bold", va="center", annotation_clip=True)
+    _known_lines(ax, known)
+    highest = curves.loc[curves["middle"] & np.isfinite(curves["bound"]), "bound"].max()
+    ax.set_ylim(
+        -0.05 * known["ceiling"], np.clip(1.1 * highest / known["ceiling"], 1.12, _CEILING_ROOM) * known["ceiling"]
+    )
+    last = curves["mine_epoch"].max()
+    ax.set_xlim(1, last + 1.1 * len(runs) + 0.6)
+    ax.set_xticks([1, *(tick for tick in ax.get_xticks() if 1 < tick <= last)])
+    ax.set_title(title)
+    ax.set_xlabel("MINE epoch")
+    ax.set_ylabel("bound (nats)")
+
+
+def _known_lines(ax: Axes, known: Mapping[str, float]) -> None:
+    """Ceiling, truth and target as lines; one above the axis is written in its corner."""
+    top = _CEILING_ROOM * known["ceiling"]
+    for name, (colour, style, width) in LINES.items():
+        if known[name] < top:
+            ax.axhline(known[name], color=colour, linestyle=style, linewidth=width, label=name, zorder=0)
+        elif not np.isnan(known[name]):
+            text = f"{name} {known[name]:.3g} nats"
+            ax.text(0.02, 0.97, text, transform=ax.transAxes, va="top", fontsize="small")
+    ax.set_ylim(-0.1 * known["ceiling"], top)
+
+
+def information_plane(ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, float], title: str = "") -> None:
+    """I(X;L) against I(Y;L) by layer, runs numbered and joined, as the paper's Figures 3 to 5.
+
+    Truths are hollow markers of the layer's shape, targets hollow stars (none where infinite); ceilings are lines.
+
+    >>> _, (ax,) = panels(1)
+    >>> made = pd.DataFrame({"layer": ["sm1"], "run": [1], "x": [1.0], "y": [1.0], "settled": [True],
+    ...     "truth_x": [2.0], "truth_y": [1.5], "target_x": [1.9], "target_y": [1.5]})
+    >>> information_plane(ax, made, {"X": 7.0, "Y": 2.3})
+    >>> ax.get_xlabel()
+    'I(X;L) (nats)'
+
+    Args:
+        points: columns `layer`, `run`, `x`, `y`, `settled`, `truth_x`, `truth_y`, `target_x`, `target_y`, in nats.
+        ceilings: H(X) and H(Y) in nats, by variable.
+    """
+    for layer, (colour, marker) in LAYERS.items():
+        rows = points[points["layer"] == layer].sort_values("run")
+        hollow = {"facecolors": "none", "linewidths": 0.9, "zorder": 2}
+        ax.scatter(rows["truth_x"], rows["truth_y"], marker=marker, s=42, edgecolors=colour, alpha=0.8, **hollow)
+        target = rows[np.isfinite(rows["target_x"]) & np.isfinite(rows["target_y"])]
+        ax.scatter(target["target_x"], target["target_y"], marker="*", s=48, edgecolors=colour, alpha=0.8, **hollow)
+        there = rows.dropna(subset=["x", "y"])
+        ax.plot(there["x"], there["y"], color=colour, linewidth=0.8, alpha=0.6, zorder=3)
+        for settled, alpha in ((True, 1.0), (False, 0.35)):
+            part = there[there["settled"] == settled]
+            ax.scatter(part["x"], part["y"], marker=marker, s=26, color=colour, alpha=alpha, linewidths=0, zorder=4)
+        for row in there.itertuples():
+            ax.annotate(str(row.run), (row.x, row.y), xytext=(3, 3), textcoords="offset points", color=colour,
+                        fontsize=7, zorder=5)  # fmt: skip
+    ax.axvline(ceilings["X"], **_CEILING_LINE)
+    ax.axhline(ceilings["Y"], **_CEILING_LINE)
+    ax.set_xlim(-0.03 * ceilings["X"], 1.06 * ceilings["X"])
+    ax.set_ylim(-0.05 * ceilings["Y"], 1.1 * ceilings["Y"])
+    ax.set_title(title)
+    ax.set_xlabel("I(X;L) (nats)")
+    ax.set_ylabel("I(Y;L) (nats)")
+
+
+_CEILING_LINE = {"color": LINES["ceiling"][0], "linestyle": LINES["ceiling"][1], "linewidth": 0.8, "zorder": 1}
+
+
+def plane_legend() -> list[Artist]:
+    """The legend of information planes."""
+    layers = [
+        Line2D([], [], color=colour, marker=marker, markersize=5, linewidth=0.8, label=layer)
+        for layer, (colour, marker) in LAYERS.items()
+    ]
+    kinds = [
+        Line2D([], [], color="#555555", marker="o", markersize=5, linewidth=0, alpha=0.35, label="not all settled"),
+        Line2D([], [], color="#555555", marker="o", markersize=6, linewidth=0, fillstyle="none", label="truth"),
+        Line2D([], [], color="#555555", marker="*", markersize=7, linewidth=0, fillstyle="none", label="target"),
+        Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="ceilings H(X), H(Y)"),
+    ]
+    return [*layers, *kinds]
+
+
+def explosion_heat_map(ax: Axes, shares: pd.DataFrame, texts: pd.DataFrame, title: str = "") -> None:
+    """Share of exploded fits over two settings; a cell without trials is hatched.
+
+    >>> _, (ax,) = panels(1)
+    >>> made = pd.DataFrame([[0.5]], index=pd.Index(["0"], name="noise_std"), columns=pd.Index(["1"], name="units"))
+    >>> explosion_heat_map(ax, made, made.astype(str))
+    >>> ax.get_ylabel(), ax.get_xlabel()
+    ('noise_std', 'units')
+
+    Args:
+        shares: from 0 to 1, NaN where there is none; index and columns are named by the settings.
+        texts: what stands in each cell, such as the share with its interval and n; same shape.
+    """
+    values = shares.to_numpy(float)
+    ax.set_facecolor("#DDDDDD")
+    image = ax.imshow(values, cmap="YlOrBr", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        if np.isnan(value):
+            corner = (column - 0.5, row - 0.5)
+            ax.add_patch(matplotlib.patches.Rectangle(corner, 1, 1, hatch="///", fill=False, edgecolor="white", lw=0))
+            ax.text(column, row, "no trial", ha="center", va="center", fontsize=8, color="#555555")
+        else:
+            colour = "white" if value > 0.65 else "black"
+            ax.text(column, row, texts.iloc[row, column], ha="center", va="center", fontsize=8, color=colour)
+    ax.set_xticks(range(shares.shape[1]), list(shares.columns))
+    ax.set_yticks(range(shares.shape[0]), list(shares.index))
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_xlabel(str(shares.columns.name))
+    ax.set_ylabel(str(shares.index.name))
+    ax.set_title(title)
+    if ax.get_subplotspec() is None or ax.get_subplotspec().is_last_col():  # type: ignore[union-attr]
+        bar = ax.figure.colorbar(image, ax=ax, label="exploded fits (share)", fraction=0.05, pad=0.03)
+        bar.outline.set_visible(False)  # type: ignore[operator]
+
+
+def estimate_against_truth(ax: Axes, points: pd.DataFrame, limit: float, ratio: float, title: str = "") -> None:
+    """Settled estimates against their truths by layer, with the diagonal and the lines of the bias verdict.
+
+    >>> _, (ax,) = panels(1)
+    >>> estimate_against_truth(ax, pd.DataFrame({"layer": ["sm1"], "truth": [2.0], "estimate": [1.0]}), 2.3, 1.5)
+    >>> ax.get_xlabel()
+    'truth (nats)'
+
+    Args:
+        points: columns `layer`, `truth`, `estimate` in nats.
+        limit: end of both axes, in nats.
+        ratio: the factor within which an estimate counts as within.
+    """
+    ax.plot([0, limit], [0, limit], color="black", linewidth=0.9, label="estimate = truth")
+    ax.plot([0, limit], [0, limit / ratio], color="black", linewidth=0.7, linestyle=":", label=f"factor {ratio:g}")
+    ax.plot([0, limit / ratio], [0, limit], color="black", linewidth=0.7, linestyle=":")
+    for layer, (colour, marker) in LAYERS.items():
+        rows = points[points["layer"] == layer]
+        style = {"marker": marker, "s": 14, "color": colour, "alpha": 0.55, "linewidths": 0, "label": layer}
+        ax.scatter(rows["truth"], rows["estimate"], **style)
+    ax.set_xlim(-0.03 * limit, 1.03 * limit)
+    ax.set_ylim(-0.03 * limit, 1.03 * limit)
+    ax.set_aspect("equal")
+    ax.set_title(title)
+    ax.set_xlabel("truth (nats)")
+    ax.set_ylabel("estimate (nats)")
+
+
+def exploded_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, title: str = "") -> None:
+    """Curves of exploded fits on a logarithmic axis, a cross where the verdict fell.
+
+    >>> _, (ax,) = panels(1)
+    >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 9.0], "layer": "sm1", "exploded_at": 2.0})
+    >>> exploded_curves(ax, made, 2.3)
+    >>> ax.get_yscale()
+    'symlog'
+
+    Args:
+        curves: columns `fit`, `mine_epoch`, `bound` in nats, `layer`, `exploded_at` (MINE epoch).
+        ceiling: in nats.
+    """
+    for layer, (colour, _) in LAYERS.items():
+        for position, (_, fit) in enumerate(curves[curves["layer"] == layer].groupby("fit", observed=True)):
+            finite = fit[np.isfinite(fit["bound"])]
+            label = layer if position == 0 else None
+            ax.plot(finite["mine_epoch"], finite["bound"], color=colour, linewidth=0.8, alpha=0.8, label=label)
+            before = finite[finite["mine_epoch"] <= fit["exploded_at"].iloc[0]]
+            if len(before):
+                end = before.iloc[-1]
+                ax.plot(end["mine_epoch"], end["bound"], marker="x", color=colour, markersize=4, linewidth=0)
+    ax.axhline(ceiling, color="black", linestyle="--", linewidth=1.0, label="ceiling")
+    ax.set_yscale("symlog", linthresh=1.0)
+    ax.set_title(title)
+    ax.set_xlabel("MINE epoch")
+    ax.set_ylabel("bound (nats)")
+
+
+def panels(
+    count: int, columns: int = 2, size: tuple[float, float] = (3.6, 2.7), shared: bool = True
+) -> tuple[matplotlib.figure.Figure, list[Axes]]:
+    """A figure with `count` axes in rows; one legend and one label an edge are added by `finish`.
+
+    >>> figure, axes = panels(3)
+    >>> len(axes)
+    3
+    """
     columns = min(count, columns)
     rows = math.ceil(count / columns)
-    figure = matplotlib.figure.Figure(figsize=(4.2 * columns, 2.9 * rows + 0.5), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    with matplotlib.rc_context(STYLE):
+        figsize = (size[0] * columns, size[1] * rows + 0.5)
+        figure = matplotlib.figure.Figure(figsize=figsize, layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared)
     for unused in axes.flat[count:]:
         unused.set_visible(False)
+    for ax in axes.flat[:count]:  # the lowest of a column that is not full keeps its labels
+        ax.tick_params(labelbottom=True)
     return figure, list(axes.flat[:count])
 
 
-def finish(figure: matplotlib.figure.Figure, title: str) -> None:
-    """Give the figure its title and one legend for all axes."""
+def finish(figure: matplotlib.figure.Figure, title: str, handles: Sequence[Artist] | None = None) -> None:
+    """Give the figure its title and one legend for all axes, and take away labels that repeat.
+
+    >>> figure, (ax,) = panels(1)
+    >>> finish(figure, "Learning")
+    >>> figure.get_suptitle()
+    'Learning'
+    """
     found: dict[str, Artist] = {}
     for ax in figure.axes:
-        ax.label_outer()
-        handles, labels = ax.get_legend_handles_labels()
-        found.update(zip(labels, handles, strict=True))
-    figure.suptitle(title)
-    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=len(found), fontsize="small")
+        artists, labels = ax.get_legend_handles_labels()
+        found.update(zip(labels, artists, strict=True))
+    if handles is not None:
+        found = {str(artist.get_label()): artist for artist in handles}
+    figure.suptitle(title, fontsize=10)
+    for ax in figure.axes:
+        place = ax.get_subplotspec()
+        if place is not None and not place.is_first_col() and ax.get_shared_y_axes().get_siblings(ax) != [ax]:
+            ax.set_ylabel("")
+    if found:
+        rows = math.ceil(len(found) / max(2, int(figure.get_figwidth() / 1.25)))
+        columns = math.ceil(len(found) / rows)
+        figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns, fontsize=8)

@@ -1,4 +1,4 @@
-"""Intervals: from one number a seed to an interval on their mean.
+"""Intervals: from one number a seed to an interval on their mean, or on a difference.
 
 The seed is the unit of statistics: fits of one seed share LeNet-5, batches and noise.
 """
@@ -6,10 +6,17 @@ The seed is the unit of statistics: fits of one seed share LeNet-5, batches and 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 BOOTSTRAP_FROM = 10
 """Seeds from which the bootstrap is used; with fewer its intervals are too narrow."""
+
+_BOOTSTRAP_BATCH = 500
+"""Resamples at a time."""
+
+_ROUNDING = 1e-12
+"""Seeds that differ by a smaller share than this are equal."""
 
 
 class Interval(NamedTuple):
@@ -31,23 +38,7 @@ def of_mean(per_seed: ArrayLike, confidence: float = 0.95) -> Interval:
     >>> of_mean([1.0])
     Interval(mean=1.0, low=nan, high=nan, seeds=1)
     """
-    from scipy import stats  # slower to import than all the rest of the table
-
-    values = np.asarray(per_seed, dtype=float)
-    values = values[~np.isnan(values)]
-    seeds = len(values)
-    if seeds == 0:
-        return Interval(np.nan, np.nan, np.nan, 0)
-    mean = float(values.mean())
-    if seeds == 1:
-        return Interval(mean, np.nan, np.nan, 1)
-    if np.ptp(values) == 0:  # no spread to measure, which is not certainty
-        return Interval(mean, np.nan, np.nan, seeds)
-    if seeds < BOOTSTRAP_FROM:
-        half = float(stats.t.ppf((1 + confidence) / 2, seeds - 1) * values.std(ddof=1) / np.sqrt(seeds))
-        return Interval(mean, mean - half, mean + half, seeds)
-    drawn = stats.bootstrap((values,), np.mean, confidence_level=confidence, rng=np.random.default_rng(0))
-    return Interval(mean, float(drawn.confidence_interval.low), float(drawn.confidence_interval.high), seeds)
+    return _only(of_means(np.asarray(per_seed, float)[None], confidence))
 
 
 def of_share(per_seed: ArrayLike, confidence: float = 0.95) -> Interval:
@@ -59,11 +50,106 @@ def of_share(per_seed: ArrayLike, confidence: float = 0.95) -> Interval:
     >>> of_share([1.0, 1.0, 1.0])
     Interval(mean=1.0, low=0.43..., high=1.0, seeds=3)
     """
+    return _only(of_shares(np.asarray(per_seed, float)[None], confidence))
+
+
+def of_paired_difference(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Interval on the mean of second - first, each pair of values of one seed.
+
+    Seeds share LeNet-5 and its truths, so a pair differs by what the settings do.
+
+    >>> of_paired_difference([1.0, 2.0, 3.0], [2.0, 3.1, 4.2])
+    Interval(mean=1.1..., low=0.851..., high=1.348..., seeds=3)
+    """
+    return of_mean(np.asarray(second, float) - np.asarray(first, float), confidence)
+
+
+def of_difference(first: ArrayLike, second: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Interval on the difference of two means, second - first, of unrelated seeds: Welch's t.
+
+    `seeds` is the smaller number of seeds; with one seed on a side there is no interval.
+
+    >>> of_difference([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])
+    Interval(mean=1.0, low=-1.266..., high=3.266..., seeds=3)
+    """
     from scipy import stats
 
-    found = of_mean(per_seed, confidence)
-    if found.seeds > 1 and np.isnan(found.low) and found.mean in (0, 1):
-        count = int(found.mean) * found.seeds
-        wilson = stats.binomtest(count, found.seeds).proportion_ci(confidence, method="wilson")
-        return found._replace(low=float(wilson.low), high=float(wilson.high))
-    return found._replace(low=float(np.clip(found.low, 0, 1)), high=float(np.clip(found.high, 0, 1)))
+    a, b = (np.asarray(values, float) for values in (first, second))
+    a, b = a[~np.isnan(a)], b[~np.isnan(b)]
+    seeds = min(len(a), len(b))
+    if seeds == 0:
+        return Interval(np.nan, np.nan, np.nan, 0)
+    mean = float(b.mean() - a.mean())
+    if seeds == 1 or (np.ptp(a) == 0 and np.ptp(b) == 0):
+        return Interval(mean, np.nan, np.nan, seeds)
+    span = stats.ttest_ind(b, a, equal_var=False).confidence_interval(confidence)
+    return Interval(mean, float(span.low), float(span.high), seeds)
+
+
+def of_means(per_seed: NDArray[np.float64], confidence: float = 0.95) -> pd.DataFrame:
+    """`of_mean` of many rows at once.
+
+    Args:
+        per_seed: shape (rows, seeds), NaN where a row lacks a seed.
+
+    Returns:
+        Columns `mean`, `low`, `high`, `seeds`, one row each.
+
+    >>> of_means(np.array([[1.0, 2.0, 3.0], [4.0, np.nan, np.nan]]))["seeds"].tolist()
+    [3, 1]
+    """
+    from scipy import stats  # slower to import than all the rest of the table
+
+    known = ~np.isnan(per_seed)
+    seeds = known.sum(axis=1)
+    filled = np.where(known, per_seed, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = filled.sum(axis=1) / seeds
+        spread = np.where(known, per_seed - mean[:, None], 0.0)
+        deviation = np.sqrt((spread**2).sum(axis=1) / (seeds - 1))
+        largest = np.abs(filled).max(axis=1)
+        differ = np.abs(spread).max(axis=1) > _ROUNDING * largest
+        half = stats.t.ppf((1 + confidence) / 2, seeds - 1) * deviation / np.sqrt(seeds)
+    usable = (seeds > 1) & differ  # without spread there is nothing to measure, which is not certainty
+    low, high = np.where(usable, mean - half, np.nan), np.where(usable, mean + half, np.nan)
+    for count in np.unique(seeds[usable & (seeds >= BOOTSTRAP_FROM)]):
+        rows = np.flatnonzero(usable & (seeds == count))
+        low[rows], high[rows] = _bootstrap(per_seed[rows][known[rows]].reshape(len(rows), count), confidence)
+    return pd.DataFrame({"mean": mean, "low": low, "high": high, "seeds": seeds})
+
+
+def _bootstrap(values: NDArray[np.float64], confidence: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """BCa intervals on the mean of every row; all rows share the resampled seeds."""
+    from scipy import stats
+
+    def means(indices: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
+        return values[:, indices].mean(axis=-1)
+
+    drawn = stats.bootstrap(
+        (np.arange(values.shape[1]),), means, confidence_level=confidence, batch=_BOOTSTRAP_BATCH, vectorized=True,
+        rng=np.random.default_rng(0),
+    )  # fmt: skip
+    return drawn.confidence_interval.low, drawn.confidence_interval.high
+
+
+def of_shares(per_seed: NDArray[np.float64], confidence: float = 0.95) -> pd.DataFrame:
+    """`of_share` of many rows at once; see `of_means`.
+
+    >>> of_shares(np.zeros((1, 3)))[["low", "high"]].round(2).values.tolist()
+    [[0.0, 0.56]]
+    """
+    from scipy import stats
+
+    found = of_means(per_seed, confidence)
+    found[["low", "high"]] = found[["low", "high"]].clip(0, 1)
+    agreed = (found["seeds"] > 1) & found["low"].isna() & found["mean"].isin([0, 1])
+    for mean, seeds in found.loc[agreed, ["mean", "seeds"]].drop_duplicates().itertuples(index=False):
+        same = agreed & (found["mean"] == mean) & (found["seeds"] == seeds)
+        wilson = stats.binomtest(int(mean * seeds), int(seeds)).proportion_ci(confidence, method="wilson")
+        found.loc[same, ["low", "high"]] = [float(wilson.low), float(wilson.high)]
+    return found
+
+
+def _only(found: pd.DataFrame) -> Interval:
+    mean, low, high, seeds = found.iloc[0]
+    return Interval(float(mean), float(low), float(high), int(seeds))

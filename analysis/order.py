@@ -11,26 +11,69 @@ import pandas as pd
 from trainables.config import LAYERS
 from trainables.verdict import VerdictRule
 
+_GROUP = ["key", "variable", "run", "replicate"]
 
-def violations(fits: pd.DataFrame, column: str, rule: VerdictRule | None = None) -> pd.Series:
-    """For every variable of a trial's run and replicate, the share of neighbouring layers in the wrong order.
+
+def by_layer(fits: pd.DataFrame, column: str) -> pd.DataFrame:
+    """One column a layer, in the network's order; indexed by key, variable, run, replicate.
+
+    >>> from analysis import frames
+    >>> list(by_layer(frames.estimates("docs/example/results"), "truth"))
+    ['maxpool1', 'maxpool2', 'relu3', 'sm1']
+
+    Args:
+        fits: with `key`, `run`, `replicate`, `pair`, and `column` in nats; NaN where there is no value.
+    """
+    pair = fits["pair"].astype("category")
+    texts = pair.cat.categories
+    layer = np.array([LAYERS.index(text[2:]) for text in texts])[pair.cat.codes]
+    group = pd.DataFrame(
+        {
+            "key": fits["key"],
+            "variable": np.array([text[0] for text in texts], dtype=object)[pair.cat.codes],
+            "run": fits["run"],
+            "replicate": fits["replicate"],
+        }
+    )
+    number = group.groupby(_GROUP, sort=False, observed=True).ngroup().to_numpy()
+    first = ~pd.Series(number).duplicated().to_numpy()
+    values = np.full((first.sum(), len(LAYERS)), np.nan)
+    values[number, layer] = fits[column].to_numpy(float)
+    there = [index for index in range(len(LAYERS)) if (layer == index).any()]
+    found = pd.MultiIndex.from_frame(group[first].astype({"key": object}))
+    return pd.DataFrame(values[:, there], index=found, columns=[LAYERS[index] for index in there])
+
+
+def neighbours(fits: pd.DataFrame, column: str, rule: VerdictRule | None = None) -> pd.DataFrame:
+    """For every variable of a trial's run and replicate, whether each layer is larger than the one before.
 
     A later layer counts as larger if it exceeds the earlier by more than the rule's tolerance between two
     windows of a settled fit (5 %, at least 0.05 nats).
 
-    Args:
-        fits: with `key`, `run`, `replicate`, `pair`, and `column` in nats; NaN where there is no value.
+    >>> from analysis import frames
+    >>> list(neighbours(frames.estimates("docs/example/results"), "truth"))
+    ['maxpool1, maxpool2', 'maxpool2, relu3', 'relu3, sm1']
+
+    Returns:
+        One column of 1, 0 or NaN (a value is missing) for two neighbours.
+    """
+    rule = rule or VerdictRule()
+    layers = by_layer(fits, column)
+    earlier, later = layers.to_numpy()[:, :-1], layers.to_numpy()[:, 1:]
+    excess = later - earlier - np.maximum(rule.settled_floor, rule.settled_share * np.abs(earlier))
+    wrong = np.where(np.isnan(excess), np.nan, excess > 0)
+    names = [f"{one}, {next_one}" for one, next_one in zip(layers, layers.columns[1:], strict=False)]
+    return pd.DataFrame(wrong, index=layers.index, columns=names)
+
+
+def violations(fits: pd.DataFrame, column: str, rule: VerdictRule | None = None) -> pd.Series:
+    """For every variable of a trial's run and replicate, the share of neighbouring layers in the wrong order.
+
+    >>> from analysis import frames
+    >>> bool(violations(frames.estimates("docs/example/results"), "truth").between(0, 1).all())
+    True
 
     Returns:
         Indexed by key, variable, run, replicate; NaN where no two neighbours have values.
     """
-    rule = rule or VerdictRule()
-    split = fits.assign(variable=fits["pair"].str[0], layer=fits["pair"].str[2:])
-    by_layer = split.pivot(index=["key", "variable", "run", "replicate"], columns="layer", values=column)
-    by_layer = by_layer.reindex(columns=[layer for layer in LAYERS if layer in by_layer])
-    earlier, later = by_layer.to_numpy()[:, :-1], by_layer.to_numpy()[:, 1:]
-    excess = later - earlier - np.maximum(rule.settled_floor, rule.settled_share * np.abs(earlier))
-    known = ~np.isnan(excess)
-    with np.errstate(invalid="ignore"):
-        share = (excess > 0).sum(axis=1) / known.sum(axis=1)
-    return pd.Series(share, index=by_layer.index, name=column)
+    return neighbours(fits, column, rule).mean(axis=1).rename(column)

@@ -1,30 +1,32 @@
 """The stability table: per configuration, how often fits exploded and settled, and where they ended."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from analysis import intervals, order
-from analysis.load import configuration_columns
+from analysis import frames, intervals, order, paper
+from analysis.frames import configuration_columns
 from trainables import verdict
 from trainables.verdict import STABILITIES, VerdictRule
 
-PAPER_ROWS: tuple[tuple[str, Mapping[str, Any], bool, str, str], ...] = (
-    # variable, settings, noise added, the paper's name of the row, its result (paper, Table 2)
-    ("X", {"mine.architecture": 1, "mine.hidden_units": 10}, False, "Architecture 1", "Exploding"),
-    ("X", {"mine.architecture": 1, "mine.hidden_units": 10}, True, "Architecture 1(2)", "Converged"),
-    ("X", {"mine.architecture": 1, "mine.hidden_units": 20}, True, "Architecture 1(3)", "Converged"),
-    ("X", {"mine.architecture": 2, "mine.hidden_units": 10}, False, "Architecture 2", "Underestimated"),
-    ("X", {"mine.architecture": 3, "mine.hidden_units": 10}, False, "Architecture 3", "Exploding"),
-    ("X", {"mine.architecture": 3, "mine.hidden_units": 10}, True, "Architecture 3(2)", "Underestimated"),
-    ("Y", {"mine.architecture": 1, "mine.hidden_units": 10}, False, "Architecture 1", "Exploding"),
-    ("Y", {"mine.architecture": 1, "mine.hidden_units": 100}, True, "Architecture 1(3)", "Converged"),
-)
-"""Table 2 of the paper. Where it does not name the hidden units, they are the 10 of its section 1.4."""
+ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
 
-_ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
+_READ = (
+    "key", "run", "pair", "replicate", "estimate", "previous_window_mean", "highest_running_mean",
+    "lowest_running_mean", "first_nonfinite_epoch", "first_outside_epoch", "dead_hidden_layers", "ceiling", "truth",
+    "truth_standard_error", "target",
+)  # fmt: skip
+
+
+def fits(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
+    """The fits of completed trials, with the columns that the tables need of them.
+
+    >>> fits("docs/example/results").columns[:4].tolist()
+    ['key', 'run', 'pair', 'replicate']
+    """
+    return frames.estimates(results, _READ, skipped)
 
 
 def table(
@@ -32,8 +34,14 @@ def table(
 ) -> pd.DataFrame:
     """One row per configuration and variable (or pair), of completed trials.
 
+    >>> source = "docs/example/results"
+    >>> rows = table(frames.trials(source), fits(source))
+    >>> rows[["variable", "seeds"]].drop_duplicates().values.tolist()
+    [['X', 3], ['Y', 3]]
+
     Args:
-        trials, estimates: as `analysis.load` returns them.
+        trials: as `analysis.frames.trials` returns them.
+        estimates: as `fits` returns them, or more columns.
         by_pair: a row for each pair instead of one for X and one for Y.
 
     Returns:
@@ -46,9 +54,10 @@ def table(
           `estimate_seeds` seeds; `spread_seeds`, `spread_replicates`: standard deviations between seeds, and
           between the replicates of a seed, run and pair;
         - `at_zero`: share of the settled fits within 0.05 nats of 0, which most often never moved;
+        - `truth_at_ceiling`: share of fits whose truth is the ceiling, so that the noise took nothing away;
         - `truth`, `target`: as `estimate`, of the same fits (of all, if none settled); `per_truth`, `per_target`:
           mean over seeds of the median ratio of estimate to each, over settled fits whose reference is at
-          least 0.1 nats;
+          least 0.1 nats, from `per_truth_seeds` and `per_target_seeds` seeds;
         - `bias_truth`, `bias_target`: the two commonest verdicts on the settled fits' bias; the shares
           `within_truth`, `under_truth`, ... of each verdict;
         - `disorder`, `disorder_truth`: share of neighbouring layers in the wrong order (eq. 6 and 7), in the
@@ -58,27 +67,26 @@ def table(
     """
     rule = rule or VerdictRule()
     shown, unit = shown_columns(trials), "pair" if by_pair else "variable"
-    fits = _judged(estimates, rule)
-    fits = fits.join(trials[["seed", "configuration", *configuration_columns(trials)]], on="key")
-    rows = []
-    for _, group in fits.groupby(["configuration", unit], sort=False):
-        row = {path: group[path].iloc[0] for path in shown} | {unit: group[unit].iloc[0]}
-        row |= _shares(group) | _levels(group) | _biases(group) | _paper(group.iloc[0])
-        row["word"] = _word(group, rule)
-        row["agrees"] = "" if not row["paper"] else "yes" if row["word"] == row["paper"] else "no"
-        if not by_pair:
-            row |= _disorder(group, rule)
-        rows.append(row)
     columns = [*shown, unit, *(name for name in _COLUMNS if not (by_pair and name in _NOT_BY_PAIR))]
-    return pd.DataFrame(rows, columns=columns).sort_values([*shown, unit], ignore_index=True)
+    if estimates.empty:
+        return pd.DataFrame(columns=columns)
+    judged, made = arrange(trials, judge(estimates, rule), unit)
+    found = [made, _shares(judged), levels(judged), _biases(judged)]
+    if not by_pair:
+        word = _words(judged, rule)
+        theirs = paper.stability_rows(made)
+        agrees = np.where(theirs["paper"] == "", "", np.where(word == theirs["paper"], "yes", "no"))
+        found += [_disorder(judged, rule), word.rename("word"), theirs, pd.Series(agrees, name="agrees")]
+    return pd.concat(found, axis=1)[columns].sort_values([*shown, unit], ignore_index=True)
 
 
 _COLUMNS = (
     "seeds", "fits", "exploded", "exploded_low", "exploded_high", "exploded_epoch", "collapsed", "unsettled",
     "settled", "settled_low", "settled_high", "estimate", "estimate_low", "estimate_high", "estimate_seeds",
-    "at_zero", "spread_seeds", "spread_replicates", "truth", "target", "per_truth", "per_truth_low", "per_truth_high",
-    "per_target", "per_target_low", "per_target_high", "bias_truth", "bias_target",
-    *(f"{bias}_{kind}" for kind in ("truth", "target") for bias in verdict.BIASES),
+    "at_zero", "spread_seeds", "spread_replicates", "truth", "truth_at_ceiling", "target",
+    "per_truth", "per_truth_low", "per_truth_high", "per_truth_seeds",
+    "per_target", "per_target_low", "per_target_high", "per_target_seeds",
+    "bias_truth", "bias_target", *(f"{bias}_{kind}" for kind in ("truth", "target") for bias in verdict.BIASES),
     "disorder", "disorder_truth", "word", "paper_row", "paper", "agrees",
 )  # fmt: skip
 
@@ -86,143 +94,247 @@ _NOT_BY_PAIR = ("disorder", "disorder_truth", "word", "paper_row", "paper", "agr
 """Columns that need a variable's four layers together."""
 
 
-def _judged(estimates: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
-    """The fits with their verdicts: `stability`, `exploded_epoch`, and for settled fits `bias_*`, `per_*`."""
-    fits = estimates.assign(
-        variable=estimates["pair"].str[0],
-        stability=verdict.stability(estimates, rule),
-        # The record holds the epoch under the committed rule; other thresholds would need the curves.
-        exploded_epoch=verdict.exploded_epoch(estimates) if rule == VerdictRule() else np.nan,
-    )
-    settled = fits["stability"] == "settled"
-    fits["settled_estimate"] = fits["estimate"].where(settled)
+def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFrame:
+    """The fits with their verdicts.
+
+    >>> judged = judge(fits("docs/example/results"))
+    >>> sorted(judged["stability"].cat.categories)
+    ['collapsed', 'exploded', 'settled', 'unsettled']
+
+    Returns:
+        With `variable`, `stability`, `exploded_epoch` (the record holds it under the committed rule; NaN under
+        others), `settled_estimate`, and for settled fits whose reference is finite `bias_truth`, `bias_target`,
+        and `per_truth`, `per_target` where it is at least the rule's least reference.
+    """
+    rule = rule or VerdictRule()
+    judged = estimates.assign(key=_category(estimates["key"]), pair=_category(estimates["pair"]))
+    pairs = judged["pair"].cat.categories
+    variables, variable = np.unique([pair[0] for pair in pairs], return_inverse=True)
+    judged["variable"] = pd.Categorical.from_codes(variable[judged["pair"].cat.codes], variables)
+    stability = verdict.stability(estimates, rule)
+    judged["stability"] = pd.Categorical(stability, STABILITIES)
+    judged["exploded_epoch"] = verdict.exploded_epoch(estimates) if rule == VerdictRule() else np.nan
+    settled, estimate = stability == "settled", judged["estimate"].to_numpy(float)
+    judged["settled_estimate"] = np.where(settled, estimate, np.nan)
     for kind in ("truth", "target"):
-        error = fits["truth_standard_error"] if kind == "truth" else 0.0
-        judged = pd.Series(verdict.bias(fits["estimate"], fits[kind], error, rule), index=fits.index)
+        reference = judged[kind].to_numpy(float)
+        error = judged["truth_standard_error"] if kind == "truth" else 0.0
         # Every estimate lies below an infinite target, which says nothing.
-        comparable = settled & np.isfinite(fits[kind])
-        fits[f"bias_{kind}"] = judged.where(comparable)
-        usable = comparable & (fits[kind] >= rule.least_reference)
-        fits[f"per_{kind}"] = (fits["estimate"] / fits[kind]).where(usable)
-    return fits
+        comparable = settled & np.isfinite(reference)
+        bias = np.where(comparable, verdict.bias(estimate, reference, error, rule), None)
+        judged[f"bias_{kind}"] = pd.Categorical(bias, verdict.BIASES)
+        usable = comparable & (reference >= rule.least_reference)
+        judged[f"per_{kind}"] = np.divide(estimate, reference, out=np.full(len(judged), np.nan), where=usable)
+    return judged
+
+
+def arrange(trials: pd.DataFrame, judged: pd.DataFrame, unit: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Number the rows that a table of configurations has, and what lies within a row.
+
+    >>> source = "docs/example/results"
+    >>> _, rows = arrange(frames.trials(source), judge(fits(source)), "variable")
+    >>> len(rows) == 2 * rows["configuration"].nunique()
+    True
+
+    Args:
+        judged: fits as `judge` returns them.
+        unit: variable or pair, which with the configuration makes a row.
+
+    Returns:
+        The fits with `row`, `seed` and `cell` (pair and run) as numbers from 0; and a line a row: the
+        configuration's columns, its key as `configuration`, and the unit.
+    """
+    known = trials.loc[judged["key"].cat.categories]  # one a category, in the order of its codes
+    configuration, _ = pd.factorize(known["configuration"])
+    seed, _ = pd.factorize(known["seed"], sort=True)
+    trial, units = judged["key"].cat.codes.to_numpy(), judged[unit].cat
+    row, present = pd.factorize(configuration[trial] * len(units.categories) + units.codes.to_numpy(), sort=True)
+    cell = judged["run"] * len(judged["pair"].cat.categories) + judged["pair"].cat.codes
+    first = known.drop_duplicates("configuration").iloc[present // len(units.categories)]
+    rows = first[["configuration", *configuration_columns(trials)]].reset_index(drop=True)
+    rows[unit] = units.categories[present % len(units.categories)].astype(str)
+    return judged.assign(row=row, seed=seed[trial], cell=cell), rows
+
+
+def _category(column: pd.Series) -> pd.Series:
+    return column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype("category")
 
 
 def shown_columns(trials: pd.DataFrame) -> list[str]:
-    """Configuration columns that tell rows apart, and the three that always stand in the table."""
-    varied = [
-        path for path in configuration_columns(trials) if path != "data.root" and trials[path].astype(str).nunique() > 1
-    ]
-    return [path for path in configuration_columns(trials) if path in varied or path in _ALWAYS_SHOWN]
+    """Configuration columns that tell rows apart, and the three that always stand in the table.
+
+    >>> shown_columns(frames.trials("docs/example/results"))
+    ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
+    """
+    varied = frames.varied_columns(trials)
+    return [path for path in configuration_columns(trials) if path in varied or path in ALWAYS_SHOWN]
 
 
-def _over_seeds(name: str, interval: intervals.Interval) -> dict[str, float]:
-    return {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+def by_seed(values: pd.Series) -> NDArray[np.float64]:
+    """One value a (row, seed) as an array (rows, seeds), NaN where there is none; rows are counted from 0."""
+    row = values.index.get_level_values("row").to_numpy()
+    seed, _ = pd.factorize(values.index.get_level_values("seed"))
+    table = np.full((row.max() + 1, seed.max() + 1), np.nan)
+    table[row, seed] = values.to_numpy(float)
+    return table
 
 
-def _shares(group: pd.DataFrame) -> dict[str, Any]:
+def named(interval: pd.DataFrame, name: str, seeds: bool = False) -> pd.DataFrame:
+    """Intervals under a name: `name`, `name_low`, `name_high`, and `name_seeds` where n differs from the row's."""
+    columns = {"mean": name, "low": f"{name}_low", "high": f"{name}_high", "seeds": f"{name}_seeds"}
+    renamed = interval.rename(columns=columns)
+    return renamed if seeds else renamed.drop(columns=f"{name}_seeds")
+
+
+def _shares(judged: pd.DataFrame) -> pd.DataFrame:
     """How many fits, and how they ended."""
-    shares = {name: (group["stability"] == name).groupby(group["seed"]).mean() for name in STABILITIES}
-    return {
-        "seeds": group["seed"].nunique(),
-        "fits": len(group),
-        **{name: float(share.mean()) for name, share in shares.items()},
-        **_over_seeds("exploded", intervals.of_share(shares["exploded"])),
-        **_over_seeds("settled", intervals.of_share(shares["settled"])),
-        "exploded_epoch": group["exploded_epoch"][group["stability"] == "exploded"].median(),
-    }
+    flags = pd.get_dummies(judged["stability"])[list(STABILITIES)].astype(float)
+    per_seed = flags.groupby([judged["row"], judged["seed"]]).mean()
+    found = [
+        per_seed.groupby("row").size().rename("seeds"),
+        judged.groupby("row").size().rename("fits"),
+        per_seed.groupby("row").mean()[["collapsed", "unsettled"]],
+        named(intervals.of_shares(by_seed(per_seed["exploded"])), "exploded"),
+        named(intervals.of_shares(by_seed(per_seed["settled"])), "settled"),
+        judged["exploded_epoch"].where(judged["stability"] == "exploded").groupby(judged["row"]).median(),
+    ]
+    return pd.concat(found, axis=1)
 
 
-def _levels(group: pd.DataFrame) -> dict[str, Any]:
-    """Where settled fits ended, and how consistently."""
-    cells = group["settled_estimate"].groupby([group["pair"], group["run"], group["seed"]])
+def levels(judged: pd.DataFrame) -> pd.DataFrame:
+    """Where settled fits ended, and how consistently: `estimate` with its interval and n, `at_zero`, spreads.
+
+    >>> source = "docs/example/results"
+    >>> judged, rows = arrange(frames.trials(source), judge(fits(source)), "pair")
+    >>> len(levels(judged)) == len(rows)
+    True
+    """
+    cells = judged["settled_estimate"].groupby([judged["row"], judged["cell"], judged["seed"]])
     per_seed = cells.mean().dropna()
-    settled = group["settled_estimate"].dropna()
-    floor = VerdictRule().settled_floor
-    return {
-        **_over_seeds("estimate", _level(per_seed)),
-        "estimate_seeds": per_seed.index.get_level_values("seed").nunique(),
-        "at_zero": float((settled.abs() < floor).mean()) if len(settled) else np.nan,
-        "spread_seeds": per_seed.groupby(["pair", "run"]).std().mean(),
-        "spread_replicates": cells.std().mean(),
-    }
+    settled = judged.loc[judged["stability"] == "settled", ["row", "settled_estimate"]]
+    near = settled["settled_estimate"].abs() < VerdictRule().settled_floor
+    found = pd.concat(
+        [
+            near.groupby(settled["row"]).mean().rename("at_zero"),
+            per_seed.groupby(["row", "cell"]).std().groupby("row").mean().rename("spread_seeds"),
+            cells.std().groupby("row").mean().rename("spread_replicates"),
+        ],
+        axis=1,
+    ).reindex(range(judged["row"].max() + 1))
+    return found.join(named(level(per_seed, len(found)), "estimate", seeds=True))
 
 
-def _level(per_seed: pd.Series) -> intervals.Interval:
-    """Mean over the cells (pair, run) that have a value, with an interval over seeds.
+def level(per_seed: pd.Series, rows: int) -> pd.DataFrame:
+    """Mean over the cells (pair, run) that have a value, with an interval over seeds, for every row.
 
     Cells differ in level and seeds may lack some, so a seed's distance from the others is its effect in the
     additive fit value = cell + seed, over the cells that two seeds or more have.
+
+    Args:
+        per_seed: one value a (row, cell, seed), none missing.
+        rows: number of rows; one without values gets NaN.
+
+    Returns:
+        As `intervals.of_means`; `seeds` counts the seeds with any value.
     """
-    level = per_seed.groupby(["pair", "run"]).mean().mean()
-    shared = per_seed[per_seed.groupby(["pair", "run"]).transform("size") > 1]
-    if shared.empty:
-        return intervals.Interval(float(level), np.nan, np.nan, 1 if len(per_seed) else 0)
-    cell = pd.get_dummies(np.array([f"{pair}/{run}" for pair, run, _ in shared.index]), dtype=float).to_numpy()
-    seeds = pd.get_dummies(shared.index.get_level_values("seed"), dtype=float).to_numpy()
-    effects = np.linalg.lstsq(np.hstack([cell, seeds]), shared.to_numpy(dtype=float))[0][cell.shape[1] :]
-    return intervals.of_mean(level + effects - effects.mean())
+    if per_seed.empty:
+        return pd.DataFrame({"mean": np.nan, "low": np.nan, "high": np.nan, "seeds": 0}, index=range(rows))
+    row, cell, seed = (per_seed.index.get_level_values(name) for name in ("row", "cell", "seed"))
+    cells, seeds = pd.factorize(cell)[0], pd.factorize(seed)[0]
+    values = np.full((rows, cells.max() + 1, seeds.max() + 1), np.nan)
+    values[row, cells, seeds] = per_seed.to_numpy(float)
+    there = ~np.isnan(values)
+    present = there.any(axis=2)
+    with np.errstate(invalid="ignore"):
+        mean = np.where(there, values, 0).sum(axis=2) / there.sum(axis=2)  # of each cell
+        overall = np.where(present, mean, 0).sum(axis=1) / present.sum(axis=1)
+    shared = (there.sum(axis=2) > 1)[:, :, None] & there
+    # The additive fit with the cells eliminated: (D - O' diag(1/n) O) seed = O' (value - cell mean).
+    observed = shared.astype(float)
+    count = np.maximum(observed.sum(axis=2), 1)[:, :, None]
+    normal = -np.einsum("rcs,rct->rst", observed / count, observed)
+    diagonal = np.arange(normal.shape[1])
+    normal[:, diagonal, diagonal] += observed.sum(axis=1)
+    residual = np.where(shared, values - mean[:, :, None], 0).sum(axis=1)
+    effects = np.einsum("rst,rt->rs", np.linalg.pinv(normal, hermitian=True), residual)
+    in_fit = shared.any(axis=1)
+    centre = np.where(in_fit, effects, 0).sum(axis=1) / np.maximum(in_fit.sum(axis=1), 1)
+    found = intervals.of_means(np.where(in_fit, (overall - centre)[:, None] + effects, np.nan))
+    return found.assign(mean=overall, seeds=there.any(axis=1).sum(axis=1))
 
 
-def _biases(group: pd.DataFrame) -> dict[str, Any]:
+def _biases(judged: pd.DataFrame) -> pd.DataFrame:
     """How far settled fits ended from the truth and from the target."""
-    found: dict[str, Any] = {}
-    settled = group[group["stability"] == "settled"]
-    compared = group if settled.empty else settled
+    settled = (judged["stability"] == "settled").to_numpy()
+    any_settled = np.bincount(judged["row"], settled) > 0
+    compared = judged[settled | ~any_settled[judged["row"]]]
+    # As for the estimate: each pair and run counts equally.
+    levels = compared.groupby(["row", "cell"])[["truth", "target"]].mean().groupby("row").mean()
+    found: list[Any] = [levels, at_ceiling(judged).groupby(judged["row"]).mean().rename("truth_at_ceiling")]
     for kind in ("truth", "target"):
-        # As for the estimate: each pair and run counts equally.
-        found[kind] = float(compared.groupby(["pair", "run"])[kind].mean().mean())
-        ratio = group[f"per_{kind}"].groupby(group["seed"]).median()
-        found |= _over_seeds(f"per_{kind}", intervals.of_mean(ratio))
-        shares = group[f"bias_{kind}"].value_counts(normalize=True)
-        found |= {f"{bias}_{kind}": float(shares.get(bias, 0)) if len(shares) else np.nan for bias in verdict.BIASES}
-        found[f"bias_{kind}"] = ", ".join(f"{bias} {100 * share:.0f}%" for bias, share in shares.iloc[:2].items())
-    return found
+        ratio = judged.groupby(["row", "seed"])[f"per_{kind}"].median()
+        found.append(named(intervals.of_means(by_seed(ratio)), f"per_{kind}", seeds=True))
+        counts = pd.crosstab(judged["row"], judged[f"bias_{kind}"], dropna=False)
+        counts = counts.reindex(range(len(levels)), columns=list(verdict.BIASES), fill_value=0)
+        shares = counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
+        found += [shares.add_suffix(f"_{kind}"), shares.apply(_commonest, axis=1).rename(f"bias_{kind}").astype(str)]
+    return pd.concat(found, axis=1)
 
 
-def _disorder(group: pd.DataFrame, rule: VerdictRule) -> dict[str, float]:
+def at_ceiling(fits: pd.DataFrame) -> pd.Series:
+    """Whether the noise takes no information away, so that a fit's truth is its ceiling.
+
+    >>> at_ceiling(pd.DataFrame({"ceiling": [2.3, 2.3], "truth": [2.3, 2.0], "truth_standard_error": 0.001})).tolist()
+    [True, False]
+
+    Args:
+        fits: with `truth`, `truth_standard_error` and `ceiling`, in nats.
+    """
+    margin = np.maximum(2 * fits["truth_standard_error"], 1e-3 * fits["ceiling"])
+    return fits["ceiling"] - fits["truth"] <= margin
+
+
+def _commonest(shares: pd.Series) -> str:
+    top = shares[shares > 0].sort_values(ascending=False, kind="stable").iloc[:2]
+    return ", ".join(f"{bias} {100 * share:.0f}%" for bias, share in top.items())
+
+
+def _disorder(judged: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
     """Order violations, averaged over runs and replicates within a seed, then over seeds."""
-    seed_of = group.groupby("key")["seed"].first().to_dict()
+    row_of = judged[["key", "variable", "row", "seed"]].drop_duplicates(["key", "variable"])
     found = {}
     for name, column in (("disorder", "settled_estimate"), ("disorder_truth", "truth")):
-        shares = order.violations(group, column, rule)
-        found[name] = float(shares.groupby(shares.index.get_level_values("key").map(seed_of)).mean().mean())
-    return found
+        shares = order.violations(judged, column, rule).reset_index(name="share")
+        shares = shares.merge(row_of, on=["key", "variable"])
+        found[name] = shares.groupby(["row", "seed"])["share"].mean().groupby("row").mean()
+    return pd.DataFrame(found)
 
 
-def _word(group: pd.DataFrame, rule: VerdictRule) -> str:
-    """The paper's word for the configuration: per seed, then the majority over seeds."""
-    words = [
-        verdict.paper_word(
-            of_seed["stability"].to_numpy(dtype=str), of_seed["estimate"], of_seed["truth"], of_seed["target"], rule
-        )
-        for _, of_seed in group.groupby("seed")
-    ]
-    return verdict.majority_word(words)
-
-
-_PAPER_FIXES = {
-    "data.name": "mnist",
-    "lenet.epochs": 21,
-    "lenet.learning_rate": 3e-4,
-    "schedule.probe_every": 4,
-    "mine.hidden_layers": 1,
-    "mine.gradient_correction": "none",
-}
-"""What the paper fixes and the study can change; marginals are a shuffle, so not independent draws."""
-
-
-def _paper(row: pd.Series | Mapping[str, Any]) -> dict[str, str]:
-    """The paper's row and word for a configuration; empty where it has none."""
-    if all(row[path] == value for path, value in _PAPER_FIXES.items()) and row["mine.marginals"] != "independent":
-        for variable, settings, noisy, name, word in PAPER_ROWS:
-            same = row["variable"] == variable and (row["mine.noise_std"] > 0) == noisy
-            if same and all(row[path] == value for path, value in settings.items()):
-                return {"paper_row": name, "paper": word}
-    return {"paper_row": "", "paper": ""}
+def _words(judged: pd.DataFrame, rule: VerdictRule) -> pd.Series:
+    """The paper's word for each row: per seed, then the majority over seeds."""
+    reference = np.minimum(judged["truth"], judged["target"])
+    usable = (judged["stability"] == "settled") & (reference >= rule.least_reference)
+    of_fit = pd.DataFrame(
+        {
+            "exploded": judged["stability"] == "exploded",
+            "settled": judged["stability"] == "settled",
+            "ratio": (judged["estimate"] / reference).where(usable),
+        }
+    )
+    grouped = of_fit.groupby([judged["row"], judged["seed"]])
+    shares, ratio = grouped[["exploded", "settled"]].mean(), grouped["ratio"].median()
+    words = pd.Series(verdict.words(shares["exploded"], shares["settled"], ratio, rule), index=ratio.index)
+    return words.groupby("row").agg(verdict.majority_word)
 
 
 def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
-    """What a reader must know of the table, in sentences."""
+    """What a reader must know of the table, in sentences.
+
+    >>> source = "docs/example/results"
+    >>> trials = frames.trials(source)
+    >>> notes(trials, table(trials, fits(source)))[0][:14]
+    'Shares are of '
+    """
     lines = [
         "Shares are of fits, intervals 95 % over seeds (none where seeds do not differ), values in nats. Estimate, "
         "truth and target are means over the same settled fits, so conditional on not exploding; rows with other "
@@ -242,10 +354,25 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         lines.append("at epoch is empty: it is recorded under the committed thresholds only.")
     if len(rows) and (rows["seeds"] == 1).any():
         lines.append("Rows with one seed have no interval: the seed is the unit of statistics.")
-    if len(rows) and np.isinf(rows["target"]).any():
+    if len(rows) and (rows["settled"] == 0).any():
+        lines.append("Rows without a settled fit have no estimate and no bias; their truth and target are of all fits.")
+    if len(rows) and (rows["truth_at_ceiling"] == 1).any():
+        lines.append(
+            "Where truth at ceiling is 100 % there is no truth but the ceiling: the noise is too small (or 0) to take "
+            "information away, so est./truth says which part of H(X) or H(Y) was found."
+        )
+    if len(rows) and np.isinf(rows["target"].astype(float)).any():
         lines.append(
             "An infinite target: without noise deranged marginals never meet the joint, so the bound has no top."
         )
-    if failed := int((trials["state"] == "failed").sum()):
-        lines.append(f"{failed} trials failed and are not in the table; their errors are in the trials table.")
-    return lines
+    return lines + failures(trials)
+
+
+def failures(trials: pd.DataFrame) -> list[str]:
+    """What is missing because trials failed or did not end, in sentences."""
+    failed = int((trials["state"] == "failed").sum())
+    if not failed:
+        return []
+    if failed == len(trials):
+        return [f"All {failed} trials failed, so there is nothing to tabulate; their errors are in the trials table."]
+    return [f"{failed} trials failed and are not in the table; their errors are in the trials table."]

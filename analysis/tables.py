@@ -1,18 +1,78 @@
-"""Rendering tables for people: markdown, CSV, LaTeX."""
+"""The tables by name, and rendering them for people: markdown, CSV, LaTeX."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from analysis import accuracy, consistency, convergence, differences, disorder, frames, stability
 from trainables.config import InputError
-from trainables.verdict import BIASES
+from trainables.verdict import BIASES, VerdictRule
+
+Which = Literal["stability", "accuracy", "convergence", "consistency", "order", "differences"]
 
 FORMATS = ("markdown", "csv", "latex")
+
+
+def build(
+    which: Which, results: str, rule: VerdictRule | None = None, by_pair: bool = False, field: str | None = None
+) -> tuple[pd.DataFrame, list[str]]:
+    """A table from a results folder, and what a reader must know of it, in sentences.
+
+    >>> rows, notes = build("accuracy", "docs/example/results")
+    >>> rows["epoch"].tolist()
+    [0, 4, 8, 12, 16, 20]
+
+    Args:
+        which: stability (the paper's Table 2), accuracy (Table 3), convergence, consistency, order or differences.
+        by_pair: stability with a row a pair.
+        field: differences of this field alone.
+
+    Raises:
+        InputError: if the folder holds no results. Files that cannot be read are left out and named in the notes.
+    """
+    skipped: list[str] = []
+    trials = frames.trials(results, skipped)
+    if which == "accuracy":
+        rows = accuracy.table(trials, frames.lenet(results, skipped))
+        notes = accuracy.notes(trials, rows)
+    else:
+        fits = stability.fits(results, skipped)
+        if which == "stability":
+            rows = stability.table(trials, fits, rule, by_pair)
+            notes = stability.notes(trials, rows)
+        elif which == "convergence":
+            pieces = frames.curve_pieces(results, convergence.CURVE_COLUMNS, skipped=skipped)
+            rows = convergence.table(trials, convergence.fit_epochs(stability.judge(fits, rule), pieces, rule))
+            notes = convergence.notes(trials, rows)
+        elif which == "consistency":
+            rows = consistency.table(trials, fits, rule)
+            notes = consistency.notes(trials, rows)
+        elif which == "order":
+            rows = disorder.table(trials, fits, rule)
+            notes = disorder.notes(trials, rows)
+        else:
+            rows = differences.table(trials, fits, rule, field)
+            notes = differences.notes(trials, rows)
+    return rows, [*notes, *unread(skipped)]
+
+
+def unread(skipped: list[str]) -> list[str]:
+    """Files that could not be read, in sentences.
+
+    >>> unread(["a damaged file, x.parquet."])
+    ['Not read: a damaged file, x.parquet.']
+    """
+    found = sorted(set(skipped))
+    more = [f"Not read: {len(found) - 5} further files."] if len(found) > 5 else []
+    return [*(f"Not read: {problem}" for problem in found[:5]), *more]
+
 
 _HEADINGS = {
     "exploded_epoch": "at epoch",
     "at_zero": "at 0",
+    "truth_at_ceiling": "truth at ceiling",
     "per_truth": "est./truth",
     "per_target": "est./target",
     "bias_truth": "bias to truth",
@@ -21,21 +81,42 @@ _HEADINGS = {
     "word": "we say",
     "paper_row": "paper's row",
     "paper": "paper says",
+    "paper_accuracy": "paper",
+    "reinit_settled": "reinit settled",
+    "finetune_settled": "finetune settled",
+    "spread_seeds": "spread of seeds",
+    "spread_replicates": "of replicates",
+    "relative_spread_seeds": "spread of seeds /est.",
+    "relative_spread_replicates": "of replicates /est.",
+    "agreement_seeds": "W of seeds",
+    "agreement_replicates": "W of replicates",
+    "tau_truth": "tau to truth",
+    "violated_truth": "in the truths",
 }
 
-_PERCENT = ("exploded", "collapsed", "unsettled", "settled", "at_zero", "disorder", "disorder_truth")
+PERCENT = (
+    "exploded", "collapsed", "unsettled", "settled", "at_zero", "truth_at_ceiling", "disorder", "disorder_truth",
+    "reinit_settled", "finetune_settled", "violated", "violated_truth", "wrongly", "accuracy", "spread", "least",
+    "most", "paper_accuracy", "relative_spread_seeds", "relative_spread_replicates", "exploded_halved",
+    "exploded_committed", "exploded_doubled", "settled_halved", "settled_committed", "settled_doubled",
+)  # fmt: skip
 
-_ONLY_IN_CSV = (
-    "estimate_seeds",
-    "spread_seeds",
-    "spread_replicates",
-    *(f"{bias}_{kind}" for kind in ("truth", "target") for bias in BIASES),
-)
+_ONE_DIGIT = ("accuracy", "spread", "least", "most", "reinit", "finetune", "difference")
+
+_ONLY_IN_CSV = {f"{bias}_{kind}" for kind in ("truth", "target") for bias in BIASES}
 """Columns left out where a table is read by people: it would not fit a page."""
+
+_STABILITY_ONLY_IN_CSV = {"spread_seeds", "spread_replicates"}
+"""They have a table of their own, the consistency table."""
 
 
 def render(rows: pd.DataFrame, kind: str) -> str:
     """A table as text; csv keeps every column and full precision, the others fold intervals into cells.
+
+    >>> print(render(pd.DataFrame({"mine.epochs": [5], "settled": [0.5]}), "markdown"), end="")
+    | epochs   | settled %   |
+    |:---------|:------------|
+    | 5        | 50          |
 
     Raises:
         InputError: on an unknown format.
@@ -52,40 +133,74 @@ def render(rows: pd.DataFrame, kind: str) -> str:
 
 
 def fold(rows: pd.DataFrame) -> pd.DataFrame:
-    """For reading: `value [low, high]` in one cell, shares in per cent, missing numbers empty."""
+    """For reading: `value [low, high]` in one cell, shares in per cent, missing numbers empty.
+
+    An interval from another number of seeds than the row's `seeds` says its own: `value [low, high] n=3`.
+
+    >>> fold(pd.DataFrame({"settled": [0.5], "settled_low": [0.25], "settled_high": [0.75]})).iloc[0, 0]
+    '50 [25, 75]'
+    """
+    hidden = _ONLY_IN_CSV | (_STABILITY_ONLY_IN_CSV if "exploded" in rows else set())
     folded = {}
     for name in rows.columns:
-        if name.endswith(("_low", "_high")) or name in _ONLY_IN_CSV:
+        part = name.endswith(("_low", "_high")) or (name.endswith("_seeds") and name[:-6] in rows)
+        if part or name in hidden:
             continue
-        percent = name in _PERCENT
         if "." in name:  # a setting: as it was given
-            folded[name.split(".")[-1]] = rows[name].map(
-                lambda value: f"{value:g}" if isinstance(value, float) else str(value)
-            )
+            folded[name.split(".")[-1]] = rows[name].map(setting)
             continue
-        cells = rows[name].map(lambda value, percent=percent: _cell(value, percent))
-        if name == "exploded_epoch":
-            cells = rows[name].map(lambda value: "" if pd.isna(value) else f"{value:.0f}")
+        percent = name in PERCENT
+        digits = 1 if name in _ONE_DIGIT else 0 if percent or name == "exploded_epoch" else 2
+        cells = rows[name].map(lambda value, percent=percent, digits=digits: cell(value, percent, digits))
         if f"{name}_low" in rows:
-            bounds = zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
             spans = [
-                "" if pd.isna(low) else f" [{_cell(low, percent)}, {_cell(high, percent)}]" for low, high in bounds
+                "" if pd.isna(low) else f" [{cell(low, percent, digits)}, {cell(high, percent, digits)}]"
+                for low, high in zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
             ]
+            if f"{name}_seeds" in rows:
+                usual = rows["seeds"] if "seeds" in rows else [None] * len(rows)
+                counts = zip(spans, rows[f"{name}_seeds"], usual, cells, strict=True)
+                spans = [f"{span} n={n:.0f}" if text and n != all_ else span for span, n, all_, text in counts]
             cells = cells + pd.Series(spans, index=cells.index, dtype=object)
-        heading = _HEADINGS.get(name, name)
-        folded[f"{heading} %" if percent else heading] = cells
+        folded[heading(name)] = cells
     return pd.DataFrame(folded)
 
 
-def _cell(value: object, percent: bool) -> str:
+def heading(name: str) -> str:
+    """What stands over a column where people read it.
+
+    >>> heading("at_zero"), heading("mine.noise_std")
+    ('at 0 %', 'noise_std')
+    """
+    if "." in name:
+        return name.split(".")[-1]
+    text = _HEADINGS.get(name, name.replace("_", " "))
+    return f"{text} %" if name in PERCENT else text
+
+
+def setting(value: object) -> str:
+    """A configuration's value as it was given.
+
+    >>> setting(1e-5), setting(1.0), setting("reinit")
+    ('1e-05', '1', 'reinit')
+    """
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def cell(value: object, percent: bool = False, digits: int = 2) -> str:
+    """A value for reading: rounded, in per cent where it is a share; empty if it is missing.
+
+    >>> cell(0.256, percent=True, digits=0), cell(float("nan")), cell(-0.001), cell(3)
+    ('26', '', '0.00', '3')
+    """
+    if value is None or value is pd.NA:
+        return ""
     if isinstance(value, float):  # np.float64 is one
         if np.isnan(value):
             return ""
         if math.isinf(value):
-            return "inf"
-        if percent:
-            return f"{100 * value:.0f}"
-        return f"{round(value, 2) + 0:.2f}"  # + 0 turns -0.00 into 0.00
+            return "inf" if value > 0 else "-inf"
+        return f"{round(100 * value if percent else value, digits) + 0:.{digits}f}"  # + 0 turns -0.00 into 0.00
     return str(value)
 
 

@@ -1,4 +1,4 @@
-"""The command line: `mine-study trial`, `sweep`, `status`, `table`, `curves`, `validate`.
+"""The command line: `mine-study trial`, `sweep`, `status`, `table`, `curves`, `report`, `compact`, `validate`.
 
 Flags come straight from the configuration's dataclasses. Heavy packages are imported by the commands that
 need them: `table` works without torch and ray.
@@ -34,8 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "status": status,
                 "table": table,
                 "curves": curves,
+                "report": report,
+                "compact": compact,
                 "validate": validate,
-            },  # fmt: skip
+            },
             prog="mine-study",
             description=_DESCRIPTION,
             args=arguments,
@@ -293,28 +295,73 @@ def status(results: tyro.conf.Positional[str]) -> int:
 
 def table(
     results: tyro.conf.Positional[str],
+    which: Literal["stability", "accuracy", "convergence", "consistency", "order", "differences"] = "stability",
     format: Literal["markdown", "csv", "latex"] = "markdown",  # noqa: A002  # the flag's name
     by_pair: bool = False,
     thresholds: float = 1.0,
+    field: str | None = None,
 ) -> int:
-    """Print the stability table of a results folder: explosion, settling, estimates, the paper's words.
+    """Print a table of a results folder; the stability table if none is named.
 
     Args:
         results: Folder or URI that a trial or a sweep wrote.
+        which: stability: explosion, settling, estimates, the paper's words (its Table 2); accuracy: LeNet-5's by
+            epoch (Table 3); convergence: epochs to the final level, reinit against finetune; consistency: spreads
+            and rank agreement; order: layers in the wrong order (eq. 6 and 7); differences: two values of one
+            field, with intervals on the difference.
         format: How to print it; csv has every column.
-        by_pair: One row a pair instead of one for the X pairs and one for the Y pairs.
-        thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2.
+        by_pair: stability: one row a pair instead of one for the X pairs and one for the Y pairs.
+        thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy.
+        field: differences: of this field alone, such as mine.noise_std.
     """
-    from analysis import load, stability, tables
+    from analysis import tables
     from trainables.verdict import VerdictRule
 
     if not 0 < thresholds < math.inf:
         raise InputError(f"thresholds is {thresholds}; it must be a finite number above 0.")
-    trials, estimates = load.trials(results), load.estimates(results)
-    rows = stability.table(trials, estimates, VerdictRule().scaled(thresholds), by_pair=by_pair)
+    unused = {
+        "by_pair": by_pair and which != "stability",
+        "field": field is not None and which != "differences",
+        "thresholds": thresholds != 1 and which == "accuracy",
+    }
+    for name, is_unused in unused.items():
+        if is_unused:
+            raise InputError(f"{name} is given; it must be left out for the table {which!r}, which does not use it.")
+    rows, notes = tables.build(which, results, VerdictRule().scaled(thresholds), by_pair, field)
     print(tables.render(rows, format), end="")
+    # In a file or a pipe for CSV and LaTeX the table stands alone.
     if format == "markdown":
-        print("\n" + "\n".join(stability.notes(trials, rows)))
+        print("\n" + "\n".join(notes))
+    else:
+        print(*(note for note in notes if note.startswith("Not read")), sep="\n", end="", file=sys.stderr)
+    return 0
+
+
+def compact(results: tyro.conf.Positional[str]) -> int:
+    """Merge a results folder's many small files into one a table; nothing is lost if it is interrupted.
+
+    Completed trials alone are merged; a sweep may go on meanwhile and afterwards.
+
+    Args:
+        results: Folder or URI that a trial or a sweep wrote.
+    """
+    from trainables import compaction
+
+    for done in compaction.compact(results):
+        print(f"{done.table}: {done.files_before} files before, {done.files_after} after")
+    return 0
+
+
+def report(results: tyro.conf.Positional[str], out: str) -> int:
+    """Write the report: one HTML page with all tables and figures, and the figures as SVG and PNG.
+
+    Args:
+        results: Folder or URI that a trial or a sweep wrote.
+        out: Folder for report.html, figures/ and tables/.
+    """
+    from analysis import report as reporting
+
+    print(f"report: {reporting.write(results, out)}")
     return 0
 
 

@@ -5,15 +5,16 @@ from trainables.config import InputError, TrialConfig, key
 
 
 def test_the_paper_study_has_a_configuration_for_every_row_of_table_2():
-    from analysis.stability import PAPER_ROWS, _paper
+    import pandas as pd
+
+    from analysis import paper
     from trainables.config import flatten
 
-    found = set()
-    for config in studies.PAPER.configurations:
-        for variable in "XY":
-            if name := _paper({**flatten(config), "variable": variable})["paper_row"]:
-                found.add((variable, name))
-    assert found == {(variable, name) for variable, _, _, name, _ in PAPER_ROWS}
+    rows = [{**flatten(config), "variable": variable} for config in studies.PAPER.configurations for variable in "XY"]
+    frame = pd.DataFrame(rows)
+    found = frame.assign(name=paper.stability_rows(frame)["paper_row"])
+    named = found.loc[found["name"] != "", ["variable", "name"]].itertuples(index=False, name=None)
+    assert set(named) == {(variable, name) for variable, _, _, name, _ in paper.STABILITY}
     assert len(studies.PAPER.configurations) == 7  # architecture 1 without noise serves X and Y
 
 

@@ -2,9 +2,9 @@
 
 Results lie under any `pyarrow.fs` URI or local path as `<table>/<trial key>.parquet`. A trial's part is
 written whole or not at all and named by its key, so a repeated trial overwrites itself; the part in
-`trials` is written last and says that the others are complete.
+`trials` is written last and says that the others are complete. `trainables.compaction` merges parts.
 
-A leaf but for the configuration; it imports neither torch nor ray.
+A leaf but for the configuration and `partfiles`; it imports neither torch nor ray.
 """
 
 import datetime
@@ -12,7 +12,7 @@ import json
 import math
 import typing
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,6 +22,7 @@ import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
 
+from trainables import partfiles
 from trainables.config import InputError, TrialConfig, descriptions, fields, flatten, key
 
 SCHEMA_VERSION = "1"
@@ -240,77 +241,164 @@ def check_writable(results: str) -> None:
         ) from error
 
 
-def read(results: str, name: str, columns: Iterable[str] | None = None, filter: Any = None) -> pa.Table:
-    """One of the four tables, all trials.
+def read(
+    results: str,
+    name: str,
+    columns: Iterable[str] | None = None,
+    filter: Any = None,
+    skipped: list[str] | None = None,
+) -> pa.Table:
+    """One of the four tables, all trials, each trial's rows once (see `trainables.partfiles`).
 
     Args:
         columns: the columns to read; None: all.
         filter: a pyarrow expression, pushed down to the files.
+        skipped: where a sentence is added for every file that cannot be read; None: the first one raises.
 
     Raises:
-        InputError: if the folder holds no results, or results of another schema version.
+        InputError: if the folder holds no results, or a file is damaged or of another schema version.
     """
-    store, root = filesystem(results)
-    schema = SCHEMAS[name]
-    folder = f"{root}/{name}"
-    if store.get_file_info(folder).type != pa.fs.FileType.Directory:
-        if store.get_file_info(f"{root}/trials").type != pa.fs.FileType.Directory:
-            raise InputError(f"results {results!r} holds no trials; it must be a folder that a trial or a sweep wrote.")
-        empty = schema.empty_table()
-        return empty.select(list(columns)) if columns else empty
-    dataset = pa.dataset.dataset(folder, filesystem=store, schema=schema, format="parquet")
-    for fragment in dataset.get_fragments():
-        _check_version(fragment, results)
-    return dataset.to_table(columns=list(columns) if columns else None, filter=filter)
+    schema = SCHEMAS[name] if columns is None else pa.schema([SCHEMAS[name].field(column) for column in columns])
+    for attempt in range(_ATTEMPTS):
+        missed: list[str] = []
+        try:
+            batches = list(_scan(results, name, schema.names, filter, missed if skipped is not None else None, None))
+        except FileNotFoundError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            continue
+        if skipped is not None:
+            skipped += missed
+        return pa.concat_tables(batches) if batches else schema.empty_table()
+    raise AssertionError("the last attempt returns or raises")
+
+
+_ATTEMPTS = 5
+"""How often files are listed anew when one went away, into a merged file, before it was read."""
 
 
 def read_trial(results: str, name: str, trial: str) -> pa.Table:
     """One trial's part of one of the four tables.
 
     Raises:
-        InputError: if there is none, or it is of another schema version.
+        InputError: if there is none, or it is damaged or of another schema version.
     """
     store, root = filesystem(results)
     path = f"{root}/{name}/{trial}.parquet"
-    if store.get_file_info(path).type != pa.fs.FileType.File:
+    if store.get_file_info(path).type == pa.fs.FileType.File:  # without a listing of all the others
+        fragment = _open(store, path, results, None)
+        return _dataset([fragment], name, store).to_table().replace_schema_metadata()
+    rows = read(results, name, filter=pa.dataset.field("key") == trial)
+    if not len(rows):
         raise InputError(f"results {results!r} holds no {name} of trial {trial}.")
-    dataset = pa.dataset.dataset(path, filesystem=store, schema=SCHEMAS[name], format="parquet")
-    for fragment in dataset.get_fragments():
-        _check_version(fragment, results)
-    return dataset.to_table()
+    return rows
 
 
-def _check_version(fragment: pa.dataset.Fragment, results: str) -> None:
+def scan(
+    results: str, name: str, columns: Sequence[str], rows: int, skipped: list[str] | None = None
+) -> Iterator[pa.Table]:
+    """As `read`, in pieces of about this many rows, in which no trial is cut; `columns` must have `key`.
+
+    Raises:
+        InputError: as `read`, and if the folder is compacted meanwhile.
+    """
     try:
-        metadata = fragment.physical_schema.metadata or {}
+        yield from _scan(results, name, columns, None, skipped, rows)
+    except FileNotFoundError as error:
+        raise InputError(f"results {results!r} changed while it was read ({error}); run the command again.") from error
+
+
+def _scan(
+    results: str, name: str, columns: Sequence[str], filter: Any, skipped: list[str] | None, rows: int | None
+) -> Iterator[pa.Table]:
+    store, root = filesystem(results)
+    if not partfiles.exist(store, root, name) and not partfiles.exist(store, root, "trials"):
+        raise InputError(f"results {results!r} holds no trials; it must be a folder that a trial or a sweep wrote.")
+    for dataset, only in _datasets(results, name, skipped):
+        chosen = only if filter is None else filter if only is None else filter & only
+        if rows is None:
+            yield dataset.to_table(columns=list(columns), filter=chosen).replace_schema_metadata()
+        else:
+            yield from _whole_trials(dataset.to_batches(columns=list(columns), filter=chosen), rows)
+
+
+def _whole_trials(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+    """Batches in order, joined to tables of at least this many rows that end where a trial ends."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= rows:
+            joined = pa.Table.from_batches(waiting).replace_schema_metadata()
+            keys = joined["key"].combine_chunks().to_numpy(zero_copy_only=False)
+            last = int(np.argmax(keys == keys[-1]))
+            if last:
+                yield joined[:last]
+                waiting = joined[last:].to_batches()
+    if waiting and sum(map(len, waiting)):
+        yield pa.Table.from_batches(waiting).replace_schema_metadata()
+
+
+def _datasets(results: str, name: str, skipped: list[str] | None) -> list[tuple[pa.dataset.Dataset, Any]]:
+    """Data sets that together hold a table, each with a filter for the rows that count, or None."""
+    store, root = filesystem(results)
+    parts, merged = partfiles.sources(store, root, name)
+    opened = [_open(store, path, results, skipped) for path in parts]
+    found = [(_dataset([fragment for fragment in opened if fragment], name, store), None)]
+    for file, counting in merged:
+        if fragment := _open(store, file.path, results, skipped):
+            only = pa.dataset.field("key").isin(pa.array(sorted(counting), pa.string()))
+            found.append((_dataset([fragment], name, store), None if counting == file.keys else only))
+    return found
+
+
+def _dataset(fragments: list[pa.dataset.Fragment], name: str, store: pa.fs.FileSystem) -> pa.dataset.Dataset:
+    return pa.dataset.FileSystemDataset(fragments, SCHEMAS[name], partfiles.FORMAT, store)
+
+
+def _open(
+    store: pa.fs.FileSystem, path: str, results: str, skipped: list[str] | None
+) -> pa.dataset.ParquetFileFragment | None:
+    """A file whose footer was read and is of this schema version; None if it is not, and may be skipped."""
+    fragment = partfiles.FORMAT.make_fragment(path, store)
+    try:
+        fragment.ensure_complete_metadata()
+        version = (fragment.metadata.metadata or {}).get(b"schema_version", b"none").decode()
+    except FileNotFoundError:
+        raise
     except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(
-            f"results {results!r} holds a damaged file, {fragment.path} ({error}); delete it and run its trial again."
-        ) from error
-    version = metadata.get(b"schema_version", b"none").decode()
-    if version != SCHEMA_VERSION:
-        raise InputError(
-            f"results {results!r} holds {fragment.path} of schema version {version}; "
-            f"this program reads version {SCHEMA_VERSION}."
-        )
+        problem = f"a damaged file, {path} ({error}); delete it and run its trial again."
+    else:
+        if version == SCHEMA_VERSION:
+            return fragment
+        problem = f"{path} of schema version {version}; this program reads version {SCHEMA_VERSION}."
+    if skipped is None:
+        raise InputError(f"results {results!r} holds {problem}")
+    skipped.append(problem)
+    return None
 
 
-def trial_states(results: str) -> dict[str, str]:
+def trial_states(results: str, skipped: list[str] | None = None) -> dict[str, str]:
     """State by key of the trials that have a row; empty where nothing was written yet."""
     store, root = filesystem(results)
-    if store.get_file_info(f"{root}/trials").type != pa.fs.FileType.Directory:
+    if not partfiles.exist(store, root, "trials"):
         return {}
-    rows = read(results, "trials", ["key", "state"])
+    rows = read(results, "trials", ["key", "state"], skipped=skipped)
     return dict(zip(rows["key"].to_pylist(), rows["state"].to_pylist(), strict=True))
 
 
 def trial_state(results: str, trial: str) -> str | None:
     """State of a trial's row, completed or failed; None if it has none."""
     store, root = filesystem(results)
-    path = f"{root}/trials/{trial}.parquet"
-    if store.get_file_info(path).type != pa.fs.FileType.File:
-        return None
-    return pa.parquet.read_table(path, filesystem=store, columns=["state"])["state"][0].as_py()
+    part = f"{root}/trials/{trial}.parquet"
+    if store.get_file_info(part).type == pa.fs.FileType.File:
+        return pa.parquet.read_table(part, filesystem=store, columns=["state"])["state"][0].as_py()
+    for file in partfiles.merged_files(store, root, "trials"):
+        if trial in file.keys:
+            rows = pa.parquet.read_table(
+                file.path, filesystem=store, columns=["key", "state"], filters=[("key", "==", trial)]
+            )
+            return rows["state"][0].as_py()
+    return None
 
 
 def write_snapshot(results: str, folder: str, name: str, content: bytes) -> None:

@@ -223,17 +223,30 @@ def paper_word(
     2/3 <= m <= 3/2 and Underestimated if m < 2/3.
     """
     rule = rule or VerdictRule()
-    if (stabilities == "exploded").mean() >= rule.exploding_share:
-        return WORDS[0]
     settled = stabilities == "settled"
     reference = np.minimum(np.asarray(truth, float), np.asarray(target, float))
     usable = settled & (reference >= rule.least_reference)
-    if settled.mean() < rule.settling_share or not usable.any():
-        return ""
-    ratio = float(np.median(np.asarray(estimate, float)[usable] / reference[usable]))
-    if ratio > rule.bias_ratio:
-        return ""
-    return WORDS[1] if ratio >= 1 / rule.bias_ratio else WORDS[2]
+    ratio = np.median(np.asarray(estimate, float)[usable] / reference[usable]) if usable.any() else np.nan
+    return str(words((stabilities == "exploded").mean(), settled.mean(), ratio, rule))
+
+
+def words(
+    exploded: ArrayLike, settled: ArrayLike, ratio: ArrayLike, rule: VerdictRule | None = None
+) -> NDArray[np.str_]:
+    """The paper's words for many seeds at once, or ""; see `paper_word`.
+
+    Args:
+        exploded, settled: shares of a seed's fits.
+        ratio: median of estimate / min(target, truth) over its usable fits; NaN if there are none.
+
+    >>> words([0.25, 0, 0, 0], [0.7, 0.4, 1, 1], [1, 1, 1, 0.5]).tolist()
+    ['Exploding', '', 'Converged', 'Underestimated']
+    """
+    rule = rule or VerdictRule()
+    share, ratios = np.asarray(exploded, float), np.asarray(ratio, float)
+    none = (np.asarray(settled, float) < rule.settling_share) | ~(ratios <= rule.bias_ratio)
+    choices = [share >= rule.exploding_share, none, ratios >= 1 / rule.bias_ratio]
+    return np.select(choices, [WORDS[0], "", WORDS[1]], default=WORDS[2])
 
 
 def majority_word(words: Sequence[str]) -> str:

@@ -1,0 +1,66 @@
+"""LeNet-5's accuracy by epoch, over seeds, beside the paper's (its Table 3)."""
+
+import pandas as pd
+
+from analysis import frames, intervals, paper, stability
+from trainables.config import fields
+
+
+def table(trials: pd.DataFrame, lenet: pd.DataFrame) -> pd.DataFrame:
+    """One row an epoch after which MINE ran, for every way in which LeNet-5 was trained.
+
+    >>> source = "docs/example/results"
+    >>> rows = table(frames.trials(source), frames.lenet(source))
+    >>> rows[["epoch", "seeds", "paper_accuracy"]].iloc[0].tolist()
+    [0, 3, 0.7]
+
+    Returns:
+        LeNet-5's settings that vary; `epoch`; `seeds`; `accuracy` with its interval over seeds; `spread`
+        (standard deviation over seeds), `least`, `most`; `paper_accuracy`, empty but on MNIST with the paper's
+        learning rate. Trials of one seed share a LeNet-5, which counts once.
+    """
+    paths = ["data.name", *(path for path in fields() if path.startswith(("lenet.", "schedule.")))]
+    shown = [path for path in paths if path in frames.varied_columns(trials)]
+    columns = [
+        *shown, "epoch", "seeds", "accuracy", "accuracy_low", "accuracy_high", "spread", "least", "most",
+        "paper_accuracy",
+    ]  # fmt: skip
+    if lenet.empty:
+        return pd.DataFrame(columns=columns)
+    rows = lenet.merge(trials[["seed", *paths]], left_on="key", right_index=True)
+    rows = rows[rows["epoch"] % rows["schedule.probe_every"] == 0]
+    per_seed = rows.groupby([*paths, "epoch", "seed"], dropna=False)["test_accuracy"].mean()
+    keys = per_seed.index.droplevel("seed")
+    number, present = pd.factorize(keys)
+    per_row = pd.Series(
+        per_seed.to_numpy(),
+        index=pd.MultiIndex.from_arrays([number, per_seed.index.get_level_values("seed")], names=["row", "seed"]),
+    )
+    made = pd.MultiIndex.from_tuples(present, names=keys.names).to_frame(index=False)
+    interval = intervals.of_shares(stability.by_seed(per_row))
+    grouped = per_row.groupby("row")
+    made["seeds"] = interval["seeds"]
+    made = made.join(stability.named(interval, "accuracy"))
+    made = made.assign(spread=grouped.std(), least=grouped.min(), most=grouped.max())
+    like_paper = (made["data.name"] == "mnist") & (made["lenet.learning_rate"] == 3e-4)
+    made["paper_accuracy"] = made["epoch"].map(paper.ACCURACY).where(like_paper)
+    return made[columns].sort_values([*shown, "epoch"], ignore_index=True)
+
+
+def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """What a reader must know of the table, in sentences.
+
+    >>> source = "docs/example/results"
+    >>> trials = frames.trials(source)
+    >>> notes(trials, table(trials, frames.lenet(source)))[0][:8]
+    'Accuracy'
+    """
+    lines = ["Accuracy on the test set after the epoch, intervals 95 % over seeds; paper: its Table 3, one run."]
+    if len(rows) and rows["paper_accuracy"].isna().all():
+        lines.append("The paper's column is empty: it is on MNIST, with learning rate 0.0003.")
+    samples = trials["lenet.train_samples"].dropna()
+    if len(samples) and len(rows) and rows["paper_accuracy"].notna().any():
+        lines.append(f"LeNet-5 learnt from {samples.min()} images at the least, the paper's from 60,000.")
+    if len(rows) and (rows["seeds"] == 1).any():
+        lines.append("One seed has no interval: the seed is the unit of statistics.")
+    return lines + stability.failures(trials)

@@ -1,0 +1,57 @@
+"""One pass over all curves: some whole curves to draw, and every fit's epochs to convergence."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from analysis import convergence, figure_data, frames
+from trainables.verdict import VerdictRule
+
+MOST = 20_000
+"""Curves that are kept to be drawn, about; of a larger study a part of each configuration and pair."""
+
+_FIT = ["key", "run", "pair", "replicate"]
+
+
+def collect(
+    results: str,
+    trials: pd.DataFrame,
+    judged: pd.DataFrame,
+    rule: VerdictRule | None = None,
+    most: int = MOST,
+    skipped: list[str] | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read all curves once.
+
+    >>> from analysis import stability
+    >>> source = "docs/example/results"
+    >>> trials, fits = frames.trials(source), stability.judge(stability.fits(source))
+    >>> sampled, converged = collect(source, trials, fits)
+    >>> len(sampled) == len(fits) * 40, len(converged) == len(fits)
+    (True, True)
+
+    Args:
+        judged: as `stability.judge` returns them.
+        most: fits whose curves are kept, about.
+
+    Returns:
+        The curves of sampled fits, with `configuration`, `fit`, `stability`, `exploded_at` and `ceiling` (see
+        `figure_data.sample_fits`); and the fits with `converged_at` (see `convergence.fit_epochs`).
+    """
+    chosen = figure_data.sample_fits(judged, trials, most)
+    columns = [*_FIT, "configuration", "stability", "exploded_epoch", "ceiling"]
+    labels = chosen[columns].rename(columns={"exploded_epoch": "exploded_at"}).astype({"key": str, "pair": str})
+    kept: list[pd.DataFrame] = []
+
+    def pieces() -> Iterator[pd.DataFrame]:
+        for piece in frames.curve_pieces(results, convergence.CURVE_COLUMNS, skipped=skipped):
+            of_piece = labels[labels["key"].isin(piece["key"].cat.categories)]
+            kept.append(piece.astype({"key": str, "pair": str}).merge(of_piece, on=_FIT))
+            yield piece
+
+    converged = convergence.fit_epochs(judged, pieces(), rule)
+    if not kept:
+        return labels.iloc[:0].assign(mine_epoch=0, bound=0.0, fit=""), converged
+    sampled = pd.concat(kept, ignore_index=True)
+    names = sampled["key"] + "/" + sampled["run"].astype(str) + "/" + sampled["replicate"].astype(str)
+    return sampled.assign(fit=names + "/" + sampled["pair"]), converged

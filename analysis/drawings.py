@@ -1,0 +1,219 @@
+"""The figures of a study, made from its frames: which data go into which picture, and what stands under it."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import matplotlib.figure
+import pandas as pd
+
+from analysis import figure_data, figures, frames, tables
+from trainables.config import PAIRS
+from trainables.verdict import VerdictRule
+
+MOST_CONFIGURATIONS = 8
+"""Configurations that get an information plane, or learning curves, of their own."""
+
+MOST_PANELS = 6
+"""Panels of a figure."""
+
+MOST_CURVES = 24
+"""Exploded curves of a panel, about."""
+
+PAPER_PAIR = "Y;relu3"
+"""The pair of the paper's Figures 1 and 2."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with its file name, and a caption in sentences."""
+
+    name: str
+    caption: str
+    figure: matplotlib.figure.Figure
+
+
+def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
+    """A configuration in words: the settings that the study varies.
+
+    >>> trials = frames.trials("docs/example/results")
+    >>> label(trials, trials.index[0]).count(",")
+    3
+    """
+    varied = [path for path in frames.varied_columns(trials) if path not in without]
+    shown = varied or ["mine.architecture", "mine.noise_std", "mine.hidden_units"]
+    return ", ".join(f"{path.split('.')[-1]} {tables.setting(trials.loc[key, path])}" for path in shown)
+
+
+def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame, results: str) -> Iterator[Drawing]:
+    """All figures that the study has data for.
+
+    >>> source = "docs/example/results"
+    >>> trials, fits = frames.trials(source), stability.judge(stability.fits(source))
+    >>> next(draw(trials, fits, fits.iloc[:0], source)).name
+    'learning_1'
+
+    Args:
+        trials: as `frames.trials` returns them.
+        judged: as `stability.judge` returns them.
+        sampled: curves of some fits, as `analysis.curve_samples` returns them.
+        results: where whole curves are read from.
+    """
+    if judged.empty:
+        return
+    with matplotlib.rc_context(figures.STYLE):
+        yield from learning(trials, judged, results)
+        yield from planes(trials, judged)
+        yield from heat_maps(trials, judged)
+        yield from truths(judged)
+        yield from explosions(trials, judged, sampled)
+
+
+def learning(trials: pd.DataFrame, judged: pd.DataFrame, results: str) -> Iterator[Drawing]:
+    """MINE's learning curves by run, reinit and finetune side by side (the paper's Figures 1 and 2)."""
+    there = judged["pair"].cat.categories
+    pair = PAPER_PAIR if PAPER_PAIR in there else next(pair for pair in PAIRS if pair in there)
+    curves = frames.curves(results, pair, ["key", "run", "pair", "replicate", "mine_epoch", "bound"], skipped=[])
+    if curves.empty:
+        return
+    drawn = trials[trials.index.isin(curves["key"].cat.categories)]
+    drawn = drawn.sort_values(frames.varied_columns(trials))
+    base = pd.Series([label(trials, key, ("mine.transfer_mode",)) for key in drawn.index], index=drawn.index)
+    modes = drawn.groupby(base, sort=False)["mine.transfer_mode"].nunique()
+    # Configurations with both modes first: they are what the comparison is about.
+    order = modes.sort_values(ascending=False, kind="stable").index[:MOST_CONFIGURATIONS]
+    for number, name in enumerate(order, 1):
+        group = drawn[base == name]
+        present = [mode for mode in ("reinit", "finetune") if mode in set(group["mine.transfer_mode"])]
+        figure, axes = figures.panels(len(present), columns=2, size=(3.6, 3.0))
+        for ax, mode in zip(axes, present, strict=True):
+            keys = group.index[group["mine.transfer_mode"] == mode]
+            chosen = judged[judged["key"].isin(keys) & (judged["pair"] == pair)]
+            made = figure_data.runs(curves[curves["key"].isin(keys)])
+            figures.run_curves(ax, made, figure_data.known_answers(chosen), f"{mode}, seeds: {len(keys)}")
+        figures.finish(figure, f"I({pair[0]};{pair[2:]}): {name}")
+        yield Drawing(
+            f"learning_{number}",
+            f"MINE's learning curves for {pair} by run, {name}: each fit (thin) and the median of each run's fits "
+            "(thick, numbered). finetune goes on from the run before.",
+            figure,
+        )
+
+
+def planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
+    """Information planes, a panel a seed (the paper's Figures 3 to 5)."""
+    done = trials.loc[judged["key"].cat.categories].sort_values(frames.varied_columns(trials))
+    if judged["variable"].nunique() < 2:
+        return
+    for number, configuration in enumerate(done["configuration"].unique()[:MOST_CONFIGURATIONS], 1):
+        group = done[done["configuration"] == configuration].sort_values("seed").iloc[:3]
+        name = label(trials, group.index[0])
+        figure, axes = figures.panels(len(group), columns=3, size=(3.1, 3.2))
+        for ax, (key, trial) in zip(axes, group.iterrows(), strict=True):
+            fits = judged[judged["key"] == key]
+            ceilings = fits.groupby(fits["variable"].astype(str))["ceiling"].mean().to_dict()
+            points = figure_data.plane(judged, [str(key)])
+            figures.information_plane(ax, points, ceilings, f"seed {trial['seed']}")
+        figures.finish(figure, name, figures.plane_legend())
+        yield Drawing(
+            f"plane_{number}",
+            f"Information plane, {name}: estimates by layer, numbered by run (means over replicates; exploded fits "
+            "left out; pale where a fit did not settle), with truths and targets as hollow markers.",
+            figure,
+        )
+
+
+def heat_maps(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
+    """Explosion rate over two settings, for X and Y."""
+    varied = frames.varied_columns(trials.loc[judged["key"].cat.categories])
+    pairs = list(itertools.combinations(varied, 2))
+    if not pairs:
+        other = "mine.noise_std" if varied != ["mine.noise_std"] else "mine.hidden_units"
+        pairs = [(varied[0] if varied else "mine.architecture", other)]
+    for number, (rows, columns) in enumerate(pairs[:MOST_PANELS], 1):
+        names = [name for name in "XY" if name in judged["variable"].cat.categories]
+        figure, axes = figures.panels(len(names), columns=2, size=(3.8, 2.9), shared=False)
+        for ax, variable in zip(axes, names, strict=True):
+            chosen = judged[judged["variable"] == variable]
+            shares, texts = figure_data.explosion_grid(trials, chosen, rows, columns)
+            figures.explosion_heat_map(ax, shares, texts, f"pairs with {variable}")
+        short = f"{rows.split('.')[-1]} and {columns.split('.')[-1]}"
+        figures.finish(figure, f"Explosion by {short}")
+        yield Drawing(
+            f"explosion_{number}",
+            f"Share of fits that exploded, by {short}, all other settings together; brackets are 95 % intervals over "
+            "the n seeds.",
+            figure,
+        )
+
+
+def truths(judged: pd.DataFrame) -> Iterator[Drawing]:
+    """Settled estimates against their truths."""
+    names = [name for name in "XY" if name in judged["variable"].cat.categories]
+    settled = judged[judged["stability"] == "settled"]
+    if settled.empty:
+        return
+    settled = settled.assign(layer=settled["pair"].astype(str).str[2:])
+    figure, axes = figures.panels(len(names), columns=2, size=(3.6, 3.6), shared=False)
+    for ax, variable in zip(axes, names, strict=True):
+        points = settled[settled["variable"] == variable]
+        limit = float(judged.loc[judged["variable"] == variable, "ceiling"].max())
+        # Beyond some thousands markers cover each other.
+        shown = points.sample(min(len(points), 3000), random_state=0)
+        figures.estimate_against_truth(ax, shown, limit, VerdictRule().bias_ratio, f"I({variable};L)")
+    figures.finish(figure, "Settled estimates against the truth")
+    yield Drawing(
+        "truth",
+        f"Every settled fit's estimate against its truth ({len(settled)} of {len(judged)} fits settled; at most 3,000 "
+        "a panel are drawn). Between the dotted lines an estimate is within the factor of the bias verdict.",
+        figure,
+    )
+
+
+def explosions(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame) -> Iterator[Drawing]:
+    """Curves of exploded fits, a panel for each of the configurations that explode most."""
+    exploded = sampled[sampled["stability"] == "exploded"]
+    if exploded.empty:
+        return
+    configuration = trials["configuration"].reindex(judged["key"].cat.categories).to_numpy()
+    shares = (judged["stability"] == "exploded").groupby(configuration[judged["key"].cat.codes]).mean()
+    worst = [one for one in shares.sort_values(ascending=False).index if one in set(exploded["configuration"])]
+    for variable in "XY":
+        chosen = exploded[exploded["pair"].astype(str).str[0] == variable]
+        panels = [one for one in worst if (chosen["configuration"] == one).any()][:MOST_PANELS]
+        if not panels:
+            continue
+        figure, axes = figures.panels(len(panels), columns=2, size=(3.6, 2.7))
+        for ax, one in zip(axes, panels, strict=True):
+            part = chosen[chosen["configuration"] == one]
+            # More would cover each other; at even distances, so that early and late ones are there.
+            fits = part["fit"].unique()
+            part = part[part["fit"].isin(fits[:: 1 + len(fits) // MOST_CURVES])]
+            part = part.assign(layer=part["pair"].astype(str).str[2:])
+            name = label(trials, trials.index[trials["configuration"] == one][0]).replace(", ", ",  ")
+            half = name.count(",") // 2 + 1
+            title = ",".join(name.split(",")[:half]) + "\n" + ",".join(name.split(",")[half:]).strip()
+            figures.exploded_curves(ax, part, float(part["ceiling"].max()), title)
+        figures.finish(figure, f"Fits that exploded, I({variable};L)")
+        yield Drawing(
+            f"exploded_{variable}",
+            f"Bounds of exploded fits for {variable}, a cross where the verdict fell; the configurations with the "
+            "largest shares. The axis is logarithmic above 1 nat; a curve ends where it is no longer finite.",
+            figure,
+        )
+
+
+def save(drawing: Drawing, folder: Path) -> None:
+    """Write a drawing as SVG and PNG under its name.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Drawing("empty", "", matplotlib.figure.Figure()), Path(folder))
+    ...     sorted(path.name for path in Path(folder).iterdir())
+    ['empty.png', 'empty.svg']
+    """
+    with matplotlib.rc_context(figures.STYLE):
+        drawing.figure.savefig(folder / f"{drawing.name}.svg", metadata={"Date": None})
+        drawing.figure.savefig(folder / f"{drawing.name}.png", dpi=160)

@@ -1,0 +1,163 @@
+"""The headline findings: sentences made from the numbers of the tables."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis import differences, frames, stability, tables
+from trainables.verdict import STABILITIES, VerdictRule
+
+
+def sentences(
+    trials: pd.DataFrame,
+    judged: pd.DataFrame,
+    rows: pd.DataFrame,
+    convergence: pd.DataFrame,
+    compared: pd.DataFrame,
+    disorder: pd.DataFrame,
+) -> list[str]:
+    """What the study found, one finding a sentence, each with its numbers.
+
+    >>> from analysis import tables
+    >>> source = "docs/example/results"
+    >>> trials, fits = frames.trials(source), stability.fits(source)
+    >>> made = [tables.build(name, source)[0] for name in ("stability", "convergence", "differences", "order")]
+    >>> sentences(trials, stability.judge(fits), *made)[0][:9]
+    '27 trials'
+
+    Args:
+        trials, judged: as `frames.trials` and `stability.judge` return them.
+        rows, convergence, compared, disorder: the tables stability, convergence, differences and order.
+    """
+    found = [_size(trials, judged)]
+    if judged.empty:
+        return [*found, "No trial completed, so there is no estimate to report."]
+    found += [_shares(judged), _worst(trials, rows), *_truth(judged), *_paper(rows), *_modes(convergence)]
+    found += [*_effects(compared), *_order(disorder)]
+    return [sentence for sentence in found if sentence]
+
+
+def _size(trials: pd.DataFrame, judged: pd.DataFrame) -> str:
+    states = trials["state"].value_counts()
+    seeds = trials["seed"].nunique()
+    text = (
+        f"{len(trials)} trials of {trials['configuration'].nunique()} configurations, seeds "
+        f"{', '.join(map(str, sorted(trials['seed'].unique())[:10]))}{', ...' if seeds > 10 else ''}: "
+        f"{states.get('completed', 0)} completed, {states.get('failed', 0)} failed; {len(judged)} fits."
+    )
+    return text + (" With one seed no interval is possible." if seeds == 1 else "")
+
+
+def _shares(judged: pd.DataFrame) -> str:
+    shares = judged["stability"].value_counts(normalize=True)
+    parts = [f"{_percent(shares.get(name, 0))} {name}" for name in STABILITIES]
+    return f"Of all fits {', '.join(parts[:-1])} and {parts[-1]}."
+
+
+def _worst(trials: pd.DataFrame, rows: pd.DataFrame) -> str:
+    if not (rows["exploded"] > 0).any():
+        return "No fit exploded."
+    worst = rows.loc[rows["exploded"].idxmax()]
+    calm = rows.groupby(stability.shown_columns(trials), dropna=False)["exploded"].max()
+    return (
+        f"Explosion is most frequent with {_configuration(trials, worst)} for {worst['variable']}: "
+        f"{_share(worst, 'exploded')}. {int((calm == 0).sum())} of {len(calm)} configurations had none."
+    )
+
+
+def _truth(judged: pd.DataFrame) -> list[str]:
+    found = []
+    for variable in judged["variable"].cat.categories:
+        settled = judged[(judged["variable"] == variable) & (judged["stability"] == "settled")]
+        known = settled["bias_truth"].dropna()
+        if settled.empty:
+            found.append(f"No fit for {variable} settled, so there is no estimate to hold against the truth.")
+        elif len(known):
+            shares = known.value_counts(normalize=True)
+            near = shares.get("within", 0)
+            text = (
+                f"Of the {len(known)} settled fits for {variable}, {_percent(near)} came within a factor of "
+                f"{VerdictRule().bias_ratio:g} of the truth; {_percent(shares.get('under', 0))} lie under it and "
+                f"{_percent(shares.get('over', 0))} over it."
+            )
+            found.append(text)
+        if stability.at_ceiling(judged[judged["variable"] == variable]).all():
+            found.append(
+                f"For {variable} the noise takes nothing away: every truth is the ceiling H({variable}), which no "
+                "estimate can pass but by error."
+            )
+    return found
+
+
+def _paper(rows: pd.DataFrame) -> list[str]:
+    theirs = rows[rows["agrees"] != ""]
+    if theirs.empty:
+        return []
+    agree = int((theirs["agrees"] == "yes").sum())
+    parts = [
+        f"{row['paper_row']} for {row['variable']} (paper: {row['paper']}; here: {row['word'] or 'no word'})"
+        for _, row in theirs[theirs["agrees"] == "no"].head(8).iterrows()
+    ]
+    text = f"{agree} of the {len(theirs)} rows that are in the paper's Table 2 agree with it."
+    return [text + (f" Not: {'; '.join(parts)}." if parts else "")]
+
+
+def _modes(convergence: pd.DataFrame) -> list[str]:
+    if convergence.empty:
+        return []
+    later = convergence[(convergence["run"] > 1) & convergence["difference"].notna()]
+    if later.empty:
+        return []
+    certain = differences.certain(later, "difference")
+    sooner, later_ = int((certain & (later["difference"] < 0)).sum()), int((certain & (later["difference"] > 0)).sum())
+    mean = later["difference"].mean()
+    word = "fewer" if mean < 0 else "more"
+    return [
+        f"From the second run on finetune needed {abs(mean):.1f} MINE epochs {word} than reinit to come near its final "
+        f"level (mean over {len(later)} rows of configuration, variable and run): the 95 % interval leaves out 0 in "
+        f"{sooner} rows where it needed fewer and in {later_} where it needed more."
+    ]
+
+
+def _effects(compared: pd.DataFrame) -> list[str]:
+    if compared.empty:
+        return []
+    certain = compared[differences.certain(compared, "exploded")]
+    text = f"{len(certain)} of {len(compared)} comparisons of two configurations show a difference in explosion"
+    if certain.empty:
+        return [f"{text} whose 95 % interval leaves out 0."]
+    most = certain.loc[certain["exploded"].abs().idxmax()]
+    others = f" ({most['others']})" if most["others"] else ""
+    return [
+        f"{text} whose 95 % interval leaves out 0; the largest: {most['field'].split('.')[-1]} "
+        f"{tables.setting(most['from'])} to {tables.setting(most['to'])}{others}, {most['variable']}: "
+        f"{100 * most['exploded']:+.0f} [{100 * most['exploded_low']:+.0f}, {100 * most['exploded_high']:+.0f}] "
+        f"percentage points, n = {most['exploded_seeds']:.0f}."
+    ]
+
+
+def _order(disorder: pd.DataFrame) -> list[str]:
+    known = disorder[disorder["compared"] > 0] if len(disorder) else disorder
+    if known.empty:
+        return []
+    weights = known["compared"].astype(float)
+    estimates, truths = (np.average(known[name], weights=weights) for name in ("violated", "violated_truth"))
+    return [
+        f"Neighbouring layers stand in the wrong order (eq. 6 and 7) in {_percent(estimates)} of the settled estimates "
+        f"and in {_percent(truths)} of the truths of noisy layers."
+    ]
+
+
+def _configuration(trials: pd.DataFrame, row: pd.Series) -> str:
+    paths: Sequence[str] = frames.varied_columns(trials) or stability.ALWAYS_SHOWN
+    return ", ".join(f"{path.split('.')[-1]} {tables.setting(row[path])}" for path in paths)
+
+
+def _share(row: pd.Series, name: str) -> str:
+    span = "" if pd.isna(row[f"{name}_low"]) else f" [{100 * row[f'{name}_low']:.0f}, {100 * row[f'{name}_high']:.0f}]"
+    return f"{_percent(row[name])}{span} of fits, n = {row['seeds']}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,195 @@
+"""From Parquet to DataFrames. Columns of the configuration carry its field paths."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trainables import records
+from trainables.config import configuration_key, fields, unflatten
+
+_LABELS = ("key", "pair", "started_from")
+"""Columns of long tables with few different texts, held as categories."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study's results as DataFrames, typed: sizes that may be unset are Int64, texts of long tables categories.
+
+    Attributes:
+        trials: one row a trial, indexed by key: configuration by field path, state, error, provenance; with
+            `configuration`, the same for trials that differ in nothing that matters but the seed.
+        lenet: one row a completed trial and LeNet-5 epoch.
+        estimates: one row a fit of a completed trial, values in nats.
+        skipped: what could not be read, in sentences.
+    """
+
+    source: str
+    trials: pd.DataFrame
+    lenet: pd.DataFrame
+    estimates: pd.DataFrame
+    skipped: list[str] = field(default_factory=list)
+
+    def curves(self, pair: str) -> pd.DataFrame:
+        """The curves of one pair, read when asked for: one row a fit and MINE epoch."""
+        return curves(self.source, pair, skipped=[])
+
+    def configured(self, rows: pd.DataFrame, paths: Sequence[str] | None = None) -> pd.DataFrame:
+        """Rows that have a `key`, with the columns of their trials beside them.
+
+        Args:
+            paths: columns of `trials`; None: the whole configuration, seed included.
+        """
+        chosen = ["seed", "configuration", *configuration_columns(self.trials)] if paths is None else list(paths)
+        return rows.merge(self.trials[chosen], left_on="key", right_index=True, how="left")
+
+
+def load(results: str) -> Results:
+    """Read a results folder.
+
+    >>> study = load("docs/example/results")
+    >>> study.trials["mine.hidden_units"].dtype, len(study.estimates) == 27 * 6 * 8 * 2
+    (Int64Dtype(), True)
+    >>> fits = study.configured(study.estimates)
+    >>> bool(fits.groupby("mine.noise_std")["estimate"].mean().loc[1.0] > 0)
+    True
+
+    Args:
+        results: folder or URI that a trial or a sweep wrote.
+
+    Raises:
+        InputError: if it holds no results. Files that cannot be read are left out and named in `skipped`.
+    """
+    skipped: list[str] = []
+    return Results(
+        results, trials(results, skipped), lenet(results, skipped), estimates(results, skipped=skipped),
+        sorted(set(skipped)),
+    )  # fmt: skip
+
+
+def trials(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
+    """All trials, one row each, indexed by key; see `trainables.records.SCHEMAS["trials"]`.
+
+    `mine.pairs` is text, and `configuration` tells configurations apart: trials that differ in the seed alone,
+    or in settings that change no number, have the same.
+
+    >>> sorted(trials("docs/example/results")["seed"].unique())
+    [0, 1, 2]
+
+    Args:
+        skipped: where a sentence is added for every file that cannot be read; None: the first one raises.
+
+    Raises:
+        InputError: if the folder holds no results.
+    """
+    rows = records.read(results, "trials", skipped=skipped)
+    # Sizes may be null for "all", and stay whole numbers beside it.
+    frame = rows.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    frame["mine.pairs"] = frame["mine.pairs"].map(", ".join)
+    return frame.assign(configuration=_configurations(rows)).set_index("key").sort_index()
+
+
+def _configurations(rows: pa.Table) -> list[str]:
+    """Each trial's configuration key; the settings of a study repeat, so each is worked out once."""
+    paths = [path for path in fields() if path != "seed"]
+    known: dict[str, str] = {}
+    found = []
+    for row in rows.select(paths).to_pylist():
+        text = str(row)
+        if text not in known:
+            known[text] = configuration_key(unflatten(row))
+        found.append(known[text])
+    return found
+
+
+def estimates(results: str, columns: Sequence[str] | None = None, skipped: list[str] | None = None) -> pd.DataFrame:
+    """All fits of completed trials, one row each.
+
+    >>> fits = estimates("docs/example/results", ["key", "pair", "estimate"])
+    >>> sorted(fits["pair"].unique())[:2]
+    ['X;maxpool1', 'X;maxpool2']
+
+    Args:
+        columns: the columns to read, `key` among them; None: all.
+        skipped: as for `trials`.
+    """
+    return _of_completed(results, "estimates", columns, skipped=skipped)
+
+
+def lenet(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
+    """LeNet-5's loss and accuracy, one row a completed trial and epoch.
+
+    >>> list(lenet("docs/example/results"))
+    ['key', 'epoch', 'train_loss', 'test_accuracy']
+    """
+    return _of_completed(results, "lenet", skipped=skipped)
+
+
+def curves(
+    results: str, pair: str, columns: Sequence[str] | None = None, skipped: list[str] | None = None
+) -> pd.DataFrame:
+    """The curves of one pair, one row a fit of a completed trial and MINE epoch.
+
+    >>> int(curves("docs/example/results", "Y;relu3")["mine_epoch"].max())
+    40
+    """
+    return _of_completed(results, "curves", columns, pc.field("pair") == pair, skipped)
+
+
+def curve_pieces(
+    results: str, columns: Sequence[str], rows: int = 2_000_000, skipped: list[str] | None = None
+) -> Iterator[pd.DataFrame]:
+    """All curves in pieces of about this many rows, each of whole completed trials; `columns` have `key`.
+
+    >>> sum(len(piece) for piece in curve_pieces("docs/example/results", ["key"])) == 27 * 6 * 8 * 2 * 40
+    True
+    """
+    states = records.trial_states(results, skipped=[])
+    for piece in records.scan(results, "curves", columns, rows, skipped):
+        if len(kept := _completed(piece, states)):
+            yield kept
+
+
+def _of_completed(
+    results: str,
+    table: str,
+    columns: Sequence[str] | None = None,
+    filter: Any = None,
+    skipped: list[str] | None = None,
+) -> pd.DataFrame:
+    """Rows whose trial says that its record is complete; a trial cut off while writing has no such row."""
+    states = records.trial_states(results, skipped=None if skipped is None else [])
+    return _completed(records.read(results, table, columns, filter, skipped), states)
+
+
+def _completed(rows: pa.Table, states: dict[str, str]) -> pd.DataFrame:
+    for name in _LABELS:
+        if name in rows.column_names:
+            rows = rows.set_column(rows.column_names.index(name), name, rows[name].combine_chunks().dictionary_encode())
+    frame = rows.to_pandas()
+    categories = frame["key"].cat.categories
+    complete = frame["key"].cat.codes.map({code: states.get(key) == "completed" for code, key in enumerate(categories)})
+    kept = frame[complete.to_numpy(dtype=bool)].reset_index(drop=True)
+    return kept.assign(key=kept["key"].cat.remove_unused_categories())
+
+
+def configuration_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns of `trials` that hold the configuration without the seed.
+
+    >>> configuration_columns(trials("docs/example/results"))[:2]
+    ['data.name', 'data.root']
+    """
+    return [path for path in fields() if path != "seed" and path in frame.columns]
+
+
+def varied_columns(frame: pd.DataFrame) -> list[str]:
+    """The configuration columns that differ between trials.
+
+    >>> varied_columns(trials("docs/example/results"))
+    ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
+    """
+    candidates = [path for path in configuration_columns(frame) if path != "data.root"]
+    return [path for path in candidates if frame[path].astype(str).nunique() > 1]

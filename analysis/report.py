@@ -1,0 +1,251 @@
+"""The report: one HTML page that needs nothing else, and its figures and tables as files."""
+
+import base64
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib
+import pandas as pd
+
+from analysis import (
+    accuracy,
+    consistency,
+    convergence,
+    curve_samples,
+    differences,
+    disorder,
+    drawings,
+    figures,
+    findings,
+    frames,
+    sparklines,
+    stability,
+    tables,
+)  # fmt: skip
+from trainables.config import InputError, fields
+from trainables.verdict import STABILITIES, VerdictRule
+
+THRESHOLDS = {"halved": 0.5, "committed": 1.0, "doubled": 2.0}
+"""Factors on the verdict rule's tolerances under which words and shares are reported."""
+
+MOST_ROWS = 5_000
+"""Rows of a table on the page; a longer one is whole in its CSV file, and the page says so."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table of the page: its cells as text, with a value to sort by and a link where there is one."""
+
+    name: str
+    title: str
+    notes: list[str]
+    headings: list[str]
+    rows: list[list[tuple[str, str, str]]]
+
+
+def write(results: str, out: str) -> Path:
+    """Write `report.html`, `figures/` (SVG and PNG) and `tables/` (CSV) into a folder.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write("docs/example/results", folder).name
+    'report.html'
+
+    Args:
+        results: folder or URI that a trial or a sweep wrote. Files in it that cannot be read are named on the
+            page, and the rest is reported.
+        out: folder, made if it is not there.
+
+    Raises:
+        InputError: if there are no results, or the folder cannot be written.
+    """
+    skipped: list[str] = []
+    trials = frames.trials(results, skipped)
+    folder = Path(out)
+    try:
+        for part in (folder / "figures", folder / "tables"):
+            part.mkdir(parents=True, exist_ok=True)
+            for old in part.iterdir():
+                if old.suffix in (".svg", ".png", ".csv"):
+                    old.unlink()  # figures of an earlier report of fewer trials
+    except OSError as error:
+        raise InputError(f"out is {out!r}; it must be a folder that can be written ({error}).") from error
+    fits = stability.fits(results, skipped)
+    judged = stability.judge(fits)
+    sampled, converged = curve_samples.collect(results, trials, judged, skipped=skipped)
+    made = _tables(results, trials, fits, judged, converged, skipped)
+    for name, (_, rows, _) in made.items():
+        rows.to_csv(folder / "tables" / f"{name}.csv", index=False)
+    sections = [_section(trials, name, *table) for name, table in made.items()]
+    pictures = []
+    for drawing in drawings.draw(trials, judged, sampled, results):
+        drawings.save(drawing, folder / "figures")
+        pictures.append({"name": drawing.name, "caption": drawing.caption, "source": _embedded(drawing)})
+    said = findings.sentences(
+        trials, judged, *(made[name][1] for name in ("stability", "convergence", "differences", "order"))
+    )
+    page = _template().render(
+        results=results,
+        findings=said,
+        problems=tables.unread(skipped) + stability.failures(trials),
+        sections=sections,
+        pictures=pictures,
+        curves=sparklines.draw(trials, judged, sampled),
+        curves_drawn=sampled["fit"].nunique(),
+        fits=len(judged),
+        colours=figures.COLOURS,
+        common=_common(trials),
+        trials=_trial_rows(trials, judged),
+        varied=frames.varied_columns(trials),
+        provenance=_provenance(trials),
+    )
+    path = folder / "report.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _tables(
+    results: str,
+    trials: pd.DataFrame,
+    fits: pd.DataFrame,
+    judged: pd.DataFrame,
+    converged: pd.DataFrame,
+    skipped: list[str],
+) -> dict[str, tuple[str, pd.DataFrame, list[str]]]:
+    """Title, rows and notes of every table, by name."""
+    settled = stability.table(trials, fits)
+    by_pair = stability.table(trials, fits, by_pair=True)
+    learnt = accuracy.table(trials, frames.lenet(results, skipped))
+    epochs = convergence.table(trials, converged)
+    agreement = consistency.table(trials, fits)
+    order = disorder.table(trials, fits)
+    compared = differences.table(trials, fits)
+    return {
+        "stability": ("Stability (the paper's Table 2)", settled, stability.notes(trials, settled)),
+        "pairs": ("Stability by pair", by_pair, ["Each row links to its curves."]),
+        "accuracy": ("Accuracy of LeNet-5 (the paper's Table 3)", learnt, accuracy.notes(trials, learnt)),
+        "convergence": ("Convergence: reinit and finetune", epochs, convergence.notes(trials, epochs)),
+        "consistency": ("Consistency", agreement, consistency.notes(trials, agreement)),
+        "order": ("Order of the layers (eq. 6 and 7)", order, disorder.notes(trials, order)),
+        "differences": ("Differences between configurations", compared, differences.notes(trials, compared)),
+        "thresholds": ("Under other thresholds", *_thresholds(trials, fits, settled)),
+    }
+
+
+def _thresholds(trials: pd.DataFrame, fits: pd.DataFrame, committed: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Shares and words with the rule's tolerances halved and doubled."""
+    identity = [*stability.shown_columns(trials), "variable"]
+    made = committed[identity].copy()
+    for kind, factor in THRESHOLDS.items():
+        rows = committed if factor == 1 else stability.table(trials, fits, VerdictRule().scaled(factor))
+        for name in ("exploded", "settled", "word"):
+            made[f"{name}_{kind}"] = rows[name]
+    note = "The verdict rule's tolerances halved, as committed, and doubled: what hangs on a threshold changes here."
+    return made, [note]
+
+
+def _section(trials: pd.DataFrame, name: str, title: str, rows: pd.DataFrame, notes: list[str]) -> Section:
+    shown = rows.head(MOST_ROWS)
+    if len(rows) > MOST_ROWS:
+        notes = [*notes, f"{MOST_ROWS} of {len(rows)} rows are shown; all are in tables/{name}.csv."]
+    folded = tables.fold(shown)
+    links = _links(trials, shown) if name in ("stability", "pairs") else {}
+    values = {tables.heading(column): shown[column] for column in shown}
+    cells = []
+    for column in folded:
+        raw = values.get(column, folded[column])
+        cells.append(
+            [
+                (text, _sort_value(value), links.get((column, place), ""))
+                for place, (text, value) in enumerate(zip(folded[column], raw, strict=True))
+            ]
+        )
+    by_row = [list(row) for row in zip(*cells, strict=True)]
+    return Section(name, title, notes, [str(column) for column in folded], by_row)
+
+
+def _sort_value(value: Any) -> str:
+    """A number to sort by; empty where the text itself is to be sorted, or nothing is there."""
+    return "" if isinstance(value, str) or pd.isna(value) else repr(float(value))
+
+
+def _links(trials: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[str, int], str]:
+    """Verdicts to their curves: by heading and place of the row."""
+    shown = stability.shown_columns(trials)
+    known = {tuple(map(str, row[:-1])): row[-1] for row in trials[[*shown, "configuration"]].itertuples(index=False)}
+    found = {}
+    for place, (_, row) in enumerate(rows.iterrows()):
+        configuration = known[tuple(str(row[path]) for path in shown)]
+        pair = row.get("pair", None)
+        target = f"#c-{configuration}" + (f"-{pair.replace(';', '-')}" if pair else "")
+        for name in STABILITIES:
+            found[tables.heading(name), place] = target
+    return found
+
+
+def _embedded(drawing: drawings.Drawing) -> str:
+    sink = io.BytesIO()
+    with matplotlib.rc_context(figures.STYLE):
+        drawing.figure.savefig(sink, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(sink.getvalue()).decode()
+
+
+def _common(trials: pd.DataFrame) -> list[tuple[str, str]]:
+    """The settings that all trials share."""
+    varied = frames.varied_columns(trials)
+    same = [path for path in fields() if path not in ("seed", *varied) and path != "data.root"]
+    return [(path, _text(trials[path].iloc[0])) for path in same] if len(trials) else []
+
+
+def _text(value: Any) -> str:
+    return "all" if value is None or value is pd.NA or value != value else tables.setting(value)
+
+
+def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, Any]]:
+    """Configuration, provenance and failure of every trial."""
+    counts = judged.groupby(judged["key"].astype(str))["stability"].value_counts().unstack(fill_value=0)
+    varied, rows = frames.varied_columns(trials), []
+    seconds = trials[[name for name in trials if name.startswith("seconds_")]].sum(axis=1)
+    for key, trial in trials.iterrows():
+        of_trial = counts.loc[key] if key in counts.index else None
+        rows.append(
+            {
+                "key": key,
+                "configuration": trial["configuration"],
+                "state": trial["state"],
+                "seed": trial["seed"],
+                "settings": [_text(trial[path]) for path in varied],
+                "verdicts": [] if of_trial is None else [int(of_trial.get(name, 0)) for name in STABILITIES],
+                "started": f"{trial['started_at']:%Y-%m-%d %H:%M}",
+                "seconds": f"{seconds[key]:.0f}",
+                "memory": f"{trial['peak_memory_bytes'] / 1e6:.0f}",
+                "device": trial["device"],
+                "threads": trial["threads"],
+                "commit": (trial["git_commit"] or "")[:10] + ("+changes" if "+" in (trial["git_commit"] or "") else ""),
+                "error": trial["error"] if isinstance(trial["error"], str) else "",
+            }
+        )
+    return rows
+
+
+def _provenance(trials: pd.DataFrame) -> list[tuple[str, str]]:
+    """Commits and versions that made the results, with the number of their trials."""
+    commits = trials["git_commit"].fillna("no checkout").value_counts()
+    versions = trials["versions"].value_counts()
+    found = [("commit", f"{commit} ({count} trials)") for commit, count in commits.items()]
+    for text, count in versions.items():
+        parts = ", ".join(f"{name} {version}" for name, version in json.loads(str(text)).items())
+        found.append(("versions", f"{parts or 'none recorded'} ({count} trials)"))
+    return found
+
+
+def _template() -> jinja2.Template:
+    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html")
