@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # No usage report from tests and demo.
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-cluster test-slow lint clean
 
 # The packages, pinned by constraints.txt; made again when they change.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -17,8 +17,11 @@ demo: $(VENV)/installed  ## Run the demo study and print its table.
 	$(BIN)/mine-study table results/demo
 	@echo "The rows lie in results/demo (Parquet: trials, lenet, estimates, curves)."
 
-test: $(VENV)/installed  ## All tests but the slow ones.
-	$(BIN)/pytest -m 'not slow'
+test: $(VENV)/installed  ## All tests but the slow ones and those on clusters.
+	$(BIN)/pytest -m 'not slow and not cluster'
+
+test-cluster: $(VENV)/installed  ## Faults, S3 and autoscaling on real Ray nodes on this machine: minutes.
+	$(BIN)/pytest -m 'cluster and not slow' --timeout 900
 
 test-slow: $(VENV)/installed  ## Tests that take minutes each; some need MINE_STUDY_DATA.
 	$(BIN)/pytest -m slow --timeout 2400

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from study.cluster import Cluster
 from study.resources import Resources
 from study.search import SearchOptions
 from trainables.config import InputError, TrialConfig, descriptions, fields
@@ -148,6 +149,7 @@ def sweep(
     seeds: tuple[int, ...] | None = None,
     results: str | None = None,
     resources: Annotated[Resources, tyro.conf.arg(name="")] = Resources(),  # noqa: B008  # frozen
+    cluster: Annotated[Cluster, tyro.conf.arg(name="")] = Cluster(),  # noqa: B008  # frozen
     search: Annotated[SearchOptions, tyro.conf.arg(name="")] = SearchOptions(),  # noqa: B008  # frozen
     tensorboard: bool = False,
     dry_run: bool = False,
@@ -159,8 +161,9 @@ def sweep(
     Args:
         study: Name of the study: demo, paper or grid.
         seeds: Seeds to run; None: the study's own.
-        results: Folder or URI for the rows; None: results/STUDY, or results/STUDY-search.
-        tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files below RESULTS/tune.
+        results: Folder or URI for the rows, seen by all nodes under this name; None: results/STUDY, or
+            results/STUDY-search.
+        tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files below Tune's state.
         dry_run: Only print trials, estimated hours and disk.
     """
     from study import search as searching
@@ -169,7 +172,7 @@ def sweep(
     named = studies.find(study)
     if search.search:
         found = searching.plan(named, search, _chosen(overrides), seeds)
-        return _search(found, named, results or f"results/{study}-search", resources, tensorboard, dry_run)
+        return _search(found, named, results or f"results/{study}-search", resources, cluster, tensorboard, dry_run)
     planned = space.trials(named, _chosen(overrides), seeds)
     where = results or f"results/{study}"
     if dry_run:
@@ -182,7 +185,7 @@ def sweep(
     plan.write(where, plan.Plan(study, tuple(planned)))
     done = len(sweeping.outcome(planned, where).completed)
     print(f"study {study}: {len(planned)} trials, {done} of them done before; rows go to {where}")
-    ended = sweeping.launch(planned, where, resources, tensorboard)
+    ended = sweeping.launch(planned, where, resources, cluster, tensorboard)
     counts = f"{len(ended.completed)} of {len(planned)} trials completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:
@@ -193,22 +196,26 @@ def sweep(
     return ended.exit_code
 
 
-def _search(found: Any, study: Any, results: str, resources: Resources, tensorboard: bool, dry_run: bool) -> int:
+def _search(
+    found: Any, study: Any, results: str, resources: Resources, cluster: Cluster, tensorboard: bool, dry_run: bool
+) -> int:
     """Run a search on a study, and print what came out best."""
     from study import search
 
     print("\n".join(search.headline(found)))
     if dry_run:
         return _print_cost(search.sample(found), resources)
+    from study import plan
     from study import sweep as sweeping
     from study.proposals import Proposals
 
+    plan.check(results, study, ())
     sweeping.check(found.shared(), results)
     proposals = Proposals(found, results)
     print(f"{len(proposals.valued)} configurations were evaluated before; rows go to {results}")
     print(f"watch: mine-study status {results}, or optuna-dashboard {proposals.journal}")
     try:
-        sweeping.launch_search(proposals, results, resources, tensorboard)
+        sweeping.launch_search(proposals, resources, cluster, tensorboard)
     finally:
         proposals.close()
     _print_search(proposals, study, results)

@@ -16,6 +16,8 @@ class Resources:
     """GPUs per trial; a fraction lets several trials share one."""
     max_concurrent: int | None = None
     """Most trials at the same time; None: as many as fit."""
+    max_failures: int = 3
+    """How often a trial starts again whose worker or node was lost; spot machines may need more."""
 
     def __post_init__(self) -> None:
         for name in ("cpus_per_trial", "gpus_per_trial"):
@@ -26,6 +28,8 @@ class Resources:
                 raise InputError(f"{name} is {value}; it must be {least}, and a whole number from 1 on.")
         if self.max_concurrent is not None and self.max_concurrent < 1:
             raise InputError(f"max_concurrent is {self.max_concurrent}; it must be at least 1, or None.")
+        if self.max_failures < 0:
+            raise InputError(f"max_failures is {self.max_failures}; it must be at least 0.")
 
     @property
     def threads(self) -> int:

@@ -3,24 +3,23 @@
 import logging
 import os
 import time
+import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from study import cluster as clusters
+from study.cluster import Cluster
 from study.resources import Resources
 from trainables import records
-from trainables.config import InputError, TrialConfig, flatten, key, lenet_key
+from trainables.config import TrialConfig, flatten, key, lenet_key
 from trainables.data import load
 from trainables.schedule import failed_parts
 
 if TYPE_CHECKING:
     from study.progress import Progress
     from study.proposals import Proposals
-
-MAX_FAILURES = 3
-"""How often Tune starts a trial again whose worker or node was lost."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,20 @@ def check(planned: list[TrialConfig], results: str) -> None:
         load(data)
 
 
-def launch(planned: list[TrialConfig], results: str, resources: Resources, tensorboard: bool = False) -> Outcome:
-    """Run the planned trials that have not completed yet, as a Ray Tune experiment on this machine.
+def launch(
+    planned: list[TrialConfig],
+    results: str,
+    resources: Resources,
+    cluster: Cluster = Cluster(),  # noqa: B008  # frozen
+    tensorboard: bool = False,
+) -> Outcome:
+    """Run the planned trials that have not completed yet, as a Ray Tune experiment on this machine or a cluster.
 
-    Unfinished trials go on from their checkpoints. Returns when all have ended or on Ctrl-C.
+    Unfinished trials go on from their checkpoints. Returns when all have ended, on Ctrl-C or SIGTERM.
 
     Raises:
-        InputError: if the machine does not have the resources that one trial asks for.
+        InputError: if the cluster cannot be reached, its nodes do not see the results as one folder, or it does
+            not have the resources that one trial asks for.
     """
     done = set(outcome(planned, results).completed)
     missing = [config for config in planned if key(config) not in done]
@@ -76,15 +82,20 @@ def launch(planned: list[TrialConfig], results: str, resources: Resources, tenso
     from study.progress import Progress, Watched
 
     progress = Progress(Watched(planned, done))
-    interrupted = _run_tune(missing, results, resources, progress, tensorboard)
+    interrupted = _run(missing, results, resources, cluster, progress, tensorboard)
     return outcome(planned, results, interrupted)
 
 
-def launch_search(proposals: "Proposals", results: str, resources: Resources, tensorboard: bool = False) -> None:
-    """Run a search's trials until its budget is spent, as a Ray Tune experiment, or until Ctrl-C.
+def launch_search(
+    proposals: "Proposals",
+    resources: Resources,
+    cluster: Cluster = Cluster(),  # noqa: B008  # frozen
+    tensorboard: bool = False,
+) -> None:
+    """Run a search's trials until its budget is spent, as a Ray Tune experiment, or until Ctrl-C or SIGTERM.
 
     Raises:
-        InputError: if the machine does not have the resources that one trial asks for.
+        InputError: as `launch`.
     """
     first = proposals.next_trial()
     if first is None:
@@ -94,7 +105,7 @@ def launch_search(proposals: "Proposals", results: str, resources: Resources, te
     from study.progress import Progress, Watched
 
     progress = Progress(Watched([], total=proposals.total, label=proposals.search.label))
-    _run_tune(proposals.search.shared(), results, resources, progress, tensorboard, proposals)
+    _run(proposals.search.shared(), proposals.results, resources, cluster, progress, tensorboard, proposals)
 
 
 def _quiet_ray() -> None:
@@ -104,64 +115,84 @@ def _quiet_ray() -> None:
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 
 
-def _run_tune(
+def _run(
     planned: list[TrialConfig],
     results: str,
     resources: Resources,
+    cluster: Cluster,
     progress: "Progress",
     tensorboard: bool,
     proposals: "Proposals | None" = None,
 ) -> bool:
-    """Run trials under Tune; True if interrupted.
+    """Connect, run the first wave, then the trials; True if interrupted.
 
     Args:
         planned: the trials; of a search, trials that need all that its trials share.
         tensorboard: whether Tune writes what trials report as TensorBoard's event files, below its own state.
     """
-    import ray
+    results = clusters.seen_from_anywhere(results)
+    with clusters.connection(cluster, resources):
+        probe = clusters.check_seen(results)
+        common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}
+        try:
+            _first_wave(planned, resources, common)
+            trials = planned if proposals is None else proposals
+            return _run_tune(trials, resources, cluster.tune_folder(results), common, progress, tensorboard)
+        finally:
+            _forget(results, probe)
+
+
+def _run_tune(
+    trials: "list[TrialConfig] | Proposals",
+    resources: Resources,
+    storage: str,
+    common: dict[str, Any],
+    progress: "Progress",
+    tensorboard: bool,
+) -> bool:
+    """Run trials under Tune; True if interrupted.
+
+    Args:
+        trials: those of a grid, or a search that proposes them.
+        storage: where Tune keeps its own state.
+        common: parameters that every trial gets.
+    """
     from ray import tune
 
     from trainables.ray_trainable import run_trial
 
     # What Tune logs of a lost worker stands in our own line and in the trial's row.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        _check_resources(ray.cluster_resources(), resources)
-        _first_wave(planned, results, resources)
-        parameters = {"results": _seen_from_anywhere(results), "threads": resources.threads}
-        searcher = None
-        if proposals:
-            from study.searcher import RowsSearcher
+    if isinstance(trials, list):
+        searcher, space = None, {"trial": tune.grid_search([flatten(config) for config in trials]), **common}
+    else:
+        from study.searcher import RowsSearcher
 
-            searcher = RowsSearcher(proposals, parameters)
-        else:
-            parameters["trial"] = tune.grid_search([flatten(config) for config in planned])
-        tuner = tune.Tuner(
-            tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
-            param_space=parameters if searcher is None else {},
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                num_samples=-1 if searcher else 1,  # the searcher says when its budget is spent
-                max_concurrent_trials=resources.max_concurrent,
-                reuse_actors=True,
-                trial_dirname_creator=lambda trial: trial.trial_id,
-            ),
-            run_config=tune.RunConfig(
-                name=records.now().strftime("sweep-%Y%m%d-%H%M%S"),
-                storage_path=_tune_folder(results),
-                callbacks=[progress, *([tune.logger.TBXLoggerCallback()] if tensorboard else [])],
-                failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
-                verbose=0,
-            ),
-        )
-        with progress:
-            tuner.fit()
-        for config, error in progress.lost:
-            _record_loss(config, error, results)
-        return progress.watched.unfinished > 0
-    finally:
-        ray.shutdown()
+        searcher, space = RowsSearcher(trials, common), {}
+    tuner = tune.Tuner(
+        tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
+        param_space=space,
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            num_samples=-1 if searcher else 1,  # the searcher says when its budget is spent
+            max_concurrent_trials=resources.max_concurrent,
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            # Never a name that is there: Tune would reuse it, and two sweeps may start in one second.
+            name=f"{records.now():sweep-%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}",
+            storage_path=storage,
+            callbacks=[progress, *([tune.logger.TBXLoggerCallback()] if tensorboard else [])],
+            failure_config=tune.FailureConfig(max_failures=resources.max_failures),
+            verbose=0,
+        ),
+    )
+    with progress:
+        tuner.fit()
+    for config, error in progress.lost:
+        _record_loss(config, error, common["results"])
+    return progress.watched.unfinished > 0
 
 
 def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:
@@ -183,7 +214,7 @@ def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:
     return list(work.values())
 
 
-def _first_wave(planned: list[TrialConfig], results: str, resources: Resources) -> None:
+def _first_wave(planned: list[TrialConfig], resources: Resources, common: dict[str, Any]) -> None:
     """Train every LeNet-5 and compute its truths once, before the trials that share them.
 
     A task that fails stops nothing: its trials do the work themselves, and leave a row with the error if they
@@ -194,9 +225,8 @@ def _first_wave(planned: list[TrialConfig], results: str, resources: Resources) 
     from trainables.ray_trainable import prepare
 
     task = ray.remote(prepare).options(
-        num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=MAX_FAILURES
+        num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=resources.max_failures
     )
-    common = {"results": _seen_from_anywhere(results), "threads": resources.threads}
     waiting = shared_work(planned)
     running: dict[Any, dict[str, Any]] = {}
     total, done, start = len(waiting), 0, time.monotonic()
@@ -219,22 +249,16 @@ def _first_wave(planned: list[TrialConfig], results: str, resources: Resources) 
 
 def _record_loss(config: TrialConfig, error: str, results: str) -> None:
     """A trial whose worker was lost too often becomes a row with its error, as one that raised does."""
-    if records.trial_state(results, key(config)) is None:
-        records.write_trial(results, failed_parts(config, torch.device("cpu"), error))
+    try:
+        if records.trial_state(results, key(config)) is None:
+            records.write_trial(results, failed_parts(config, torch.device("cpu"), error))
+    except OSError as failure:
+        print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command goes on")
 
 
-def _check_resources(available: dict[str, float], resources: Resources) -> None:
-    for field, name in (("cpus_per_trial", "CPU"), ("gpus_per_trial", "GPU")):
-        wanted, there = getattr(resources, field), available.get(name, 0)
-        if wanted > there:
-            raise InputError(f"{field} is {wanted}; it must be at most {there:g}, the {name}s that Ray found.")
-
-
-def _seen_from_anywhere(results: str) -> str:
-    """Workers have another working directory: a local path is made absolute."""
-    return results if "://" in results else str(Path(results).expanduser().absolute())
-
-
-def _tune_folder(results: str) -> str:
-    """Where Tune keeps its own state, beside the records."""
-    return f"{_seen_from_anywhere(results).rstrip('/')}/tune"
+def _forget(results: str, probe: str) -> None:
+    """Remove the sweep's probe; a folder that cannot be written any more keeps it."""
+    try:
+        records.delete_snapshot(results, records.PROBES, probe)
+    except OSError as failure:
+        print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command goes on")

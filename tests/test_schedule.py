@@ -118,13 +118,16 @@ def test_an_explosion_is_recorded_and_the_trial_completes(tiny):
     assert parts["trials"]["state"].to_pylist() == ["completed"]
 
 
-def test_damaged_and_foreign_checkpoints_are_named(tiny):
+def test_damaged_and_foreign_checkpoints_are_named(tiny, monkeypatch):
     checkpoint = schedule.save(next(schedule.run(tiny, CPU)))
     with pytest.raises(InputError, match="it must be whole"):
         schedule.restore(tiny, CPU, checkpoint[:1_000])
     other = replace(tiny, {"seed": 5})
     with pytest.raises(InputError, match=key(other)):
         schedule.restore(other, CPU, checkpoint)
+    monkeypatch.setattr(schedule, "CHECKPOINT_VERSION", schedule.CHECKPOINT_VERSION + 1)
+    with pytest.raises(InputError, match="snapshot's version is 2; it must be 3"):
+        schedule.restore(tiny, CPU, checkpoint)
 
 
 def test_a_trial_goes_on_from_its_checkpoint_and_removes_it(tiny, done, tmp_path):
@@ -170,10 +173,15 @@ def test_a_lenet_that_diverges_fails_the_trial_and_is_no_explosion(tiny, tmp_pat
     assert records.read(str(tmp_path), "estimates").num_rows == 0
 
 
-def test_a_trial_with_a_damaged_checkpoint_starts_anew_and_says_so(tiny, tmp_path, caplog):
-    next(trial.run(tiny, str(tmp_path), CPU))
+@pytest.mark.parametrize("damage", ["truncated", "of another trial", "of another version"])
+def test_a_trial_with_a_useless_checkpoint_starts_anew_and_says_so(tiny, tmp_path, caplog, monkeypatch, damage):
     path = tmp_path / "checkpoints" / f"{key(tiny)}.pt"
-    path.write_bytes(path.read_bytes()[:500])
+    written = replace(tiny, {"seed": 5}) if damage == "of another trial" else tiny
+    next(trial.run(written, str(tmp_path), CPU))
+    content = (tmp_path / "checkpoints" / f"{key(written)}.pt").read_bytes()
+    path.write_bytes(content[:500] if damage == "truncated" else content)
+    if damage == "of another version":
+        monkeypatch.setattr(schedule, "CHECKPOINT_VERSION", schedule.CHECKPOINT_VERSION + 1)
     assert [progress.run for progress in trial.run(tiny, str(tmp_path), CPU)] == [1, 2]
     assert f"trial {key(tiny)} starts anew" in caplog.text
 

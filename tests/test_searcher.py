@@ -29,7 +29,7 @@ def test_a_search_runs_its_budget_under_tune_and_tells_optuna_what_the_rows_say(
     found = search.plan(study, SearchOptions(search="optuna", trials=6), narrow, None)
     results = str(tmp_path)
     proposals = Proposals(found, results)
-    sweep.launch_search(proposals, results, Resources(), tensorboard=True)
+    sweep.launch_search(proposals, Resources(), tensorboard=True)
     assert proposals.done and len(proposals.valued) == 3
     assert len(records.trial_states(results)) == 6
     out = capsys.readouterr().out

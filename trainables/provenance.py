@@ -1,6 +1,7 @@
 """Where a trial's numbers come from: the code's commit, versions, the device, and what it cost."""
 
 import importlib.metadata
+import os
 import platform
 import resource
 import subprocess
@@ -14,6 +15,9 @@ from typing import Any
 import torch
 
 from trainables import records
+
+COMMIT_VARIABLE = "MINE_STUDY_COMMIT"
+"""Environment variable that names the code's commit where its packages were shipped without their checkout."""
 
 _PACKAGES = ("mine-study", "torch", "torchvision", "numpy", "pyarrow", "ray")
 
@@ -59,6 +63,8 @@ def peak_memory_bytes() -> int:
 
 def git_commit() -> str | None:
     """Commit of the checkout that this file lies in, with `+changes` if files differ from it."""
+    if shipped := os.environ.get(COMMIT_VARIABLE):
+        return shipped
     folder = Path(__file__).parent
     try:
         commit = _git(folder, "rev-parse", "HEAD")

@@ -19,19 +19,24 @@ def run_trial(parameters: dict[str, Any]) -> None:
     """Run one trial and report after every probe; its rows go to the results folder.
 
     Args:
-        parameters: `trial` (the configuration, by field path), `results` (folder or URI) and `threads`.
+        parameters: `trial` (the configuration, by field path), `results` (folder or URI), `threads`, `gpus` (the
+            share of one that this process may use) and `probe` (the sweep's file in the results folder).
 
     A trial that has completed before is left as it is: Tune may enter one again after a crash of the
     driver. One that raises leaves a row with its error and ends normally, since a retry would raise again;
     what Tune retries is the loss of a worker or a node.
+
+    Raises:
+        InputError: on a node that sees another folder under the results' name.
     """
     config, results = unflatten(parameters["trial"]), parameters["results"]
+    records.check_seen(results, parameters["probe"])
     if records.trial_state(results, key(config)) == "completed":
         tune.report({"state": "completed"})
         return
     # Actors are reused: nothing but the configuration may decide what this trial does.
     torch.set_num_threads(parameters["threads"])
-    device = trial.choose_device()
+    device = _device(parameters["gpus"])
     counts: dict[str, int] = {}
     try:
         for progress in trial.run(config, results, device):
@@ -51,14 +56,26 @@ def prepare(parameters: dict[str, Any]) -> None:
 
     Args:
         parameters: `trial` (one of these trials, by field path), `layers` and `noise_stds` (of all of them),
-            `results` and `threads`.
+            and the rest as in `run_trial`.
     """
     config, results = unflatten(parameters["trial"]), parameters["results"]
+    records.check_seen(results, parameters["probe"])
     torch.set_num_threads(parameters["threads"])
-    images = data.load(config.data).to(trial.choose_device())
+    images = data.load(config.data).to(_device(parameters["gpus"]))
     trained = lenet_run.obtain(config, images, results)
     probed = images.train.subset(config.mine.samples)
     lenet_run.obtain_truths(config, trained, probed, parameters["layers"], parameters["noise_stds"], results)
+
+
+def _device(gpus: float) -> torch.device:
+    """The device of a process with this share of GPUs; less than one GPU bounds its memory there, too.
+
+    The bound holds for PyTorch's tensors; each process's CUDA context comes on top.
+    """
+    device = trial.choose_device(None if gpus else "cpu")
+    if device.type == "cuda" and gpus < 1:
+        torch.cuda.set_per_process_memory_fraction(gpus, device)
+    return device
 
 
 def _counts(progress: Progress) -> dict[str, int]:

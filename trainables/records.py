@@ -30,6 +30,9 @@ SCHEMA_VERSION = "1"
 STATES = ("completed", "failed")
 """A trial's state: completed also where fits exploded; failed if it raised."""
 
+PROBES = "probes"
+"""Folder of the files by which nodes show that they see the same results."""
+
 _OBJECT_STORES = ("s3", "gcs", "abfs")
 
 
@@ -188,11 +191,11 @@ def write_bytes(filesystem: pa.fs.FileSystem, path: str, content: bytes | pa.Buf
     An object store shows an object only once it is complete and has no rename; elsewhere the content
     goes to a temporary name in the same folder and is renamed.
     """
-    filesystem.create_dir(str(PurePosixPath(path).parent), recursive=True)
     if filesystem.type_name in _OBJECT_STORES:
         with filesystem.open_output_stream(path) as stream:
             stream.write(content)
         return
+    filesystem.create_dir(str(PurePosixPath(path).parent), recursive=True)
     # Readers of a folder pass over names that begin with a dot.
     temporary = str(PurePosixPath(path).with_name(f".{uuid.uuid4().hex}.tmp"))
     try:
@@ -319,19 +322,33 @@ def write_snapshot(results: str, folder: str, name: str, content: bytes) -> None
 def read_snapshot(results: str, folder: str, name: str) -> bytes | None:
     """What `write_snapshot` wrote; None if there is nothing."""
     store, root = filesystem(results)
-    path = f"{root}/{folder}/{name}.pt"
-    if store.get_file_info(path).type != pa.fs.FileType.File:
+    try:
+        with store.open_input_stream(f"{root}/{folder}/{name}.pt") as stream:
+            return stream.read()
+    except FileNotFoundError:
         return None
-    with store.open_input_stream(path) as stream:
-        return stream.read()
 
 
 def delete_snapshot(results: str, folder: str, name: str) -> None:
     """Remove what `write_snapshot` wrote, if it is there."""
     store, root = filesystem(results)
     path = f"{root}/{folder}/{name}.pt"
-    if store.get_file_info(path).type == pa.fs.FileType.File:
-        store.delete_file(path)
+    try:
+        # An object store deletes what is not there in silence, and puts a folder in its place.
+        if store.get_file_info(path).type == pa.fs.FileType.File:
+            store.delete_file(path)
+    except FileNotFoundError:
+        return  # another sweep in the same folder was faster
+
+
+def check_seen(results: str, sweep: str) -> None:
+    """Hold this process to the folder that the sweep's driver sees.
+
+    Raises:
+        InputError: if the file that the driver wrote there cannot be read here.
+    """
+    if read_snapshot(results, PROBES, sweep) is None:
+        raise InputError(f"results {results!r} is here not the folder that the sweep started in; it must be.")
 
 
 def write_text(results: str, folder: str, name: str, text: str) -> None:

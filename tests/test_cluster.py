@@ -1,0 +1,54 @@
+"""Where a sweep runs: addresses, places, and the GPU share of a trial's process."""
+
+import pytest
+import torch
+
+from study.cluster import Cluster
+from study.resources import Resources
+from trainables import ray_trainable, records
+from trainables.config import InputError
+
+
+@pytest.mark.parametrize("address", ["local", "auto", "10.0.0.1:6379", "head:6379"])
+def test_addresses(address):
+    assert Cluster(address).address == address
+
+
+@pytest.mark.parametrize("address", ["", "head", "head:", "head:99999", "ray://head:10001", "a b:1", "$(reboot):1x"])
+def test_other_addresses_are_refused(address):
+    with pytest.raises(InputError, match="it must be local, auto, or HOST:PORT"):
+        Cluster(address)
+
+
+def test_an_address_where_nothing_listens_is_refused_at_once(tmp_path, tiny):
+    from study import sweep
+    from tests.ray_nodes import free_port
+
+    with pytest.raises(InputError, match="cannot be reached"):
+        sweep.launch([tiny], str(tmp_path), Resources(), Cluster(f"127.0.0.1:{free_port()}"))
+
+
+def test_tunes_state_lies_beside_the_results_or_in_the_storage(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Cluster().tune_folder("r") == str(tmp_path / "r" / "tune")
+    assert Cluster().tune_folder("s3://b/r?scheme=http") == "s3://b/r/tune?scheme=http"
+    assert Cluster(storage="s3://c/d").tune_folder("r") == "s3://c/d"
+
+
+@pytest.mark.parametrize(("gpus", "bounds"), [(0.25, [(0.25, "cuda")]), (1.0, []), (2.0, []), (0.0, [])])
+def test_a_share_of_a_gpu_bounds_the_memory_of_its_process(monkeypatch, gpus, bounds):
+    """With a pretended GPU; a trial that asks for none gets none."""
+    set_to = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        torch.cuda, "set_per_process_memory_fraction", lambda share, device: set_to.append((share, device.type))
+    )
+    assert ray_trainable._device(gpus).type == ("cuda" if gpus else "cpu")
+    assert set_to == bounds
+
+
+def test_a_node_that_sees_another_folder_is_found(tmp_path):
+    records.write_snapshot(str(tmp_path / "here"), records.PROBES, "sweep", b"")
+    records.check_seen(str(tmp_path / "here"), "sweep")
+    with pytest.raises(InputError, match="is here not the folder that the sweep started in"):
+        records.check_seen(str(tmp_path / "there"), "sweep")
