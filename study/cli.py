@@ -161,8 +161,7 @@ def sweep(
     Args:
         study: Name of the study: demo, paper or grid.
         seeds: Seeds to run; None: the study's own.
-        results: Folder or URI for the rows, seen by all nodes under this name; None: results/STUDY, or
-            results/STUDY-search.
+        results: Folder or URI for the rows, seen by all nodes; None: results/STUDY, of a search results/STUDY-search.
         tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files below Tune's state.
         dry_run: Only print trials, estimated hours and disk.
     """
@@ -245,6 +244,7 @@ def _print_search(proposals: Any, study: Any, results: str) -> None:
                 f"  {name} {interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]: mean over seeds {seeds} "
                 f"({shown}) with its 95 % interval"
             )
+        print(f"  fits: {one.verdicts}")
     if best and len(valued) > 1:
         print(
             f"Selected as the best of {len(valued)} configurations, so {'they look' if len(best) > 1 else 'it looks'} "

@@ -104,7 +104,7 @@ def launch_search(
     _quiet_ray()
     from study.progress import Progress, Watched
 
-    progress = Progress(Watched([], total=proposals.total, label=proposals.search.label))
+    progress = Progress(Watched([], proposals=proposals))
     _run(proposals.search.shared(), proposals.results, resources, cluster, progress, tensorboard, proposals)
 
 

@@ -66,7 +66,7 @@ def test_a_search_whose_driver_is_stopped_goes_on_with_the_rest_of_its_budget(tm
         rest, _ = stopped.communicate(timeout=300)
         assert "Traceback" not in rest
         if how == signal.SIGINT:
-            assert stopped.returncode == 130, rest
+            assert stopped.returncode == (0 if "4 of 4 configurations evaluated" in rest else 130), rest
     last = start(tmp_path)
     output, _ = last.communicate(timeout=300)
     assert last.returncode == 0, output
