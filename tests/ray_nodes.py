@@ -93,12 +93,12 @@ class Nodes:
     ...     node.kill()
     """
 
-    def __init__(self, head: tuple[str, ...] = (), **environment: str) -> None:
-        """`head`: more options for the head; `environment`: more variables for all nodes."""
+    def __init__(self, head: tuple[str, ...] = (), port: int | None = None, **environment: str) -> None:
+        """`head`: more options for the head; `port`: its port; `environment`: more variables for all nodes."""
         self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets need a short path
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         self.environment = {**inherited, **HEALTH_CHECKS, "RAY_AUTH_MODE": "disabled", **environment}
-        self.port = free_port()
+        self.port = port or free_port()
         self.all: list[Node] = []
         self.head = self._start(
             "--head", f"--port={self.port}", "--num-cpus=0", "--num-gpus=0", "--include-dashboard=false",

@@ -45,4 +45,11 @@ def _differing(ours: pd.DataFrame, theirs: pd.DataFrame, column: str) -> int:
     if mine.dtype.kind == "f":  # as bits: NaN equals NaN, and -0 is not 0
         mine, other = (values.view(f"u{values.itemsize}") for values in (mine, other))
         return int((mine != other).sum())
-    return sum(not np.array_equal(a, b) for a, b in zip(mine, other, strict=True) if not (a is None and b is None))
+    return sum(a != b for a, b in zip(map(_plain, mine), map(_plain, other), strict=True))
+
+
+def _plain(value: object) -> object:
+    """A list for an array of pairs, None for what is missing."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return None if pd.isna(value) else value

@@ -64,8 +64,22 @@ def test_nobody_enters_without_the_token_and_the_dashboard_stays_inside(content)
 
 
 def test_spot_comes_before_the_fallback_and_the_head_runs_no_trials(content):
+    """Asked of Ray's scheduler itself, with the resources that EC2 reports for the types."""
+    from ray.autoscaler._private.node_provider_availability_tracker import NodeAvailabilitySummary
+    from ray.autoscaler._private.resource_demand_scheduler import _default_utilization_scorer, get_nodes_for
+
     types = content["available_node_types"]
-    assert list(types) == ["head", "gpu_spot", "gpu_on_demand"]
+    sized = {name: {**one, "resources": {"CPU": 4, "GPU": 1}} for name, one in types.items() if name != "head"}
+    sized["head"] = types["head"]
+    available = NodeAvailabilitySummary({})
+
+    def score(*arguments):
+        return _default_utilization_scorer(*arguments, node_availability_summary=available)
+
+    chosen, _ = get_nodes_for(sized, {}, "head", 8, [{"CPU": 1, "GPU": 1}] * 9, score)
+    assert chosen == {"gpu_spot": 6, "gpu_on_demand": 2}
+    chosen, _ = get_nodes_for(sized, {}, "head", 8, [{"CPU": 1, "GPU": 1}] * 4, score)
+    assert chosen == {"gpu_spot": 4}
     assert types["head"]["resources"] == {"CPU": 0}
     assert "InstanceMarketOptions" not in types["gpu_on_demand"]["node_config"]
     assert types["gpu_on_demand"]["max_workers"] <= content["max_workers"]
