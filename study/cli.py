@@ -163,9 +163,8 @@ def sweep(
     Args:
         study: Name of the study: demo, paper or grid.
         seeds: Seeds to run; None: the study's own.
-        results: Folder or URI for the rows, seen by all nodes under this name; None: results/STUDY, or
-            results/STUDY-search.
-        tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files in Tune's storage.
+        results: Folder or URI for the rows, seen by all nodes; None: results/STUDY, of a search results/STUDY-search.
+        tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files below Tune's state.
         dry_run: Only print trials, estimated hours and disk.
     """
     from study import search as searching
@@ -174,8 +173,7 @@ def sweep(
     named = studies.find(study)
     if search.search:
         found = searching.plan(named, search, _chosen(overrides), seeds)
-        where = results or f"results/{study}-search"
-        return _search(found, named, where, resources, cluster, tensorboard, dry_run)
+        return _search(found, named, results or f"results/{study}-search", resources, cluster, tensorboard, dry_run)
     planned = space.trials(named, _chosen(overrides), seeds)
     where = results or f"results/{study}"
     if dry_run:
@@ -208,15 +206,17 @@ def _search(
     print("\n".join(search.headline(found)))
     if dry_run:
         return _print_cost(search.sample(found), resources)
+    from study import plan
     from study import sweep as sweeping
     from study.proposals import Proposals
 
+    plan.check(results, study, ())
     sweeping.check(found.shared(), results)
     proposals = Proposals(found, results)
     print(f"{len(proposals.valued)} configurations were evaluated before; rows go to {results}")
     print(f"watch: mine-study status {results}, or optuna-dashboard {proposals.journal}")
     try:
-        sweeping.launch_search(proposals, results, resources, cluster, tensorboard)
+        sweeping.launch_search(proposals, resources, cluster, tensorboard)
     finally:
         proposals.close()
     _print_search(proposals, study, results)
@@ -246,6 +246,7 @@ def _print_search(proposals: Any, study: Any, results: str) -> None:
                 f"  {name} {interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]: mean over seeds {seeds} "
                 f"({shown}) with its 95 % interval"
             )
+        print(f"  fits: {one.verdicts}")
     if best and len(valued) > 1:
         print(
             f"Selected as the best of {len(valued)} configurations, so {'they look' if len(best) > 1 else 'it looks'} "

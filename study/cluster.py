@@ -112,15 +112,14 @@ def _check_listens(address: str) -> None:
 
 
 def _code() -> dict[str, Any]:
-    """Our packages as they are here, so that every node runs the same code without an installation."""
-    import analysis
+    """The packages that trials need as they are here, so that every node runs the same code uninstalled."""
     import study
     import trainables
     from trainables import provenance
 
     commit = provenance.git_commit()
     variables = {provenance.COMMIT_VARIABLE: commit} if commit else {}
-    return {"py_modules": [trainables, study, analysis], "env_vars": variables}
+    return {"py_modules": [trainables, study], "env_vars": variables}
 
 
 def _check_resources(available: dict[str, float], resources: Resources) -> None:

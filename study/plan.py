@@ -86,18 +86,23 @@ def _parse(content: dict[str, Any]) -> Plan:
 
 
 def check(results: str, study: Study, planned: Iterable[TrialConfig]) -> None:
-    """Refuse to put two different studies of one name into one folder.
+    """Refuse to put two different studies into one folder.
 
-    Two sweeps are of the same study if they differ in the seed, in fields that the study itself varies, or in that
-    one has more values of a field than the other.
+    Two sweeps are of the same study if they have its name and differ only in the seed, in fields that the study itself
+    varies, or in that one has more values of a field than the other.
 
     Raises:
-        InputError: if the folder holds a sweep of the same name with other values of a field that the study fixes.
+        InputError: if the folder holds another study, or this one with other values of a field that it fixes.
     """
     planned = list(planned)
     varied = {path for path, values in _values(study.configurations).items() if len(values) > 1}
     for before in read(results):
-        if before.search is not None or before.study != study.name:
+        if before.study != study.name:
+            raise InputError(
+                f"study is {study.name!r}; it must be {before.study!r}, which results {results!r} holds already, or "
+                "--results another folder."
+            )
+        if before.search is not None:
             continue
         then, now = _values(before.trials), _values(planned)
         for path in fields():

@@ -2,9 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 from ray.tune.experiment import Trial
@@ -18,6 +18,9 @@ from study.space import differences
 from trainables.config import TrialConfig, key, unflatten
 from trainables.verdict import STABILITIES
 
+if TYPE_CHECKING:
+    from study.proposals import Proposals
+
 _SHOWN = 8
 """Running trials, and trials that have ended, that the table shows at most."""
 
@@ -26,28 +29,27 @@ class Watched:
     """What is known of every trial of a sweep, from what Tune reports.
 
     Args:
-        total: how many trials there will be; None: as many as are planned.
-        label: a short name for a trial that is not among the planned (a search chooses as it goes).
         completed: keys of planned trials that were done before.
+        proposals: the search that chooses the trials as it goes, instead of the planned.
     """
 
     def __init__(
-        self,
-        planned: list[TrialConfig],
-        completed: Collection[str] = (),
-        total: int | None = None,
-        label: Callable[[TrialConfig], str] = key,
+        self, planned: list[TrialConfig], completed: Collection[str] = (), proposals: "Proposals | None" = None
     ) -> None:
         labels = differences(planned) if planned else []
         self._labels = {key(config): text for config, text in zip(planned, labels, strict=True)}
-        self._label = label
+        self._proposals = proposals
         self.states = {name: "completed" if name in completed else "waiting" for name in self._labels}
-        self.total = len(planned) if total is None else total
         self.results: dict[str, dict[str, Any]] = {}
         """The last report of each trial that has reported in this sweep."""
         self.ended: deque[str] = deque(maxlen=_SHOWN)
         self._first_runs: dict[str, int] = {}
         self._ended_now = 0
+
+    @property
+    def total(self) -> int:
+        """Trials of the whole sweep."""
+        return self._proposals.total if self._proposals else len(self._labels)
 
     def label(self, name: str) -> str:
         """A trial's label, by its key."""
@@ -56,7 +58,8 @@ class Watched:
     def moved(self, config: TrialConfig, state: str) -> bool:
         """Note a trial's state; False if it was in it before."""
         name = key(config)
-        self._labels.setdefault(name, self._label(config))
+        if self._proposals:
+            self._labels.setdefault(name, self._proposals.search.label(config))
         before, self.states[name] = self.states.get(name), state
         if before != state and state in ("completed", "failed"):
             self.ended.append(name)
@@ -74,8 +77,9 @@ class Watched:
     def count(self, state: str) -> int:
         """Trials in a state."""
         if state == "waiting":
-            return self.total - sum(one != "waiting" for one in self.states.values())
-        return sum(one == state for one in self.states.values())
+            return self.total - sum(self.count(other) for other in ("running", "completed", "failed"))
+        read = self._proposals.read if self._proposals and state == "completed" else 0
+        return read + sum(one == state for one in self.states.values())
 
     @property
     def unfinished(self) -> int:

@@ -65,6 +65,8 @@ class Proposals:
         """Evaluated points, by the key of their configuration."""
         self.failed: dict[str, Point] = {}
         """Points of which a trial failed."""
+        self.read = 0
+        """Trials of the budget whose rows were there and were not run again."""
         self._states = records.trial_states(results)
         self._points: dict[str, Point] = {}
         self._open: dict[str, _Open] = {}
@@ -157,6 +159,7 @@ class Proposals:
     def _begin(self, name: str, point: Point, number: int) -> None:
         """Queue the trials of a point that have no rows yet; tell its value if all have."""
         missing = [config for config in self.search.trials(point) if self._states.get(key(config)) != "completed"]
+        self.read += len(self.search.seeds) - len(missing)
         self._points[name] = point
         self._open[name] = _Open(point, [number], {key(config) for config in missing})
         self._waiting.extend(missing)
@@ -238,6 +241,7 @@ class Proposals:
                     f"{self.results!r} do not have; delete the journal, which is made again from the rows."
                 )
             self.valued[name] = told
+            self.read += len(configs)
             self._points[name] = trial.params
 
 

@@ -49,15 +49,13 @@ class SearchOptions:
     """Choose configurations one by one, instead of running the study's own."""
 
     search: Literal["optuna", "random"] | None = None
-    """optuna: by what was found so far (TPE); random: uniformly. The space: architecture, noise std, hidden units and
-    transfer mode on the study's first configuration; values given for any field replace or extend it."""
+    """optuna (TPE) or random: choose configurations one by one; values given for a field replace or extend it."""
     trials: int | None = None
-    """Budget of a search. Every configuration runs with all the seeds: S seeds make trials / S configurations."""
+    """Budget of a search; each configuration runs with all S seeds, so these are trials / S configurations."""
     objective: tuple[Literal["distance_to_truth", "instability", "retained_information"], ...] = ("distance_to_truth",)
-    """What a search minimises; one of the first two, or one of them and retained_information (which is kept high):
-    then the Pareto front is printed."""
+    """What a search minimises; with retained_information (kept high) beside it, the Pareto front is sought."""
     open_settings: bool = False
-    """Search also what the paper leaves open: marginals, log-mean-exp, MINE's learning rate and batch size, ..."""
+    """Search also what the paper leaves open: marginals, log-mean-exp, MINE's learning rate, batch size, ..."""
     search_seed: int = 0
     """Seed of the choices."""
 
@@ -198,10 +196,13 @@ def sample(search: Search) -> list[TrialConfig]:
 
 @dataclass(frozen=True)
 class Valued:
-    """A point of the space with its value for every seed: `per_seed` has shape (seeds, objectives)."""
+    """A point of the space with its value for every seed."""
 
     point: Point
     per_seed: np.ndarray
+    """Shape (seeds, objectives)."""
+    verdicts: str = ""
+    """Shares of its fits by verdict: a low distance to the truth of unsettled fits is one that they were passing."""
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -211,11 +212,9 @@ class Valued:
 
 def value(search: Search, point: Point, results: str) -> Valued:
     """A point's value from its trials' rows, all of which must be completed."""
-    per_seed = []
-    for config in search.trials(point):
-        fits = records.read_trial(results, "estimates", key(config)).to_pandas()
-        per_seed.append([OBJECTIVES[name].of_fits(fits) for name in search.objectives])
-    return Valued(point, np.array(per_seed))
+    trials = [records.read_trial(results, "estimates", key(config)).to_pandas() for config in search.trials(point)]
+    per_seed = np.array([[OBJECTIVES[name].of_fits(fits) for name in search.objectives] for fits in trials])
+    return Valued(point, per_seed, verdict.shares(np.concatenate([verdict.stability(fits) for fits in trials])))
 
 
 def best(search: Search, valued: Sequence[Valued]) -> list[Valued]:

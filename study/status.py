@@ -16,7 +16,6 @@ from study.plan import Plan
 from study.space import differences
 from trainables import records, verdict
 from trainables.config import InputError, key
-from trainables.verdict import STABILITIES
 
 _SHOWN = 8
 """Trials listed at most, of those under way and of those that ended last."""
@@ -130,9 +129,8 @@ def _fits(keys: Sequence[str], folder: _Folder) -> list[str]:
 
 
 def _shares(keys: Sequence[str], folder: _Folder) -> str:
-    """Shares of the verdicts on these trials' fits, those that occur."""
-    shares = folder.verdicts["stability"][folder.verdicts["key"].isin(keys)].value_counts(normalize=True)
-    return ", ".join(f"{100 * shares[name]:.0f}% {name}" for name in STABILITIES if name in shares)
+    """Shares of the verdicts on these trials' fits."""
+    return verdict.shares(folder.verdicts["stability"][folder.verdicts["key"].isin(keys)])
 
 
 def _pace(

@@ -82,14 +82,12 @@ def launch(
     from study.progress import Progress, Watched
 
     progress = Progress(Watched(planned, done))
-    experiment = _Experiment(results, resources, cluster, progress, tensorboard)
-    interrupted = experiment.run(missing)
+    interrupted = _run(missing, results, resources, cluster, progress, tensorboard)
     return outcome(planned, results, interrupted)
 
 
 def launch_search(
     proposals: "Proposals",
-    results: str,
     resources: Resources,
     cluster: Cluster = Cluster(),  # noqa: B008  # frozen
     tensorboard: bool = False,
@@ -97,7 +95,7 @@ def launch_search(
     """Run a search's trials until its budget is spent, as a Ray Tune experiment, or until Ctrl-C or SIGTERM.
 
     Raises:
-        InputError: as `launch` does.
+        InputError: as `launch`.
     """
     first = proposals.next_trial()
     if first is None:
@@ -106,8 +104,8 @@ def launch_search(
     _quiet_ray()
     from study.progress import Progress, Watched
 
-    progress = Progress(Watched([], total=proposals.total, label=proposals.search.label))
-    _Experiment(results, resources, cluster, progress, tensorboard).run(proposals.search.shared(), proposals)
+    progress = Progress(Watched([], proposals=proposals))
+    _run(proposals.search.shared(), proposals.results, resources, cluster, progress, tensorboard, proposals)
 
 
 def _quiet_ray() -> None:
@@ -117,75 +115,84 @@ def _quiet_ray() -> None:
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 
 
-@dataclass(frozen=True)
-class _Experiment:
-    """One experiment of Ray Tune."""
+def _run(
+    planned: list[TrialConfig],
+    results: str,
+    resources: Resources,
+    cluster: Cluster,
+    progress: "Progress",
+    tensorboard: bool,
+    proposals: "Proposals | None" = None,
+) -> bool:
+    """Connect, run the first wave, then the trials; True if interrupted.
 
-    results: str
-    resources: Resources
-    cluster: Cluster
-    progress: "Progress"
-    tensorboard: bool
-    """Whether Tune writes what trials report as TensorBoard's event files, below its own state."""
+    Args:
+        planned: the trials; of a search, trials that need all that its trials share.
+        tensorboard: whether Tune writes what trials report as TensorBoard's event files, below its own state.
+    """
+    results = clusters.seen_from_anywhere(results)
+    with clusters.connection(cluster, resources):
+        probe = clusters.check_seen(results)
+        common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}
+        try:
+            _first_wave(planned, resources, common)
+            trials = planned if proposals is None else proposals
+            return _run_tune(trials, resources, cluster.tune_folder(results), common, progress, tensorboard)
+        finally:
+            _forget(results, probe)
 
-    def run(self, planned: list[TrialConfig], proposals: "Proposals | None" = None) -> bool:
-        """Run the planned trials; True if interrupted.
 
-        Args:
-            planned: the trials; of a search, trials that need all that its trials share.
-            proposals: the search that chooses the trials; None: run the planned ones.
-        """
-        results = clusters.seen_from_anywhere(self.results)
-        with clusters.connection(self.cluster, self.resources):
-            probe = clusters.check_seen(results)
-            common = {
-                "results": results, "threads": self.resources.threads, "gpus": self.resources.gpus_per_trial,
-                "probe": probe,
-            }  # fmt: skip
-            try:
-                _first_wave(planned, self.resources, common)
-                self._tune(planned, common, proposals)
-                for config, error in self.progress.lost:
-                    _record_loss(config, error, results)
-            finally:
-                _forget(results, probe)
-        return self.progress.watched.unfinished > 0
+def _run_tune(
+    trials: "list[TrialConfig] | Proposals",
+    resources: Resources,
+    storage: str,
+    common: dict[str, Any],
+    progress: "Progress",
+    tensorboard: bool,
+) -> bool:
+    """Run trials under Tune; True if interrupted.
 
-    def _tune(self, planned: list[TrialConfig], common: dict[str, Any], proposals: "Proposals | None") -> None:
-        """Run trials with these parameters in common under Tune."""
-        from ray import tune
+    Args:
+        trials: those of a grid, or a search that proposes them.
+        storage: where Tune keeps its own state.
+        common: parameters that every trial gets.
+    """
+    from ray import tune
 
-        from trainables.ray_trainable import run_trial
+    from trainables.ray_trainable import run_trial
 
-        # What Tune logs of a lost worker stands in our own line and in the trial's row.
-        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-        resources, searcher = self.resources, None
-        parameters = {"trial": tune.grid_search([flatten(config) for config in planned]), **common}
-        if proposals:
-            from study.searcher import RowsSearcher
+    # What Tune logs of a lost worker stands in our own line and in the trial's row.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    if isinstance(trials, list):
+        searcher, space = None, {"trial": tune.grid_search([flatten(config) for config in trials]), **common}
+    else:
+        from study.searcher import RowsSearcher
 
-            searcher, parameters = RowsSearcher(proposals, common), {}
-        tuner = tune.Tuner(
-            tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
-            param_space=parameters,
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                num_samples=-1 if searcher else 1,  # the searcher says when its budget is spent
-                max_concurrent_trials=resources.max_concurrent,
-                reuse_actors=True,
-                trial_dirname_creator=lambda trial: trial.trial_id,
-            ),
-            run_config=tune.RunConfig(
-                # Never a name that is there: Tune would reuse it, and two sweeps may start in one second.
-                name=f"{records.now():sweep-%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}",
-                storage_path=self.cluster.tune_folder(self.results),
-                callbacks=[self.progress, *([tune.logger.TBXLoggerCallback()] if self.tensorboard else [])],
-                failure_config=tune.FailureConfig(max_failures=resources.max_failures),
-                verbose=0,
-            ),
-        )
-        with self.progress:
-            tuner.fit()
+        searcher, space = RowsSearcher(trials, common), {}
+    tuner = tune.Tuner(
+        tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
+        param_space=space,
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            num_samples=-1 if searcher else 1,  # the searcher says when its budget is spent
+            max_concurrent_trials=resources.max_concurrent,
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            # Never a name that is there: Tune would reuse it, and two sweeps may start in one second.
+            name=f"{records.now():sweep-%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}",
+            storage_path=storage,
+            callbacks=[progress, *([tune.logger.TBXLoggerCallback()] if tensorboard else [])],
+            failure_config=tune.FailureConfig(max_failures=resources.max_failures),
+            verbose=0,
+        ),
+    )
+    with progress:
+        tuner.fit()
+    for config, error in progress.lost:
+        _record_loss(config, error, common["results"])
+    return progress.watched.unfinished > 0
 
 
 def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:

@@ -39,11 +39,12 @@ def test_sweeps_of_one_study_keep_a_plan_each(tmp_path):
     assert planned == {key(c) for c in [*demo((0, 1, 2)), *demo(mine__noise_std=(3.0,)), *demo(mine__epochs=(64,))]}
 
 
-def test_two_studies_of_one_name_are_refused(tmp_path):
+def test_two_studies_are_refused(tmp_path):
     recorded(str(tmp_path), demo())
     with pytest.raises(InputError, match=r"mine.epochs is 5; it must be 32, as in the study demo that results"):
         recorded(str(tmp_path), demo(mine__epochs=(5,)))
-    plan.check(str(tmp_path), studies.PAPER, space.trials(studies.PAPER, {}))  # of another name
+    with pytest.raises(InputError, match="study is 'paper'; it must be 'demo', which results"):
+        plan.check(str(tmp_path), studies.PAPER, space.trials(studies.PAPER, {}))
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"version": 99}', "{}"])

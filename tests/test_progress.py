@@ -1,4 +1,5 @@
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -85,11 +86,15 @@ def test_the_pace_counts_runs_of_this_sweep(planned):
 
 
 def test_a_search_adds_trials_as_it_goes(planned):
-    watched = Watched([], total=3, label=lambda config: f"seed {config.seed}")
-    assert (watched.count("waiting"), watched.unfinished) == (3, 3)
+    """Four trials in all, one of which has its rows already."""
+    proposals = SimpleNamespace(total=4, read=1, search=SimpleNamespace(label=lambda config: f"seed {config.seed}"))
+    watched = Watched([], proposals=proposals)
+    assert (watched.count("waiting"), watched.count("completed"), watched.unfinished) == (3, 1, 3)
     watched.moved(planned[0], "running")
     assert watched.label(key(planned[0])) == "seed 0"
-    assert (watched.count("waiting"), watched.count("running")) == (2, 1)
+    assert (watched.count("waiting"), watched.count("running"), watched.trials_an_hour(10)) == (2, 1, 0)
+    watched.moved(planned[0], "completed")
+    assert (watched.count("waiting"), watched.count("completed"), watched.unfinished) == (2, 2, 2)
 
 
 def test_trials_done_before_are_done(planned):

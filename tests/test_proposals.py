@@ -83,6 +83,7 @@ def test_a_search_that_is_killed_anywhere_goes_on_and_repeats_nothing(tmp_path, 
         first.close()
         again = Proposals(planned(5, method), results)
         after = steps(again, at_once=at_once)
+        assert again.read >= kill - at_once and again.read + len(after) == again.total == 10
         assert len(before) == kill and len({key(c) for c in before + after}) == len(before + after) == 10
         assert_agrees(again)
 

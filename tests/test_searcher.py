@@ -29,7 +29,7 @@ def test_a_search_runs_its_budget_under_tune_and_tells_optuna_what_the_rows_say(
     found = search.plan(study, SearchOptions(search="optuna", trials=6), narrow, None)
     results = str(tmp_path)
     proposals = Proposals(found, results)
-    sweep.launch_search(proposals, results, Resources(), tensorboard=True)
+    sweep.launch_search(proposals, Resources(), tensorboard=True)
     assert proposals.done and len(proposals.valued) == 3
     assert len(records.trial_states(results)) == 6
     out = capsys.readouterr().out
@@ -66,7 +66,7 @@ def test_a_search_whose_driver_is_stopped_goes_on_with_the_rest_of_its_budget(tm
         rest, _ = stopped.communicate(timeout=300)
         assert "Traceback" not in rest
         if how == signal.SIGINT:
-            assert stopped.returncode == 130, rest
+            assert stopped.returncode == (0 if "4 of 4 configurations evaluated" in rest else 130), rest
     last = start(tmp_path)
     output, _ = last.communicate(timeout=300)
     assert last.returncode == 0, output

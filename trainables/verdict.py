@@ -184,6 +184,16 @@ def stability(fits: Any, rule: VerdictRule | None = None) -> NDArray[np.str_]:
     return np.select([exploded, column["dead_hidden_layers"] > 0, ~settled], STABILITIES[:3], default=STABILITIES[3])
 
 
+def shares(stabilities: ArrayLike) -> str:
+    """Shares of fits by verdict on stability, those that occur, in words.
+
+    >>> shares(["settled", "exploded", "settled", "settled"])
+    '25% exploded, 75% settled'
+    """
+    found = np.asarray(stabilities)
+    return ", ".join(f"{100 * (found == name).mean():.0f}% {name}" for name in STABILITIES if (found == name).any())
+
+
 def bias(
     estimate: ArrayLike, reference: ArrayLike, standard_error: ArrayLike = 0.0, rule: VerdictRule | None = None
 ) -> NDArray[np.str_]:
