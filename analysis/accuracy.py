@@ -30,7 +30,7 @@ def table(trials: pd.DataFrame, lenet: pd.DataFrame) -> pd.DataFrame:
     rows = lenet.merge(trials[["seed", *paths]], left_on="key", right_index=True)
     rows = rows[rows["epoch"] % rows["schedule.probe_every"] == 0]
     per_seed = rows.groupby([*paths, "epoch", "seed"], dropna=False)["test_accuracy"].mean()
-    keys = per_seed.index.droplevel("seed")
+    keys = per_seed.index.droplevel("seed")  # type: ignore[arg-type]
     number, present = pd.factorize(keys)
     per_row = pd.Series(
         per_seed.to_numpy(),

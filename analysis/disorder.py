@@ -30,7 +30,7 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
         return pd.DataFrame(columns=columns)
     judged, made = stability.arrange(trials, stability.judge(estimates, rule), "variable")
     found = order.neighbours(judged, "settled_estimate", rule)
-    names, truths = list(found), order.neighbours(judged, "truth", rule)
+    names, truths = [str(name) for name in found], order.neighbours(judged, "truth", rule)
     place = judged[["key", "variable", "row", "seed"]].drop_duplicates(["key", "variable"]).astype({"key": object})
     where = found.index.to_frame(index=False).merge(place, on=["key", "variable"], how="left")
     group = [where["row"], where["seed"]]

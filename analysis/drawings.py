@@ -9,7 +9,7 @@ import matplotlib
 import matplotlib.figure
 import pandas as pd
 
-from analysis import figure_data, figures, frames, tables
+from analysis import figure_data, figures, frames
 from trainables.config import PAIRS
 from trainables.verdict import VerdictRule
 
@@ -44,7 +44,7 @@ def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
     """
     varied = [path for path in frames.varied_columns(trials) if path not in without]
     shown = varied or ["mine.architecture", "mine.noise_std", "mine.hidden_units"]
-    return ", ".join(f"{path.split('.')[-1]} {tables.setting(trials.loc[key, path])}" for path in shown)
+    return ", ".join(f"{path.split('.')[-1]} {frames.setting(trials.loc[key, path])}" for path in shown)
 
 
 def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame, results: str) -> Iterator[Drawing]:

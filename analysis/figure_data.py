@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis import intervals, stability, tables
+from analysis import frames, intervals, stability
 
 
 def plane(judged: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -72,8 +72,8 @@ def explosion_grid(
     shares = pd.Series(values).unstack()
     words = pd.Series(texts).unstack().fillna("")
     for frame in (shares, words):
-        frame.index = pd.Index([tables.setting(one) for one in frame.index], name=rows.split(".")[-1])
-        frame.columns = pd.Index([tables.setting(one) for one in frame.columns], name=columns.split(".")[-1])
+        frame.index = pd.Index([frames.setting(one) for one in frame.index], name=rows.split(".")[-1])
+        frame.columns = pd.Index([frames.setting(one) for one in frame.columns], name=columns.split(".")[-1])
     return shares, words
 
 

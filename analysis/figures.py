@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import matplotlib.figure
@@ -25,7 +26,7 @@ LAYERS = {
 LINES = {"truth": ("#BBBBBB", "-", 3.0), "ceiling": ("black", "--", 1.0), "target": ("black", ":", 1.5)}
 """Known answers, as lines: colour, style, width. The ceiling stays visible on a truth that equals it."""
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8, "xtick.labelsize": 8,
     "ytick.labelsize": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False,
     "legend.frameon": False, "svg.hashsalt": "mine-study", "font.family": "DejaVu Sans",
@@ -131,7 +132,7 @@ def information_plane(ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, flo
     """
     for layer, (colour, marker) in LAYERS.items():
         rows = points[points["layer"] == layer].sort_values("run")
-        hollow = {"facecolors": "none", "linewidths": 0.9, "zorder": 2}
+        hollow: dict[str, Any] = {"facecolors": "none", "linewidths": 0.9, "zorder": 2}
         ax.scatter(rows["truth_x"], rows["truth_y"], marker=marker, s=42, edgecolors=colour, alpha=0.8, **hollow)
         target = rows[np.isfinite(rows["target_x"]) & np.isfinite(rows["target_y"])]
         ax.scatter(target["target_x"], target["target_y"], marker="*", s=48, edgecolors=colour, alpha=0.8, **hollow)
@@ -152,7 +153,12 @@ def information_plane(ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, flo
     ax.set_ylabel("I(Y;L) (nats)")
 
 
-_CEILING_LINE = {"color": LINES["ceiling"][0], "linestyle": LINES["ceiling"][1], "linewidth": 0.8, "zorder": 1}
+_CEILING_LINE: dict[str, Any] = {
+    "color": LINES["ceiling"][0],
+    "linestyle": LINES["ceiling"][1],
+    "linewidth": 0.8,
+    "zorder": 1,
+}
 
 
 def plane_legend() -> list[Artist]:
@@ -193,7 +199,7 @@ def explosion_heat_map(ax: Axes, shares: pd.DataFrame, texts: pd.DataFrame, titl
             ax.text(column, row, "no trial", ha="center", va="center", fontsize=8, color="#555555")
         else:
             colour = "white" if value > 0.65 else "black"
-            ax.text(column, row, texts.iloc[row, column], ha="center", va="center", fontsize=8, color=colour)
+            ax.text(column, row, str(texts.iloc[row, column]), ha="center", va="center", fontsize=8, color=colour)
     ax.set_xticks(range(shares.shape[1]), list(shares.columns))
     ax.set_yticks(range(shares.shape[0]), list(shares.index))
     ax.tick_params(length=0)
@@ -224,7 +230,14 @@ def estimate_against_truth(ax: Axes, points: pd.DataFrame, limit: float, ratio: 
     ax.plot([0, limit / ratio], [0, limit], color="black", linewidth=0.7, linestyle=":")
     for layer, (colour, marker) in LAYERS.items():
         rows = points[points["layer"] == layer]
-        style = {"marker": marker, "s": 14, "color": colour, "alpha": 0.55, "linewidths": 0, "label": layer}
+        style: dict[str, Any] = {
+            "marker": marker,
+            "s": 14,
+            "color": colour,
+            "alpha": 0.55,
+            "linewidths": 0,
+            "label": layer,
+        }
         ax.scatter(rows["truth"], rows["estimate"], **style)
     ax.set_xlim(-0.03 * limit, 1.03 * limit)
     ax.set_ylim(-0.03 * limit, 1.03 * limit)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis import differences, frames, stability, tables
+from analysis import differences, frames, stability
 from trainables.verdict import STABILITIES, VerdictRule
 
 
@@ -58,7 +58,7 @@ def _shares(judged: pd.DataFrame) -> str:
 def _worst(trials: pd.DataFrame, rows: pd.DataFrame) -> str:
     if not (rows["exploded"] > 0).any():
         return "No fit exploded."
-    worst = rows.loc[rows["exploded"].idxmax()]
+    worst = rows.iloc[int(rows["exploded"].argmax())]
     calm = rows.groupby(stability.shown_columns(trials), dropna=False)["exploded"].max()
     return (
         f"Explosion is most frequent with {_configuration(trials, worst)} for {worst['variable']}: "
@@ -127,11 +127,11 @@ def _effects(compared: pd.DataFrame) -> list[str]:
     text = f"{len(certain)} of {len(compared)} comparisons of two configurations show a difference in explosion"
     if certain.empty:
         return [f"{text} whose 95 % interval leaves out 0."]
-    most = certain.loc[certain["exploded"].abs().idxmax()]
+    most = certain.iloc[int(certain["exploded"].abs().argmax())]
     others = f" ({most['others']})" if most["others"] else ""
     return [
         f"{text} whose 95 % interval leaves out 0; the largest: {most['field'].split('.')[-1]} "
-        f"{tables.setting(most['from'])} to {tables.setting(most['to'])}{others}, {most['variable']}: "
+        f"{frames.setting(most['from'])} to {frames.setting(most['to'])}{others}, {most['variable']}: "
         f"{100 * most['exploded']:+.0f} [{100 * most['exploded_low']:+.0f}, {100 * most['exploded_high']:+.0f}] "
         f"percentage points, n = {most['exploded_seeds']:.0f}."
     ]
@@ -151,7 +151,7 @@ def _order(disorder: pd.DataFrame) -> list[str]:
 
 def _configuration(trials: pd.DataFrame, row: pd.Series) -> str:
     paths: Sequence[str] = frames.varied_columns(trials) or stability.ALWAYS_SHOWN
-    return ", ".join(f"{path.split('.')[-1]} {tables.setting(row[path])}" for path in paths)
+    return ", ".join(f"{path.split('.')[-1]} {frames.setting(row[path])}" for path in paths)
 
 
 def _share(row: pd.Series, name: str) -> str:

@@ -193,3 +193,12 @@ def varied_columns(frame: pd.DataFrame) -> list[str]:
     """
     candidates = [path for path in configuration_columns(frame) if path != "data.root"]
     return [path for path in candidates if frame[path].astype(str).nunique() > 1]
+
+
+def setting(value: object) -> str:
+    """A configuration's value as it was given.
+
+    >>> setting(1e-5), setting(1.0), setting("reinit")
+    ('1e-05', '1', 'reinit')
+    """
+    return f"{value:g}" if isinstance(value, float) else str(value)

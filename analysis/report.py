@@ -154,9 +154,9 @@ def _section(trials: pd.DataFrame, name: str, title: str, rows: pd.DataFrame, no
         notes = [*notes, f"{MOST_ROWS} of {len(rows)} rows are shown; all are in tables/{name}.csv."]
     folded = tables.fold(shown)
     links = _links(trials, shown) if name in ("stability", "pairs") else {}
-    values = {tables.heading(column): shown[column] for column in shown}
+    values = {tables.heading(str(column)): shown[column] for column in shown}
     cells = []
-    for column in folded:
+    for column in map(str, folded):
         raw = values.get(column, folded[column])
         cells.append(
             [
@@ -165,7 +165,7 @@ def _section(trials: pd.DataFrame, name: str, title: str, rows: pd.DataFrame, no
             ]
         )
     by_row = [list(row) for row in zip(*cells, strict=True)]
-    return Section(name, title, notes, [str(column) for column in folded], by_row)
+    return Section(name, title, notes, list(map(str, folded)), by_row)
 
 
 def _sort_value(value: Any) -> str:
@@ -202,15 +202,15 @@ def _common(trials: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    return "all" if value is None or value is pd.NA or value != value else tables.setting(value)
+    return "all" if value is None or value is pd.NA or value != value else frames.setting(value)
 
 
 def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, Any]]:
     """Configuration, provenance and failure of every trial."""
     counts = judged.groupby(judged["key"].astype(str))["stability"].value_counts().unstack(fill_value=0)
     varied, rows = frames.varied_columns(trials), []
-    seconds = trials[[name for name in trials if name.startswith("seconds_")]].sum(axis=1)
-    for key, trial in trials.iterrows():
+    seconds = trials.filter(like="seconds_").sum(axis=1)
+    for key, (_, trial) in zip(map(str, trials.index), trials.iterrows(), strict=True):
         of_trial = counts.loc[key] if key in counts.index else None
         rows.append(
             {
@@ -219,7 +219,7 @@ def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, An
                 "state": trial["state"],
                 "seed": trial["seed"],
                 "settings": [_text(trial[path]) for path in varied],
-                "verdicts": [] if of_trial is None else [int(of_trial.get(name, 0)) for name in STABILITIES],
+                "verdicts": [] if of_trial is None else [of_trial.get(name, 0) for name in STABILITIES],
                 "started": f"{trial['started_at']:%Y-%m-%d %H:%M}",
                 "seconds": f"{seconds[key]:.0f}",
                 "memory": f"{trial['peak_memory_bytes'] / 1e6:.0f}",

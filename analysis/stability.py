@@ -71,7 +71,7 @@ def table(
     if estimates.empty:
         return pd.DataFrame(columns=columns)
     judged, made = arrange(trials, judge(estimates, rule), unit)
-    found = [made, _shares(judged), levels(judged), _biases(judged)]
+    found: list[Any] = [made, _shares(judged), levels(judged), _biases(judged)]
     if not by_pair:
         word = _words(judged, rule)
         theirs = paper.stability_rows(made)
@@ -109,8 +109,9 @@ def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFr
     rule = rule or VerdictRule()
     judged = estimates.assign(key=_category(estimates["key"]), pair=_category(estimates["pair"]))
     pairs = judged["pair"].cat.categories
-    variables, variable = np.unique([pair[0] for pair in pairs], return_inverse=True)
-    judged["variable"] = pd.Categorical.from_codes(variable[judged["pair"].cat.codes], variables)
+    variable, variables = pd.factorize(pd.Index([pair[0] for pair in pairs]), sort=True)
+    codes = variable[judged["pair"].cat.codes]
+    judged["variable"] = pd.Categorical.from_codes(codes, variables)  # type: ignore[call-overload]
     stability = verdict.stability(estimates, rule)
     judged["stability"] = pd.Categorical(stability, STABILITIES)
     judged["exploded_epoch"] = verdict.exploded_epoch(estimates) if rule == VerdictRule() else np.nan
@@ -121,7 +122,8 @@ def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFr
         error = judged["truth_standard_error"] if kind == "truth" else 0.0
         # Every estimate lies below an infinite target, which says nothing.
         comparable = settled & np.isfinite(reference)
-        bias = np.where(comparable, verdict.bias(estimate, reference, error, rule), None)
+        bias = verdict.bias(estimate, reference, error, rule).astype(object)
+        bias[~comparable] = None
         judged[f"bias_{kind}"] = pd.Categorical(bias, verdict.BIASES)
         usable = comparable & (reference >= rule.least_reference)
         judged[f"per_{kind}"] = np.divide(estimate, reference, out=np.full(len(judged), np.nan), where=usable)
@@ -190,7 +192,7 @@ def _shares(judged: pd.DataFrame) -> pd.DataFrame:
     """How many fits, and how they ended."""
     flags = pd.get_dummies(judged["stability"])[list(STABILITIES)].astype(float)
     per_seed = flags.groupby([judged["row"], judged["seed"]]).mean()
-    found = [
+    found: list[Any] = [
         per_seed.groupby("row").size().rename("seeds"),
         judged.groupby("row").size().rename("fits"),
         per_seed.groupby("row").mean()[["collapsed", "unsettled"]],

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import accuracy, consistency, convergence, differences, disorder, frames, stability
+from analysis.frames import setting
 from trainables.config import InputError
 from trainables.verdict import BIASES, VerdictRule
 
@@ -176,15 +177,6 @@ def heading(name: str) -> str:
         return name.split(".")[-1]
     text = _HEADINGS.get(name, name.replace("_", " "))
     return f"{text} %" if name in PERCENT else text
-
-
-def setting(value: object) -> str:
-    """A configuration's value as it was given.
-
-    >>> setting(1e-5), setting(1.0), setting("reinit")
-    ('1e-05', '1', 'reinit')
-    """
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def cell(value: object, percent: bool = False, digits: int = 2) -> str:

@@ -209,12 +209,14 @@ def _optional_at_least_one(path: str, value: int | None) -> None:
     _require(value is None or value >= 1, path, value, "at least 1, or None for all")
 
 
-_hints = functools.cache(typing.get_type_hints)
+@functools.cache
+def _hints(section: Any) -> dict[str, Any]:
+    return typing.get_type_hints(section)
 
 
 def _check_types(section: Any, prefix: str) -> None:
     """Hold every field of a frozen dataclass to its type; an int given for a float becomes a float."""
-    for name, kind in _hints(type(section)).items():
+    for name, kind in _hints(typing.cast(Any, type(section))).items():
         path, value = f"{prefix}.{name}".lstrip("."), getattr(section, name)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             object.__setattr__(section, name, float(value))

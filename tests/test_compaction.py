@@ -1,0 +1,213 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from study import sweep
+from tests import made_results
+from trainables import compaction, partfiles, records
+from trainables.config import InputError, key
+
+
+def everything(results: str) -> dict:
+    found = {}
+    for name in records.SCHEMAS:
+        rows = records.read(results, name)
+        order = [(column, "ascending") for column in rows.column_names if column != "mine.pairs"]
+        found[name] = repr(rows.sort_by(order).to_pylist())  # NaN is not equal to itself, but reads alike
+    return found
+
+
+def assert_same(results: str, before: dict) -> None:
+    after = everything(results)
+    for name in before:
+        assert after[name] == before[name], name
+
+
+def files(tmp_path) -> int:
+    return len([path for path in tmp_path.rglob("*.parquet")])
+
+
+def test_compacting_changes_no_row_and_leaves_few_files(tmp_path):
+    results = str(tmp_path)
+    made_results.study(results)
+    before = everything(results)
+    assert files(tmp_path) == 4 * 12
+    done = {one.table: one for one in compaction.compact(results)}
+    assert (done["trials"].files_before, done["trials"].files_after, done["trials"].rows) == (12, 1, 12)
+    assert files(tmp_path) == 4
+    assert_same(results, before)
+    compaction.compact(results)
+    assert files(tmp_path) == 4
+    assert_same(results, before)
+
+
+def test_the_ledger_works_on_compacted_folders(tmp_path):
+    results = str(tmp_path)
+    configs = [made_results.write(results, {"seed": seed}) for seed in (0, 1)]
+    failed = made_results.write(results, {"seed": 2}, state="failed")
+    compaction.compact(results)
+    ended = sweep.outcome([*configs, failed], results)
+    assert ended.completed == [key(config) for config in configs] and ended.failed == [key(failed)]
+    assert [records.trial_state(results, key(config)) for config in configs] == ["completed"] * 2
+    assert records.trial_state(results, key(failed)) == "failed" and records.trial_state(results, "other") is None
+
+
+def test_a_trial_run_again_after_compaction_takes_the_place_of_its_old_rows(tmp_path):
+    results = str(tmp_path)
+    made_results.write(results, {"seed": 0}, level=2.0)
+    made_results.write(results, {"seed": 1}, level=2.0)
+    compaction.compact(results)
+    again = made_results.write(results, {"seed": 0}, level=1.0)
+
+    def highest() -> dict:
+        rows = records.read(results, "estimates").to_pandas()
+        assert len(rows) == 2 * 2 * 8 * 2
+        return rows.groupby("key")["estimate"].max().round(1).to_dict()
+
+    assert highest()[key(again)] == 1.0
+    compaction.compact(results)
+    assert files(tmp_path) == 4 and highest()[key(again)] == 1.0
+    made_results.write(results, {"seed": 0}, state="failed")
+    assert records.trial_state(results, key(again)) == "failed"
+    compaction.compact(results)
+    assert records.trial_states(results)[key(again)] == "failed"
+
+
+@pytest.mark.parametrize("step", range(8))
+def test_an_interruption_between_any_two_steps_loses_and_doubles_nothing(tmp_path, monkeypatch, step):
+    """Fails before the step-th deletion, which comes after the publication of the merged file."""
+    results = str(tmp_path)
+    for seed in (0, 1):
+        made_results.write(results, {"seed": seed})
+    compaction.compact(results)
+    made_results.write(results, {"seed": 2})
+    made_results.write(results, {"seed": 1}, level=1.5)
+    before, real, calls = everything(results), compaction._unchanged, iter(range(100))
+
+    def cut_off(*infos):
+        if next(calls) == step:
+            raise KeyboardInterrupt
+        return real(*infos)
+
+    monkeypatch.setattr(compaction, "_unchanged", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        compaction.compact(results)
+    assert_same(results, before)
+    compaction.compact(results)
+    assert_same(results, before)
+    assert files(tmp_path) == 4
+
+
+def test_two_merged_files_of_the_same_trials_count_once(tmp_path):
+    """As two compactions at the same time leave them, or one that was killed before it removed the older file."""
+    results = str(tmp_path)
+    made_results.write(results, {"seed": 0})
+    compaction.compact(results)
+    (old,) = (tmp_path / "merged" / "lenet").iterdir()
+    kept = old.read_bytes()
+    made_results.write(results, {"seed": 1})
+    compaction.compact(results)
+    before = everything(results)
+    old.write_bytes(kept)
+    assert len(list((tmp_path / "merged" / "lenet").iterdir())) == 2
+    assert_same(results, before)
+
+
+def test_a_part_written_while_it_is_merged_stays(tmp_path, monkeypatch):
+    results = str(tmp_path)
+    config = made_results.write(results, {"seed": 0}, level=2.0)
+    real = compaction._write
+
+    def write_meanwhile(*arguments):
+        rows = real(*arguments)
+        made_results.write(results, {"seed": 0}, level=1.0)
+        return rows
+
+    monkeypatch.setattr(compaction, "_write", write_meanwhile)
+    compaction.compact(results)
+    monkeypatch.undo()
+    rows = records.read(results, "estimates").to_pandas()
+    assert len(rows) == 32 and rows["estimate"].max() < 1.1
+    assert records.trial_states(results) == {key(config): "completed"}
+
+
+def test_failed_unfinished_damaged_and_old_parts_stay(tmp_path):
+    results = str(tmp_path)
+    config = made_results.write(results, {"seed": 0})
+    made_results.write(results, {"seed": 1}, state="failed")
+    unfinished = made_results.write(results, {"seed": 2})
+    (tmp_path / "trials" / f"{key(unfinished)}.parquet").unlink()
+    damaged = made_results.write(results, {"seed": 3})
+    path = tmp_path / "lenet" / f"{key(damaged)}.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    compaction.compact(results)
+    left = {name: len(list((tmp_path / name).iterdir())) for name in records.SCHEMAS}
+    assert left == {"trials": 1, "lenet": 2, "estimates": 1, "curves": 1}
+    assert set(records.read(results, "estimates", ["key"])["key"].to_pylist()) >= {key(config), key(unfinished)}
+
+
+def test_killed_at_any_moment(tmp_path):
+    """A process that writes trials again and compacts, over and over, killed at moments of its own."""
+    results = str(tmp_path)
+    for seed in range(4):
+        made_results.write(results, {"seed": seed})
+    before = {name: records.read(results, name).num_rows for name in records.SCHEMAS}
+    program = (
+        "import sys\nfrom tests import made_results\nfrom trainables import compaction\nprint('ready', flush=True)\n"
+        "while True:\n"
+        "    compaction.compact(sys.argv[1])\n"
+        "    [made_results.write(sys.argv[1], {'seed': seed}) for seed in range(3)]\n"
+    )
+    for delay in (0.02, 0.05, 0.09, 0.15, 0.21):
+        worker = subprocess.Popen([sys.executable, "-c", program, results], stdout=subprocess.PIPE)
+        worker.stdout.readline()
+        ends = time.monotonic() + delay
+        while time.monotonic() < ends:  # a reader beside it sees every row once as well
+            assert {name: records.read(results, name).num_rows for name in records.SCHEMAS} == before
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+        worker.stdout.close()
+        assert {name: records.read(results, name).num_rows for name in records.SCHEMAS} == before
+    compaction.compact(results)
+    assert {name: records.read(results, name).num_rows for name in records.SCHEMAS} == before
+
+
+def test_an_object_store_that_drops_empty_folders_is_read(tmp_path):
+    results = tmp_path.as_uri()
+    made_results.write(results, {"seed": 0})
+    compaction.compact(results)
+    for name in records.SCHEMAS:
+        (tmp_path / name).rmdir()
+    assert len(records.trial_states(results)) == 1 and records.read(results, "curves").num_rows == 2 * 8 * 2 * 20
+
+
+def test_whole_trials_in_pieces(tmp_path):
+    results = str(tmp_path)
+    for seed in range(5):
+        made_results.write(results, {"seed": seed})
+    compaction.compact(results)
+    pieces = list(records.scan(results, "curves", ["key", "bound"], rows=700))
+    keys = [set(piece["key"].to_pylist()) for piece in pieces]
+    assert len(pieces) > 1 and sum(map(len, keys)) == len(set().union(*keys)) == 5
+    assert sum(piece.num_rows for piece in pieces) == 5 * 640
+
+
+def test_a_damaged_merged_file_is_named(tmp_path):
+    results = str(tmp_path)
+    made_results.write(results, {"seed": 0})
+    compaction.compact(results)
+    (path,) = (tmp_path / partfiles.MERGED / "estimates").iterdir()
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match="damaged file"):
+        records.read(results, "estimates")
+    skipped: list[str] = []
+    assert records.read(results, "estimates", skipped=skipped).num_rows == 0 and len(skipped) == 1
+
+
+def test_a_folder_without_results_is_refused(tmp_path):
+    with pytest.raises(InputError, match="holds no trials"):
+        compaction.compact(str(tmp_path))

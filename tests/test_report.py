@@ -1,0 +1,191 @@
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from analysis import figure_data, frames, report, stability
+from tests import made_results
+from trainables.config import InputError, key
+
+CHROMIUM = os.environ.get("MINE_STUDY_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome"))), None
+)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    made_results.study(str(folder / "results"))
+    made_results.write(str(folder / "results"), {"seed": 7, "mine.noise_std": 3.0}, state="failed")
+    return report.write(str(folder / "results"), str(folder / "out"))
+
+
+def findings(page: Path) -> str:
+    section = page.read_text().split('<ul class="findings">')[1].split("</ul>")[0]
+    return html.unescape(re.sub("<[^>]+>", " ", section))
+
+
+def test_the_findings_are_sentences_with_their_numbers(page):
+    said = findings(page)
+    assert "13 trials of 5 configurations, seeds 0, 1, 2, 7: 12 completed, 1 failed; 384 fits." in said
+    assert "Of all fits 25 % exploded, 0 % collapsed, 0 % unsettled and 75 % settled." in said
+    assert "Explosion is most frequent with noise_std 0" in said
+    assert "rows that are in the paper's Table 2 agree with it" in said
+    assert "finetune needed" in said and "fewer than reinit" in said
+    assert "in explosion whose 95 % interval leaves out 0" in said and "nan " not in said
+
+
+def test_the_page_needs_no_network_and_holds_everything(page):
+    text = page.read_text()
+    outside = re.findall(r"""(?:src|href)=["'](?!#|data:)([^"']+)""", text) + re.findall(r"url\((?!data:|#)", text)
+    assert outside == []
+    for name in ("stability", "pairs", "accuracy", "convergence", "consistency", "order", "differences", "thresholds"):
+        assert f'<table id="table-{name}">' in text
+        assert (page.parent / "tables" / f"{name}.csv").stat().st_size > 50
+    assert text.count('<img src="data:image/svg+xml') == len(list((page.parent / "figures").glob("*.svg"))) >= 8
+    assert len(list((page.parent / "figures").glob("*.png"))) == len(list((page.parent / "figures").glob("*.svg")))
+
+
+def test_every_verdict_links_to_its_curve(page):
+    text = page.read_text()
+    targets, anchors = set(re.findall(r'href="#([^"]+)"', text)), set(re.findall(r' id="([^"]+)"', text))
+    assert targets <= anchors
+    assert len([target for target in targets if target.startswith("c-") and target.count("-") == 3]) == 4 * 8
+
+
+def test_errors_are_shown_and_escaped(page):
+    text = page.read_text()
+    assert "ValueError: &lt;b&gt;made&lt;/b&gt;" in text and "<b>made</b>" not in text
+    assert "1 trials failed" in text
+
+
+_DRIVER = """
+<script>
+window.addEventListener("load", () => {
+  const outcome = { errors: window.seen, tables: {} };
+  for (const table of document.querySelectorAll("table")) {
+    const rows = () => [...table.tBodies[0].rows];
+    const column = index => rows().map(row => row.cells[index].dataset.v ?? row.cells[index].textContent.trim());
+    const found = { rows: rows().length, sorted: true };
+    [...table.tHead.rows[0].cells].forEach((head, index) => {
+      for (const sign of [1, -1]) {
+        head.querySelector("button").click();
+        const numbers = column(index).filter(text => text !== "" && !isNaN(text)).map(Number);
+        found.sorted &&= numbers.every((value, at) => at === 0 || sign * (value - numbers[at - 1]) >= 0);
+        found.sorted &&= head.getAttribute("aria-sort") === (sign === 1 ? "ascending" : "descending");
+      }
+    });
+    const input = document.querySelector(`input[data-table="${table.id}"]`);
+    const shown = text => {
+      input.value = text; input.dispatchEvent(new Event("input"));
+      return rows().filter(row => !row.hidden && row.offsetParent !== null).length;
+    };
+    found.finetune = shown("FINETUNE"); found.none = shown("no such word"); found.all = shown("");
+    found.expected = rows().filter(row => row.textContent.toLowerCase().includes("finetune")).length;
+    outcome.tables[table.id] = found;
+  }
+  document.title = "outcome" + JSON.stringify(outcome);
+});
+</script>
+"""
+
+
+def chromium(*arguments: str) -> subprocess.CompletedProcess:
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs Chromium: none on the path, and MINE_STUDY_CHROMIUM is not set"
+)
+
+
+@needs_chromium
+def test_tables_sort_and_filter_in_a_browser_without_errors(page, tmp_path):
+    watched = page.read_text().replace(
+        "<head>", "<head><script>window.seen = []; window.onerror = text => window.seen.push(text);</script>", 1
+    )
+    copy = tmp_path / "page.html"
+    copy.write_text(watched.replace("</body>", f"{_DRIVER}</body>"))
+    ended = chromium("--dump-dom", copy.as_uri())
+    outcome = json.loads(html.unescape(ended.stdout.split("<title>outcome")[1].split("</title>")[0]))
+    assert outcome["errors"] == [] and "CONSOLE" not in ended.stderr
+    assert len(outcome["tables"]) == 9
+    for name, found in outcome["tables"].items():
+        assert found["sorted"], name
+        assert (found["none"], found["all"]) == (0, found["rows"]), name
+        assert found["finetune"] == found["expected"], name
+    assert 0 < outcome["tables"]["table-pairs"]["finetune"] < outcome["tables"]["table-pairs"]["rows"]
+
+
+@needs_chromium
+def test_the_page_prints(page, tmp_path):
+    printed = tmp_path / "page.pdf"
+    chromium(f"--print-to-pdf={printed}", "--no-pdf-header-footer", page.as_uri())
+    content = printed.read_bytes()
+    assert content.startswith(b"%PDF") and content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") > 3
+
+
+# Studies in which something is missing: the page says so, and has the rest.
+
+
+def test_a_report_of_failed_trials_only(tmp_path):
+    made_results.write(str(tmp_path / "r"), {}, state="failed")
+    path = report.write(str(tmp_path / "r"), str(tmp_path / "out"))
+    text = path.read_text()
+    assert "No trial completed" in text and "All 1 trials failed" in text and "ValueError" in text
+    assert text.count("Nothing to tabulate.") == 8 and list((tmp_path / "out" / "figures").iterdir()) == []
+
+
+def test_a_report_of_exploded_fits_only(tmp_path):
+    for seed in (0, 1):
+        made_results.write(str(tmp_path / "r"), {"seed": seed}, exploded=1.0)
+    path = report.write(str(tmp_path / "r"), str(tmp_path / "out"))
+    said = findings(path)
+    assert "Of all fits 100 % exploded" in said and "No fit for X settled" in said
+    assert (tmp_path / "out" / "figures" / "exploded_X.svg").exists()
+    assert not (tmp_path / "out" / "figures" / "truth.svg").exists()
+
+
+def test_a_report_of_one_seed_whose_truth_is_the_ceiling(tmp_path):
+    made_results.write(str(tmp_path / "r"), {}, truth=2.3, error=0.0)
+    said = findings(report.write(str(tmp_path / "r"), str(tmp_path / "out")))
+    assert "With one seed no interval is possible." in said and "every truth is the ceiling H(X)" in said
+
+
+def test_a_report_of_one_pair_without_curves_and_with_damaged_files(tmp_path):
+    folder = str(tmp_path / "r")
+    made_results.write(folder, {"mine.pairs": ("X;sm1",)})
+    damaged = made_results.write(folder, {"mine.pairs": ("X;sm1",), "seed": 1})
+    (tmp_path / "r" / "estimates" / f"{key(damaged)}.parquet").write_bytes(b"PAR1")
+    shutil.rmtree(tmp_path / "r" / "curves")
+    text = report.write(folder, str(tmp_path / "out")).read_text()
+    assert "Not read: a damaged file" in text and "No curve of a completed trial was found." in text
+    assert "2 completed, 0 failed; 4 fits" in text
+
+
+def test_results_and_folders_that_cannot_be_used_are_named(tmp_path):
+    with pytest.raises(InputError, match="holds no trials"):
+        report.write(str(tmp_path), str(tmp_path / "out"))
+    made_results.write(str(tmp_path / "r"), {})
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="out is .* it must be a folder that can be written"):
+        report.write(str(tmp_path / "r"), str(tmp_path / "file"))
+
+
+def test_a_sample_of_fits_has_each_cell_and_its_explosions(tmp_path):
+    folder = str(tmp_path)
+    for seed in range(3):
+        made_results.write(folder, {"seed": seed}, exploded=0.05, runs=6)
+    judged = stability.judge(stability.fits(folder))
+    sample = figure_data.sample_fits(judged, frames.trials(folder), 40)
+    assert sample.groupby("pair", observed=True).size().tolist() == [5] * 8
+    exploded = judged[judged["stability"] == "exploded"]
+    kept = sample[sample["stability"] == "exploded"]
+    assert set(exploded["pair"]) == set(kept["pair"])
+    assert len(figure_data.sample_fits(judged, frames.trials(folder), 10_000)) == len(judged)
