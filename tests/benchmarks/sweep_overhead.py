@@ -47,7 +47,8 @@ def main() -> None:
         with open(os.devnull, "w") as sys.stdout:  # a line an event, three a trial
             ended = sweep.launch(planned, folder, Resources())
         seconds, sys.stdout = time.monotonic() - start, standard_output
-        if not options.stub and ended.exit_code:
+        # A stub leaves no row; that it ended shows in nothing being interrupted or lost.
+        if ended.interrupted or ended.failed or (ended.missing and not options.stub):
             sys.exit(f"{len(ended.failed)} failed, {len(ended.missing)} missing")
         print(
             f"{options.trials} {'stub' if options.stub else 'smallest'} trials on {os.cpu_count()} cores: "
