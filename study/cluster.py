@@ -93,7 +93,7 @@ def _connect(cluster: Cluster) -> None:
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         ray.init(address=cluster.address, runtime_env=_code(), **quiet)
-    except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError, SystemExit) as error:
+    except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".:") if str(error).strip() else type(error).__name__
         raise InputError(
             f"address {cluster.address!r} cannot be used ({reason}); it must be the head of a Ray cluster with this "
