@@ -73,7 +73,7 @@ def test_a_repeated_trial_overwrites_itself(tmp_path):
 def test_any_pyarrow_file_system_serves(monkeypatch):
     """An object store has no rename: the final name is written in one put."""
     store = pa.fs._MockFileSystem()
-    store.create_dir("bucket/trials")  # an object store has no folders, and needs none
+    store.create_dir("bucket/trials")  # object stores need no folders, the mock does
     monkeypatch.setattr(records, "_OBJECT_STORES", ("mock",))
     records.write_bytes(store, "bucket/trials/a.parquet", b"content")
     names = [info.path for info in store.get_file_info(pa.fs.FileSelector("bucket", recursive=True))]
