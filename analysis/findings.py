@@ -8,7 +8,6 @@ import pandas as pd
 from analysis import differences, frames, judging
 from trainables.verdict import STABILITIES, VerdictRule
 
-
 _MOST = 8
 """Rows that a sentence names."""
 
@@ -106,7 +105,8 @@ def _paper(rows: pd.DataFrame) -> list[str]:
     mode = "mine.transfer_mode"
     wrong = theirs[theirs["agrees"] == "no"]
     parts = [
-        f"{row['paper_row']} for {row['variable']}{' with ' + row[mode] if mode in wrong else ''} (paper: {row['paper']}; here: {row['word'] or 'no word'})"
+        f"{row['paper_row']} for {row['variable']}{f' with {row[mode]}' if mode in wrong else ''} "
+        f"(paper: {row['paper']}; here: {row['word'] or 'no word'})"
         for _, row in wrong.head(_MOST).iterrows()
     ]
     if len(wrong) > _MOST:

@@ -166,13 +166,18 @@ def _biases(judged: pd.DataFrame) -> pd.DataFrame:
         counts = pd.crosstab(judged["row"], judged[f"bias_{kind}"], dropna=False)
         counts = counts.reindex(range(len(levels)), columns=list(verdict.BIASES), fill_value=0)
         shares = counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
-        found += [shares.add_suffix(f"_{kind}"), shares.apply(_commonest, axis=1).rename(f"bias_{kind}").astype(str)]
+        found += [shares.add_suffix(f"_{kind}"), pd.Series(_commonest(shares), index=shares.index, name=f"bias_{kind}")]
     return pd.concat(found, axis=1)
 
 
-def _commonest(shares: pd.Series) -> str:
-    top = shares[shares > 0].sort_values(ascending=False, kind="stable").iloc[:2]
-    return ", ".join(f"{bias} {100 * share:.0f}%" for bias, share in top.items())
+def _commonest(shares: pd.DataFrame) -> list[str]:
+    """The two largest shares of each row, in words."""
+    values, names = shares.fillna(0).to_numpy(), list(shares)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :2]
+    return [
+        ", ".join(f"{names[column]} {100 * row[column]:.0f}%" for column in top if row[column] > 0)
+        for row, top in zip(values, order, strict=True)
+    ]
 
 
 def _disorder(judged: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
