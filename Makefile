@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # No usage report from tests and demo.
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: demo test test-cluster test-slow lint clean
+.PHONY: demo example test test-cluster test-slow lint clean
 
 # The packages, pinned by constraints.txt; made again when they change.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -16,6 +16,9 @@ demo: $(VENV)/installed  ## Run the demo study and print its table.
 	$(BIN)/mine-study sweep demo --results results/demo
 	$(BIN)/mine-study table results/demo
 	@echo "The rows lie in results/demo (Parquet: trials, lenet, estimates, curves)."
+
+example: $(VENV)/installed  ## The example report and its pictures, from the committed results.
+	$(BIN)/mine-study report docs/example/results --out docs/example/report
 
 test: $(VENV)/installed  ## All tests but the slow ones and those on clusters.
 	$(BIN)/pytest -m 'not slow and not cluster'

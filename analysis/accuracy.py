@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis import frames, intervals, paper, stability
+from analysis import frames, intervals, judging, paper, stability
 from trainables.config import fields
 
 
@@ -11,8 +11,8 @@ def table(trials: pd.DataFrame, lenet: pd.DataFrame) -> pd.DataFrame:
 
     >>> source = "docs/example/results"
     >>> rows = table(frames.trials(source), frames.lenet(source))
-    >>> rows[["epoch", "seeds", "paper_accuracy"]].iloc[0].tolist()
-    [0, 3, 0.7]
+    >>> rows["epoch"].tolist(), rows["seeds"].tolist()
+    ([0, 4, 8, 12, 16, 20], [3, 3, 3, 3, 3, 3])
 
     Returns:
         LeNet-5's settings that vary; `epoch`; `seeds`; `accuracy` with its interval over seeds; `spread`
@@ -37,10 +37,10 @@ def table(trials: pd.DataFrame, lenet: pd.DataFrame) -> pd.DataFrame:
         index=pd.MultiIndex.from_arrays([number, per_seed.index.get_level_values("seed")], names=["row", "seed"]),
     )
     made = pd.MultiIndex.from_tuples(present, names=keys.names).to_frame(index=False)
-    interval = intervals.of_shares(stability.by_seed(per_row))
+    interval = intervals.of_shares(judging.by_seed(per_row))
     grouped = per_row.groupby("row")
     made["seeds"] = interval["seeds"]
-    made = made.join(stability.named(interval, "accuracy"))
+    made = made.join(judging.named(interval, "accuracy"))
     made = made.assign(spread=grouped.std(), least=grouped.min(), most=grouped.max())
     like_paper = (made["data.name"] == "mnist") & (made["lenet.learning_rate"] == 3e-4)
     made["paper_accuracy"] = made["epoch"].map(paper.ACCURACY).where(like_paper)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import intervals, order, stability
+from analysis import frames, intervals, judging, order, stability
 from trainables.verdict import VerdictRule
 
 
@@ -12,7 +12,7 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
     """One row per configuration and variable, over settled fits.
 
     >>> source = "docs/example/results"
-    >>> rows = table(frames.trials(source), stability.fits(source))
+    >>> rows = table(frames.trials(source), judging.fits(source))
     >>> bool(rows["agreement_seeds"].dropna().between(0, 1).all())
     True
 
@@ -25,7 +25,7 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
         empty where all truths are equal.
     """
     rule = rule or VerdictRule()
-    shown = stability.shown_columns(trials)
+    shown = frames.shown_columns(trials)
     columns = [
         *shown, "variable", "seeds", "estimate", "estimate_low", "estimate_high", "estimate_seeds", "spread_seeds",
         "spread_replicates", "relative_spread_seeds", "relative_spread_replicates", "agreement_seeds",
@@ -33,7 +33,7 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
     ]  # fmt: skip
     if estimates.empty:
         return pd.DataFrame(columns=columns)
-    judged, made = stability.arrange(trials, stability.judge(estimates, rule), "variable")
+    judged, made = judging.arrange(trials, judging.judge(estimates, rule), "variable")
     made["seeds"] = judged.groupby("row")["seed"].nunique()
     made = made.join(stability.levels(judged))
     for kind in ("seeds", "replicates"):
@@ -49,7 +49,7 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
     made["agreement_seeds"] = _agreement(of_seed.to_numpy(), [names["row"], names["run"]])
     tau = pd.Series(kendall_tau(values, order.by_layer(judged, "truth").to_numpy()))
     per_seed = tau.groupby([where["row"], where["seed"]]).mean()
-    made = made.join(stability.named(intervals.of_means(stability.by_seed(per_seed)), "tau_truth", seeds=True))
+    made = made.join(judging.named(intervals.of_means(judging.by_seed(per_seed)), "tau_truth", seeds=True))
     return made[columns].sort_values([*shown, "variable"], ignore_index=True)
 
 

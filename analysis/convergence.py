@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import intervals, stability
+from analysis import frames, intervals, stability
 from trainables import verdict
 from trainables.verdict import VerdictRule
 
@@ -46,14 +46,15 @@ def epochs(bound: NDArray[np.float64], final: NDArray[np.float64], rule: Verdict
 def fit_epochs(judged: pd.DataFrame, curves: Iterable[pd.DataFrame], rule: VerdictRule | None = None) -> pd.DataFrame:
     """`epochs` of every settled fit that left 0; others have no level to come near to.
 
+    >>> from analysis import judging
     >>> source = "docs/example/results"
-    >>> fits = stability.judge(stability.fits(source))
+    >>> fits = judging.judge(judging.fits(source))
     >>> found = fit_epochs(fits, frames.curve_pieces(source, CURVE_COLUMNS))
     >>> bool(found["converged_at"].dropna().between(1, 40).all())
     True
 
     Args:
-        judged: as `stability.judge` returns them.
+        judged: as `judging.judge` returns them.
         curves: pieces with `CURVE_COLUMNS`, as `frames.curve_pieces` returns them.
 
     Returns:
@@ -87,10 +88,11 @@ def fit_epochs(judged: pd.DataFrame, curves: Iterable[pd.DataFrame], rule: Verdi
 def table(trials: pd.DataFrame, converged: pd.DataFrame) -> pd.DataFrame:
     """One row per configuration but for the transfer mode, variable and run: both modes, and their difference.
 
+    >>> from analysis import judging
     >>> source = "docs/example/results"
-    >>> fits = stability.judge(stability.fits(source))
+    >>> fits = judging.judge(judging.fits(source))
     >>> found = fit_epochs(fits, frames.curve_pieces(source, CURVE_COLUMNS))
-    >>> sorted(table(frames.trials(source), found)["run"].unique())
+    >>> sorted(table(frames.trials(source), found)["run"].unique().tolist())
     [1, 2, 3, 4, 5, 6]
 
     Args:
@@ -102,7 +104,7 @@ def table(trials: pd.DataFrame, converged: pd.DataFrame) -> pd.DataFrame:
         fits counted (`reinit_settled`); `difference`, finetune less reinit, paired by seed over the pairs
         that settled in both, with its interval and n.
     """
-    shown = [path for path in stability.shown_columns(trials) if path != "mine.transfer_mode"]
+    shown = [path for path in frames.shown_columns(trials) if path != "mine.transfer_mode"]
     names = [f"{mode}{end}" for mode in MODES for end in ("", "_low", "_high", "_seeds", "_settled")]
     columns = [*shown, "variable", "run", *names, *(f"difference{end}" for end in ("", "_low", "_high", "_seeds"))]
     if converged.empty:

@@ -23,15 +23,15 @@ def collect(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read all curves once.
 
-    >>> from analysis import stability
+    >>> from analysis import judging
     >>> source = "docs/example/results"
-    >>> trials, fits = frames.trials(source), stability.judge(stability.fits(source))
+    >>> trials, fits = frames.trials(source), judging.judge(judging.fits(source))
     >>> sampled, converged = collect(source, trials, fits)
     >>> len(sampled) == len(fits) * 40, len(converged) == len(fits)
     (True, True)
 
     Args:
-        judged: as `stability.judge` returns them.
+        judged: as `judging.judge` returns them.
         most: fits whose curves are kept, about.
 
     Returns:

@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.figure
 
 from analysis import figures, frames
-from analysis.stability import shown_columns
+from analysis.frames import shown_columns
 from trainables import verdict
 from trainables.config import PAIRS, InputError
 

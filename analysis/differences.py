@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from analysis import frames, intervals, stability
+from analysis import frames, intervals, judging, stability
 from trainables.config import InputError
 from trainables.verdict import VerdictRule
 
@@ -17,7 +17,7 @@ def table(
     """One row per variable and two configurations that differ in `field` alone: the first value and each other.
 
     >>> source = "docs/example/results"
-    >>> rows = table(frames.trials(source), stability.fits(source), field="mine.transfer_mode")
+    >>> rows = table(frames.trials(source), judging.fits(source), field="mine.transfer_mode")
     >>> rows[["from", "to"]].drop_duplicates().values.tolist()
     [['finetune', 'reinit']]
 
@@ -41,7 +41,7 @@ def table(
     columns = ["field", "from", "to", "others", "variable", "paired", *names]
     if estimates.empty:
         return pd.DataFrame(columns=columns)
-    judged, made = stability.arrange(trials, stability.judge(estimates, rule), "variable")
+    judged, made = judging.arrange(trials, judging.judge(estimates, rule), "variable")
     per_seed, cells = _per_seed(judged), _cells(judged)
     lines = []
     for path in [field] if field else varied:

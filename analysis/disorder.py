@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis import intervals, order, stability
+from analysis import frames, intervals, judging, order, stability
 from trainables.verdict import VerdictRule
 
 
@@ -11,7 +11,7 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
 
     >>> from analysis import frames
     >>> source = "docs/example/results"
-    >>> table(frames.trials(source), stability.fits(source))["layers"].unique().tolist()
+    >>> table(frames.trials(source), judging.fits(source))["layers"].unique().tolist()
     ['maxpool1, maxpool2', 'maxpool2, relu3', 'relu3, sm1']
 
     Returns:
@@ -21,14 +21,14 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
         and the truths do not.
     """
     rule = rule or VerdictRule()
-    shown = stability.shown_columns(trials)
+    shown = frames.shown_columns(trials)
     columns = [
         *shown, "variable", "layers", "compared", "violated", "violated_low", "violated_high", "violated_seeds",
         "violated_truth", "wrongly",
     ]  # fmt: skip
     if estimates.empty or estimates["pair"].nunique() < 2:
         return pd.DataFrame(columns=columns)
-    judged, made = stability.arrange(trials, stability.judge(estimates, rule), "variable")
+    judged, made = judging.arrange(trials, judging.judge(estimates, rule), "variable")
     found = order.neighbours(judged, "settled_estimate", rule)
     names, truths = [str(name) for name in found], order.neighbours(judged, "truth", rule)
     place = judged[["key", "variable", "row", "seed"]].drop_duplicates(["key", "variable"]).astype({"key": object})
@@ -38,8 +38,8 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
     for layers in names:
         estimate, truth = (pd.Series(one[layers].to_numpy()) for one in (found, truths))
         wrongly = ((estimate == 1) & (truth == 0)).astype(float).where(estimate.notna() & truth.notna())
-        interval = intervals.of_shares(stability.by_seed(estimate.groupby(group).mean()))
-        part = made.join(stability.named(interval, "violated", seeds=True)).assign(
+        interval = intervals.of_shares(judging.by_seed(estimate.groupby(group).mean()))
+        part = made.join(judging.named(interval, "violated", seeds=True)).assign(
             layers=layers,
             compared=estimate.groupby(where["row"]).count(),
             violated_truth=truth.groupby(group).mean().groupby("row").mean(),

@@ -50,14 +50,15 @@ def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
 def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame, results: str) -> Iterator[Drawing]:
     """All figures that the study has data for.
 
+    >>> from analysis import judging
     >>> source = "docs/example/results"
-    >>> trials, fits = frames.trials(source), stability.judge(stability.fits(source))
+    >>> trials, fits = frames.trials(source), judging.judge(judging.fits(source))
     >>> next(draw(trials, fits, fits.iloc[:0], source)).name
     'learning_1'
 
     Args:
         trials: as `frames.trials` returns them.
-        judged: as `stability.judge` returns them.
+        judged: as `judging.judge` returns them.
         sampled: curves of some fits, as `analysis.curve_samples` returns them.
         results: where whole curves are read from.
     """

@@ -11,13 +11,13 @@ from analysis import frames, intervals, stability
 def plane(judged: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """The points of an information plane: a layer and run of some trials, means over replicates and trials.
 
-    >>> from analysis import frames
-    >>> fits = stability.judge(stability.fits("docs/example/results"))
-    >>> sorted(plane(fits, [fits["key"].iloc[0]])["run"].unique())
+    >>> from analysis import frames, judging
+    >>> fits = judging.judge(judging.fits("docs/example/results"))
+    >>> sorted(plane(fits, [fits["key"].iloc[0]])["run"].unique().tolist())
     [1, 2, 3, 4, 5, 6]
 
     Args:
-        judged: fits as `stability.judge` returns them.
+        judged: fits as `judging.judge` returns them.
         keys: the trials.
 
     Returns:
@@ -53,9 +53,9 @@ def explosion_grid(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Share of exploded fits over two fields, all other settings together, and the text of each cell.
 
-    >>> from analysis import frames
+    >>> from analysis import frames, judging
     >>> source = "docs/example/results"
-    >>> fits = stability.judge(stability.fits(source))
+    >>> fits = judging.judge(judging.fits(source))
     >>> shares, _ = explosion_grid(frames.trials(source), fits, "mine.noise_std", "mine.hidden_units")
     >>> list(shares.index)
     ['0', '1']
@@ -107,9 +107,9 @@ def sample_fits(judged: pd.DataFrame, trials: pd.DataFrame, most: int) -> pd.Dat
     The fits of a cell are ordered by verdict and estimate, and taken at even distances, so each verdict is there
     in its share, a rare explosion at the end of the order always.
 
-    >>> from analysis import frames
+    >>> from analysis import frames, judging
     >>> source = "docs/example/results"
-    >>> len(sample_fits(stability.judge(stability.fits(source)), frames.trials(source), 100)) <= 400
+    >>> len(sample_fits(judging.judge(judging.fits(source)), frames.trials(source), 100)) <= 400
     True
     """
     if judged.empty:

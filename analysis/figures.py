@@ -146,8 +146,8 @@ def information_plane(ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, flo
                         fontsize=7, zorder=5)  # fmt: skip
     ax.axvline(ceilings["X"], **_CEILING_LINE)
     ax.axhline(ceilings["Y"], **_CEILING_LINE)
-    ax.set_xlim(-0.03 * ceilings["X"], 1.06 * ceilings["X"])
-    ax.set_ylim(-0.05 * ceilings["Y"], 1.1 * ceilings["Y"])
+    ax.set_xlim(-0.03 * ceilings["X"], 1.14 * ceilings["X"])
+    ax.set_ylim(-0.05 * ceilings["Y"], 1.14 * ceilings["Y"])
     ax.set_title(title)
     ax.set_xlabel("I(X;L) (nats)")
     ax.set_ylabel("I(Y;L) (nats)")

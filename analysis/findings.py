@@ -5,8 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis import differences, frames, stability
+from analysis import differences, frames, judging
 from trainables.verdict import STABILITIES, VerdictRule
+
+_MOST = 8
+"""Rows that a sentence names."""
 
 
 def sentences(
@@ -21,13 +24,13 @@ def sentences(
 
     >>> from analysis import tables
     >>> source = "docs/example/results"
-    >>> trials, fits = frames.trials(source), stability.fits(source)
+    >>> trials, fits = frames.trials(source), judging.fits(source)
     >>> made = [tables.build(name, source)[0] for name in ("stability", "convergence", "differences", "order")]
-    >>> sentences(trials, stability.judge(fits), *made)[0][:9]
-    '27 trials'
+    >>> sentences(trials, judging.judge(fits), *made)[0][:9]
+    '22 trials'
 
     Args:
-        trials, judged: as `frames.trials` and `stability.judge` return them.
+        trials, judged: as `frames.trials` and `judging.judge` return them.
         rows, convergence, compared, disorder: the tables stability, convergence, differences and order.
     """
     found = [_size(trials, judged)]
@@ -46,6 +49,10 @@ def _size(trials: pd.DataFrame, judged: pd.DataFrame) -> str:
         f"{', '.join(map(str, sorted(trials['seed'].unique())[:10]))}{', ...' if seeds > 10 else ''}: "
         f"{states.get('completed', 0)} completed, {states.get('failed', 0)} failed; {len(judged)} fits."
     )
+    if trials["mine.samples"].notna().any() or trials["lenet.train_samples"].notna().any():
+        samples = trials["mine.samples"].min() if trials["mine.samples"].notna().any() else "all"
+        epochs = trials["mine.epochs"].min()
+        text += f" A reduced scale: {samples} samples and {epochs} MINE epochs at the least."
     return text + (" With one seed no interval is possible." if seeds == 1 else "")
 
 
@@ -59,7 +66,7 @@ def _worst(trials: pd.DataFrame, rows: pd.DataFrame) -> str:
     if not (rows["exploded"] > 0).any():
         return "No fit exploded."
     worst = rows.iloc[int(rows["exploded"].argmax())]
-    calm = rows.groupby(stability.shown_columns(trials), dropna=False)["exploded"].max()
+    calm = rows.groupby(frames.shown_columns(trials), dropna=False)["exploded"].max()
     return (
         f"Explosion is most frequent with {_configuration(trials, worst)} for {worst['variable']}: "
         f"{_share(worst, 'exploded')}. {int((calm == 0).sum())} of {len(calm)} configurations had none."
@@ -82,7 +89,7 @@ def _truth(judged: pd.DataFrame) -> list[str]:
                 f"{_percent(shares.get('over', 0))} over it."
             )
             found.append(text)
-        if stability.at_ceiling(judged[judged["variable"] == variable]).all():
+        if judging.at_ceiling(judged[judged["variable"] == variable]).all():
             found.append(
                 f"For {variable} the noise takes nothing away: every truth is the ceiling H({variable}), which no "
                 "estimate can pass but by error."
@@ -95,10 +102,15 @@ def _paper(rows: pd.DataFrame) -> list[str]:
     if theirs.empty:
         return []
     agree = int((theirs["agrees"] == "yes").sum())
+    mode = "mine.transfer_mode"
+    wrong = theirs[theirs["agrees"] == "no"]
     parts = [
-        f"{row['paper_row']} for {row['variable']} (paper: {row['paper']}; here: {row['word'] or 'no word'})"
-        for _, row in theirs[theirs["agrees"] == "no"].head(8).iterrows()
+        f"{row['paper_row']} for {row['variable']}{f' with {row[mode]}' if mode in wrong else ''} "
+        f"(paper: {row['paper']}; here: {row['word'] or 'no word'})"
+        for _, row in wrong.head(_MOST).iterrows()
     ]
+    if len(wrong) > _MOST:
+        parts.append(f"{len(wrong) - _MOST} more")
     text = f"{agree} of the {len(theirs)} rows that are in the paper's Table 2 agree with it."
     return [text + (f" Not: {'; '.join(parts)}." if parts else "")]
 
@@ -150,7 +162,7 @@ def _order(disorder: pd.DataFrame) -> list[str]:
 
 
 def _configuration(trials: pd.DataFrame, row: pd.Series) -> str:
-    paths: Sequence[str] = frames.varied_columns(trials) or stability.ALWAYS_SHOWN
+    paths: Sequence[str] = frames.varied_columns(trials) or frames.ALWAYS_SHOWN
     return ", ".join(f"{path.split('.')[-1]} {frames.setting(row[path])}" for path in paths)
 
 

@@ -22,10 +22,11 @@ from analysis import (
     figures,
     findings,
     frames,
+    judging,
     sparklines,
     stability,
     tables,
-)  # fmt: skip
+)
 from trainables.config import InputError, fields
 from trainables.verdict import STABILITIES, VerdictRule
 
@@ -74,8 +75,8 @@ def write(results: str, out: str) -> Path:
                     old.unlink()  # figures of an earlier report of fewer trials
     except OSError as error:
         raise InputError(f"out is {out!r}; it must be a folder that can be written ({error}).") from error
-    fits = stability.fits(results, skipped)
-    judged = stability.judge(fits)
+    fits = judging.fits(results, skipped)
+    judged = judging.judge(fits)
     sampled, converged = curve_samples.collect(results, trials, judged, skipped=skipped)
     made = _tables(results, trials, fits, judged, converged, skipped)
     for name, (_, rows, _) in made.items():
@@ -138,7 +139,7 @@ def _tables(
 
 def _thresholds(trials: pd.DataFrame, fits: pd.DataFrame, committed: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Shares and words with the rule's tolerances halved and doubled."""
-    identity = [*stability.shown_columns(trials), "variable"]
+    identity = [*frames.shown_columns(trials), "variable"]
     made = committed[identity].copy()
     for kind, factor in THRESHOLDS.items():
         rows = committed if factor == 1 else stability.table(trials, fits, VerdictRule().scaled(factor))
@@ -175,7 +176,7 @@ def _sort_value(value: Any) -> str:
 
 def _links(trials: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[str, int], str]:
     """Verdicts to their curves: by heading and place of the row."""
-    shown = stability.shown_columns(trials)
+    shown = frames.shown_columns(trials)
     known = {tuple(map(str, row[:-1])): row[-1] for row in trials[[*shown, "configuration"]].itertuples(index=False)}
     found = {}
     for place, (_, row) in enumerate(rows.iterrows()):

@@ -43,15 +43,15 @@ class Block:
 def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame) -> list[Block]:
     """The small curves of a study, by configuration.
 
-    >>> from analysis import curve_samples, frames, stability
+    >>> from analysis import curve_samples, frames, judging
     >>> source = "docs/example/results"
-    >>> trials, fits = frames.trials(source), stability.judge(stability.fits(source))
+    >>> trials, fits = frames.trials(source), judging.judge(judging.fits(source))
     >>> blocks = draw(trials, fits, curve_samples.collect(source, trials, fits)[0])
     >>> len(blocks) == trials["configuration"].nunique(), len(blocks[0].sparks)
     (True, 8)
 
     Args:
-        trials, judged: as `frames.trials` and `stability.judge` return them.
+        trials, judged: as `frames.trials` and `judging.judge` return them.
         sampled: as `curve_samples.collect` returns them.
     """
     if judged.empty or sampled.empty:

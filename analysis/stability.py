@@ -4,29 +4,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from analysis import frames, intervals, order, paper
-from analysis.frames import configuration_columns
+from analysis import frames, intervals, judging, order, paper
 from trainables import verdict
 from trainables.verdict import STABILITIES, VerdictRule
-
-ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
-
-_READ = (
-    "key", "run", "pair", "replicate", "estimate", "previous_window_mean", "highest_running_mean",
-    "lowest_running_mean", "first_nonfinite_epoch", "first_outside_epoch", "dead_hidden_layers", "ceiling", "truth",
-    "truth_standard_error", "target",
-)  # fmt: skip
-
-
-def fits(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
-    """The fits of completed trials, with the columns that the tables need of them.
-
-    >>> fits("docs/example/results").columns[:4].tolist()
-    ['key', 'run', 'pair', 'replicate']
-    """
-    return frames.estimates(results, _READ, skipped)
 
 
 def table(
@@ -35,13 +16,13 @@ def table(
     """One row per configuration and variable (or pair), of completed trials.
 
     >>> source = "docs/example/results"
-    >>> rows = table(frames.trials(source), fits(source))
-    >>> rows[["variable", "seeds"]].drop_duplicates().values.tolist()
-    [['X', 3], ['Y', 3]]
+    >>> rows = table(frames.trials(source), judging.fits(source))
+    >>> rows["variable"].unique().tolist(), rows["seeds"].sort_values().unique().tolist()
+    (['X', 'Y'], [2, 3])
 
     Args:
         trials: as `analysis.frames.trials` returns them.
-        estimates: as `fits` returns them, or more columns.
+        estimates: as `judging.fits` returns them, or more columns.
         by_pair: a row for each pair instead of one for X and one for Y.
 
     Returns:
@@ -66,11 +47,11 @@ def table(
           empty where the paper has no row.
     """
     rule = rule or VerdictRule()
-    shown, unit = shown_columns(trials), "pair" if by_pair else "variable"
+    shown, unit = frames.shown_columns(trials), "pair" if by_pair else "variable"
     columns = [*shown, unit, *(name for name in _COLUMNS if not (by_pair and name in _NOT_BY_PAIR))]
     if estimates.empty:
         return pd.DataFrame(columns=columns)
-    judged, made = arrange(trials, judge(estimates, rule), unit)
+    judged, made = judging.arrange(trials, judging.judge(estimates, rule), unit)
     found: list[Any] = [made, _shares(judged), levels(judged), _biases(judged)]
     if not by_pair:
         word = _words(judged, rule)
@@ -94,100 +75,6 @@ _NOT_BY_PAIR = ("disorder", "disorder_truth", "word", "paper_row", "paper", "agr
 """Columns that need a variable's four layers together."""
 
 
-def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFrame:
-    """The fits with their verdicts.
-
-    >>> judged = judge(fits("docs/example/results"))
-    >>> sorted(judged["stability"].cat.categories)
-    ['collapsed', 'exploded', 'settled', 'unsettled']
-
-    Returns:
-        With `variable`, `stability`, `exploded_epoch` (the record holds it under the committed rule; NaN under
-        others), `settled_estimate`, and for settled fits whose reference is finite `bias_truth`, `bias_target`,
-        and `per_truth`, `per_target` where it is at least the rule's least reference.
-    """
-    rule = rule or VerdictRule()
-    judged = estimates.assign(key=_category(estimates["key"]), pair=_category(estimates["pair"]))
-    pairs = judged["pair"].cat.categories
-    variable, variables = pd.factorize(pd.Index([pair[0] for pair in pairs]), sort=True)
-    codes = variable[judged["pair"].cat.codes]
-    judged["variable"] = pd.Categorical.from_codes(codes, variables)  # type: ignore[call-overload]
-    stability = verdict.stability(estimates, rule)
-    judged["stability"] = pd.Categorical(stability, STABILITIES)
-    judged["exploded_epoch"] = verdict.exploded_epoch(estimates) if rule == VerdictRule() else np.nan
-    settled, estimate = stability == "settled", judged["estimate"].to_numpy(float)
-    judged["settled_estimate"] = np.where(settled, estimate, np.nan)
-    for kind in ("truth", "target"):
-        reference = judged[kind].to_numpy(float)
-        error = judged["truth_standard_error"] if kind == "truth" else 0.0
-        # Every estimate lies below an infinite target, which says nothing.
-        comparable = settled & np.isfinite(reference)
-        bias = verdict.bias(estimate, reference, error, rule).astype(object)
-        bias[~comparable] = None
-        judged[f"bias_{kind}"] = pd.Categorical(bias, verdict.BIASES)
-        usable = comparable & (reference >= rule.least_reference)
-        judged[f"per_{kind}"] = np.divide(estimate, reference, out=np.full(len(judged), np.nan), where=usable)
-    return judged
-
-
-def arrange(trials: pd.DataFrame, judged: pd.DataFrame, unit: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Number the rows that a table of configurations has, and what lies within a row.
-
-    >>> source = "docs/example/results"
-    >>> _, rows = arrange(frames.trials(source), judge(fits(source)), "variable")
-    >>> len(rows) == 2 * rows["configuration"].nunique()
-    True
-
-    Args:
-        judged: fits as `judge` returns them.
-        unit: variable or pair, which with the configuration makes a row.
-
-    Returns:
-        The fits with `row`, `seed` and `cell` (pair and run) as numbers from 0; and a line a row: the
-        configuration's columns, its key as `configuration`, and the unit.
-    """
-    known = trials.loc[judged["key"].cat.categories]  # one a category, in the order of its codes
-    configuration, _ = pd.factorize(known["configuration"])
-    seed, _ = pd.factorize(known["seed"], sort=True)
-    trial, units = judged["key"].cat.codes.to_numpy(), judged[unit].cat
-    row, present = pd.factorize(configuration[trial] * len(units.categories) + units.codes.to_numpy(), sort=True)
-    cell = judged["run"] * len(judged["pair"].cat.categories) + judged["pair"].cat.codes
-    first = known.drop_duplicates("configuration").iloc[present // len(units.categories)]
-    rows = first[["configuration", *configuration_columns(trials)]].reset_index(drop=True)
-    rows[unit] = units.categories[present % len(units.categories)].astype(str)
-    return judged.assign(row=row, seed=seed[trial], cell=cell), rows
-
-
-def _category(column: pd.Series) -> pd.Series:
-    return column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype("category")
-
-
-def shown_columns(trials: pd.DataFrame) -> list[str]:
-    """Configuration columns that tell rows apart, and the three that always stand in the table.
-
-    >>> shown_columns(frames.trials("docs/example/results"))
-    ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
-    """
-    varied = frames.varied_columns(trials)
-    return [path for path in configuration_columns(trials) if path in varied or path in ALWAYS_SHOWN]
-
-
-def by_seed(values: pd.Series) -> NDArray[np.float64]:
-    """One value a (row, seed) as an array (rows, seeds), NaN where there is none; rows are counted from 0."""
-    row = values.index.get_level_values("row").to_numpy()
-    seed, _ = pd.factorize(values.index.get_level_values("seed"))
-    table = np.full((row.max() + 1, seed.max() + 1), np.nan)
-    table[row, seed] = values.to_numpy(float)
-    return table
-
-
-def named(interval: pd.DataFrame, name: str, seeds: bool = False) -> pd.DataFrame:
-    """Intervals under a name: `name`, `name_low`, `name_high`, and `name_seeds` where n differs from the row's."""
-    columns = {"mean": name, "low": f"{name}_low", "high": f"{name}_high", "seeds": f"{name}_seeds"}
-    renamed = interval.rename(columns=columns)
-    return renamed if seeds else renamed.drop(columns=f"{name}_seeds")
-
-
 def _shares(judged: pd.DataFrame) -> pd.DataFrame:
     """How many fits, and how they ended."""
     flags = pd.get_dummies(judged["stability"])[list(STABILITIES)].astype(float)
@@ -196,8 +83,8 @@ def _shares(judged: pd.DataFrame) -> pd.DataFrame:
         per_seed.groupby("row").size().rename("seeds"),
         judged.groupby("row").size().rename("fits"),
         per_seed.groupby("row").mean()[["collapsed", "unsettled"]],
-        named(intervals.of_shares(by_seed(per_seed["exploded"])), "exploded"),
-        named(intervals.of_shares(by_seed(per_seed["settled"])), "settled"),
+        judging.named(intervals.of_shares(judging.by_seed(per_seed["exploded"])), "exploded"),
+        judging.named(intervals.of_shares(judging.by_seed(per_seed["settled"])), "settled"),
         judged["exploded_epoch"].where(judged["stability"] == "exploded").groupby(judged["row"]).median(),
     ]
     return pd.concat(found, axis=1)
@@ -207,7 +94,7 @@ def levels(judged: pd.DataFrame) -> pd.DataFrame:
     """Where settled fits ended, and how consistently: `estimate` with its interval and n, `at_zero`, spreads.
 
     >>> source = "docs/example/results"
-    >>> judged, rows = arrange(frames.trials(source), judge(fits(source)), "pair")
+    >>> judged, rows = judging.arrange(frames.trials(source), judging.judge(judging.fits(source)), "pair")
     >>> len(levels(judged)) == len(rows)
     True
     """
@@ -223,7 +110,7 @@ def levels(judged: pd.DataFrame) -> pd.DataFrame:
         ],
         axis=1,
     ).reindex(range(judged["row"].max() + 1))
-    return found.join(named(level(per_seed, len(found)), "estimate", seeds=True))
+    return found.join(judging.named(level(per_seed, len(found)), "estimate", seeds=True))
 
 
 def level(per_seed: pd.Series, rows: int) -> pd.DataFrame:
@@ -272,33 +159,25 @@ def _biases(judged: pd.DataFrame) -> pd.DataFrame:
     compared = judged[settled | ~any_settled[judged["row"]]]
     # As for the estimate: each pair and run counts equally.
     levels = compared.groupby(["row", "cell"])[["truth", "target"]].mean().groupby("row").mean()
-    found: list[Any] = [levels, at_ceiling(judged).groupby(judged["row"]).mean().rename("truth_at_ceiling")]
+    found: list[Any] = [levels, judging.at_ceiling(judged).groupby(judged["row"]).mean().rename("truth_at_ceiling")]
     for kind in ("truth", "target"):
         ratio = judged.groupby(["row", "seed"])[f"per_{kind}"].median()
-        found.append(named(intervals.of_means(by_seed(ratio)), f"per_{kind}", seeds=True))
+        found.append(judging.named(intervals.of_means(judging.by_seed(ratio)), f"per_{kind}", seeds=True))
         counts = pd.crosstab(judged["row"], judged[f"bias_{kind}"], dropna=False)
         counts = counts.reindex(range(len(levels)), columns=list(verdict.BIASES), fill_value=0)
         shares = counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
-        found += [shares.add_suffix(f"_{kind}"), shares.apply(_commonest, axis=1).rename(f"bias_{kind}").astype(str)]
+        found += [shares.add_suffix(f"_{kind}"), pd.Series(_commonest(shares), index=shares.index, name=f"bias_{kind}")]
     return pd.concat(found, axis=1)
 
 
-def at_ceiling(fits: pd.DataFrame) -> pd.Series:
-    """Whether the noise takes no information away, so that a fit's truth is its ceiling.
-
-    >>> at_ceiling(pd.DataFrame({"ceiling": [2.3, 2.3], "truth": [2.3, 2.0], "truth_standard_error": 0.001})).tolist()
-    [True, False]
-
-    Args:
-        fits: with `truth`, `truth_standard_error` and `ceiling`, in nats.
-    """
-    margin = np.maximum(2 * fits["truth_standard_error"], 1e-3 * fits["ceiling"])
-    return fits["ceiling"] - fits["truth"] <= margin
-
-
-def _commonest(shares: pd.Series) -> str:
-    top = shares[shares > 0].sort_values(ascending=False, kind="stable").iloc[:2]
-    return ", ".join(f"{bias} {100 * share:.0f}%" for bias, share in top.items())
+def _commonest(shares: pd.DataFrame) -> list[str]:
+    """The two largest shares of each row, in words."""
+    values, names = shares.fillna(0).to_numpy(), list(shares)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :2]
+    return [
+        ", ".join(f"{names[column]} {100 * row[column]:.0f}%" for column in top if row[column] > 0)
+        for row, top in zip(values, order, strict=True)
+    ]
 
 
 def _disorder(judged: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
@@ -334,7 +213,7 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
 
     >>> source = "docs/example/results"
     >>> trials = frames.trials(source)
-    >>> notes(trials, table(trials, fits(source)))[0][:14]
+    >>> notes(trials, table(trials, judging.fits(source)))[0][:14]
     'Shares are of '
     """
     lines = [

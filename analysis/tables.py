@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis import accuracy, consistency, convergence, differences, disorder, frames, stability
+from analysis import accuracy, consistency, convergence, differences, disorder, frames, judging, stability
 from analysis.frames import setting
 from trainables.config import InputError
 from trainables.verdict import BIASES, VerdictRule
@@ -39,13 +39,13 @@ def build(
         rows = accuracy.table(trials, frames.lenet(results, skipped))
         notes = accuracy.notes(trials, rows)
     else:
-        fits = stability.fits(results, skipped)
+        fits = judging.fits(results, skipped)
         if which == "stability":
             rows = stability.table(trials, fits, rule, by_pair)
             notes = stability.notes(trials, rows)
         elif which == "convergence":
             pieces = frames.curve_pieces(results, convergence.CURVE_COLUMNS, skipped=skipped)
-            rows = convergence.table(trials, convergence.fit_epochs(stability.judge(fits, rule), pieces, rule))
+            rows = convergence.table(trials, convergence.fit_epochs(judging.judge(fits, rule), pieces, rule))
             notes = convergence.notes(trials, rows)
         elif which == "consistency":
             rows = consistency.table(trials, fits, rule)

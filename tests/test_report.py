@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import figure_data, frames, report, stability
+from analysis import figure_data, frames, judging, report
 from tests import made_results
 from trainables.config import InputError, key
 
@@ -182,7 +182,7 @@ def test_a_sample_of_fits_has_each_cell_and_its_explosions(tmp_path):
     folder = str(tmp_path)
     for seed in range(3):
         made_results.write(folder, {"seed": seed}, exploded=0.05, runs=6)
-    judged = stability.judge(stability.fits(folder))
+    judged = judging.judge(judging.fits(folder))
     sample = figure_data.sample_fits(judged, frames.trials(folder), 40)
     assert sample.groupby("pair", observed=True).size().tolist() == [5] * 8
     exploded = judged[judged["stability"] == "exploded"]

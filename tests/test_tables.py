@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis import consistency, convergence, frames, load, stability, tables
+from analysis import consistency, convergence, frames, judging, load, tables
 from tests import made_results
 from trainables import compaction
 from trainables.config import InputError, fields, key
@@ -223,7 +223,7 @@ def test_an_unfinished_trial_has_no_rows(tmp_path):
     (tmp_path / "curves" / ".half.tmp").write_bytes(b"PAR1")
     assert tables.build("stability", folder)[0]["seeds"].tolist() == [1, 1]
     assert len(frames.lenet(folder)) == 21
-    assert len(stability.fits(folder)) == 32
+    assert len(judging.fits(folder)) == 32
 
 
 def test_curves_that_are_missing_leave_the_other_tables(tmp_path):

@@ -338,17 +338,21 @@ def _whole_trials(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.T
         yield pa.Table.from_batches(waiting).replace_schema_metadata()
 
 
-def _datasets(results: str, name: str, skipped: list[str] | None) -> list[tuple[pa.dataset.Dataset, Any]]:
+_FILES = 500
+"""Parts open at a time: what a footer takes in memory is many times a trial's row."""
+
+
+def _datasets(results: str, name: str, skipped: list[str] | None) -> Iterator[tuple[pa.dataset.Dataset, Any]]:
     """Data sets that together hold a table, each with a filter for the rows that count, or None."""
     store, root = filesystem(results)
     parts, merged = partfiles.sources(store, root, name)
-    opened = [_open(store, path, results, skipped) for path in parts]
-    found = [(_dataset([fragment for fragment in opened if fragment], name, store), None)]
+    for start in range(0, len(parts), _FILES):
+        opened = [_open(store, path, results, skipped) for path in parts[start : start + _FILES]]
+        yield _dataset([fragment for fragment in opened if fragment], name, store), None
     for file, counting in merged:
         if fragment := _open(store, file.path, results, skipped):
             only = pa.dataset.field("key").isin(pa.array(sorted(counting), pa.string()))
-            found.append((_dataset([fragment], name, store), None if counting == file.keys else only))
-    return found
+            yield _dataset([fragment], name, store), None if counting == file.keys else only
 
 
 def _dataset(fragments: list[pa.dataset.Fragment], name: str, store: pa.fs.FileSystem) -> pa.dataset.Dataset:
