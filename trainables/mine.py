@@ -97,7 +97,8 @@ def train(
     marginal_source = draws.generator(seed, "mine marginals", config.marginals, run)
     gradient = _BoundGradient(config)
     recorder = _Recorder(networks)
-    with Noise(config.noise_std, _noise_shapes(networks), seed, run, device) as noise:
+    gather = _Gather(networks)
+    with Noise(config.noise_std, gather.shapes, seed, run, device) as noise:
         for epoch in range(config.epochs):
             samples = population(epoch) if callable(population) else population
             rows = draws.batches(len(samples), config.batch_size, order_source).to(device)
@@ -106,7 +107,7 @@ def train(
                 2, *rows.shape, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype
             )
             for step, (batch, marginal) in enumerate(zip(rows, marginal_rows, strict=True)):
-                variables, layers, shuffle = _gather(samples, config, batch, marginal)
+                variables, layers, shuffle = gather(samples, batch, marginal)
                 noise.add(layers, step, len(rows))
                 t, activity = networks(variables, layers, shuffle)
                 optimizer.zero_grad(set_to_none=True)
@@ -135,26 +136,36 @@ def _marginal_rows(config: MineConfig, steps: int, samples: int, source: torch.G
     return draw(steps, config.batch_size, source)
 
 
-def _gather(
-    samples: Samples, config: MineConfig, batch: Tensor, marginal: Tensor
-) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
-    """The batch's variables and layers, as copies, and the shuffle that makes its marginal samples."""
-    # index_select, since tensor[index] gathers several times slower on a CPU.
-    available = {"X": samples.x, "Y": samples.y}
-    variables = {name: values.index_select(0, batch) for name, values in available.items() if values is not None}
-    if config.marginals == "independent":
-        # Other samples take part, each with noise of its own: their rows stand below the batch's.
-        batch, shuffle = torch.cat([batch, marginal]), None
-    else:
-        shuffle = marginal
-    return variables, {name: rows.index_select(0, batch) for name, rows in samples.layers.items()}, shuffle
+class _Gather:
+    """Copies of the rows that a step reads, in the same memory every time.
 
+    New memory for every step would cost more in page faults than the copies themselves.
+    """
 
-def _noise_shapes(networks: StatisticsNetworks) -> dict[str, tuple[int, int]]:
-    """Rows and features of each layer in one step."""
-    config = networks.config
-    rows = 2 * config.batch_size if config.marginals == "independent" else config.batch_size
-    return {layer: (rows, math.prod(networks.shapes[layer])) for layer in networks.layers}
+    def __init__(self, networks: StatisticsNetworks) -> None:
+        config = networks.config
+        self.independent = config.marginals == "independent"
+        self.rows = 2 * config.batch_size if self.independent else config.batch_size
+        self.shapes = {layer: (self.rows, math.prod(networks.shapes[layer])) for layer in networks.layers}
+        kind = {"device": networks.device, "dtype": networks.dtype}
+        self.layers = {layer: torch.empty(shape, **kind) for layer, shape in self.shapes.items()}
+        self.x = torch.empty(config.batch_size, math.prod(networks.shapes.get("X", (0,))), **kind)
+
+    def __call__(
+        self, samples: Samples, batch: Tensor, marginal: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
+        """The batch's variables and layers, and the shuffle that makes its marginal samples."""
+        # index_select, since tensor[index] gathers several times slower on a CPU.
+        variables: dict[str, Tensor] = {}
+        if samples.x is not None:
+            variables["X"] = torch.index_select(samples.x, 0, batch, out=self.x)
+        if samples.y is not None:
+            variables["Y"] = samples.y.index_select(0, batch)
+        # Of independent marginals other samples take part, each with noise of its own: their rows stand below.
+        rows = torch.cat([batch, marginal]) if self.independent else batch
+        for layer, outputs in self.layers.items():
+            torch.index_select(samples.layers[layer], 0, rows, out=outputs)
+        return variables, self.layers, None if self.independent else marginal
 
 
 class _BoundGradient:
