@@ -147,9 +147,10 @@ class _Gather:
         self.independent = config.marginals == "independent"
         self.rows = 2 * config.batch_size if self.independent else config.batch_size
         self.shapes = {layer: (self.rows, math.prod(networks.shapes[layer])) for layer in networks.layers}
-        kind = {"device": networks.device, "dtype": networks.dtype}
-        self.layers = {layer: torch.empty(shape, **kind) for layer, shape in self.shapes.items()}
-        self.x = torch.empty(config.batch_size, math.prod(networks.shapes.get("X", (0,))), **kind)
+        device, dtype = networks.device, networks.dtype
+        self.layers = {layer: torch.empty(shape, device=device, dtype=dtype) for layer, shape in self.shapes.items()}
+        features = math.prod(networks.shapes.get("X", (0,)))
+        self.x = torch.empty(config.batch_size, features, device=device, dtype=dtype)
 
     def __call__(
         self, samples: Samples, batch: Tensor, marginal: Tensor
