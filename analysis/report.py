@@ -1,14 +1,12 @@
 """The report: one HTML page that needs nothing else, and its figures and tables as files."""
 
 import base64
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib
 import pandas as pd
 
 from analysis import (
@@ -85,7 +83,13 @@ def write(results: str, out: str) -> Path:
     pictures = []
     for drawing in drawings.draw(trials, judged, sampled, results):
         drawings.save(drawing, folder / "figures")
-        pictures.append({"name": drawing.name, "caption": drawing.caption, "source": _embedded(drawing)})
+        pictures.append(
+            {
+                "name": drawing.name,
+                "caption": drawing.caption,
+                "source": _embedded(folder / "figures" / f"{drawing.name}.svg"),
+            }
+        )
     said = findings.sentences(
         trials, judged, *(made[name][1] for name in ("stability", "convergence", "differences", "order"))
     )
@@ -188,11 +192,8 @@ def _links(trials: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[str, int], st
     return found
 
 
-def _embedded(drawing: drawings.Drawing) -> str:
-    sink = io.BytesIO()
-    with matplotlib.rc_context(figures.STYLE):
-        drawing.figure.savefig(sink, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(sink.getvalue()).decode()
+def _embedded(picture: Path) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(picture.read_bytes()).decode()
 
 
 def _common(trials: pd.DataFrame) -> list[tuple[str, str]]:
