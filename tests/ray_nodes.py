@@ -1,6 +1,7 @@
 """Real Ray nodes on this machine, each a process tree that is started and ended by its process ids."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -104,8 +105,15 @@ class Nodes:
             "--head", f"--port={self.port}", "--num-cpus=0", "--num-gpus=0", "--include-dashboard=false",
             f"--temp-dir={self.folder}", *head,
         )  # fmt: skip
-        host = self.head.log.read_text().partition("Local node IP: ")[2].split()[0]
-        self.address = f"{host}:{self.port}"
+        self.address = f"{self._host()}:{self.port}"
+
+    def _host(self) -> str:
+        """The head's address, as it says itself."""
+        found = re.search(r"Local node IP: (\S+)", self.head.log.read_text())
+        if not found:
+            self.stop()
+            raise RuntimeError(f"a Ray head did not name its address:\n{self.head.log.read_text()}")
+        return found[1]
 
     def add(self, cpus: int = 1, gpus: int = 0) -> Node:
         """A new worker node."""
@@ -115,7 +123,7 @@ class Nodes:
         log = self.folder / f"node-{len(self.all)}.log"
         with log.open("w") as file:
             process = subprocess.Popen(
-                [RAY, "start", *options, "--object-store-memory=80000000", "--block"],
+                [RAY, "start", *options, "--object-store-memory=80000000", "--log-color=false", "--block"],
                 stdout=file, stderr=subprocess.STDOUT, env=self.environment, cwd=self.folder,
             )  # fmt: skip
         node = Node(process, log)
