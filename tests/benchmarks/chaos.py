@@ -21,7 +21,7 @@ from tests import row_comparison
 from tests.ray_nodes import Nodes, kill_all, start_sweep
 
 TRIALS = (
-    "--lenet.epochs", "3", "--schedule.probe-every", "1", "--mine.samples", "400", "--mine.epochs", "20",
+    "--lenet.epochs", "3", "--schedule.probe-every", "1", "--mine.samples", "400", "--mine.epochs", "150",
     "--seeds", "0", "1", "--mine.marginals", "permutation", "derangement", "--mine.noise-std", "0", "0.3", "1",
 )  # fmt: skip
 """Twelve trials of three probes, so three checkpoints, each."""
@@ -104,7 +104,7 @@ def disturb(nodes: Nodes, driver: Driver, kills: int, source: random.Random, pau
 
 
 def run(
-    folder: Path, kills: int, seed: int, options: tuple[str, ...] = TRIALS, pauses: tuple[float, float] = (3, 9)
+    folder: Path, kills: int, seed: int, options: tuple[str, ...] = TRIALS, pauses: tuple[float, float] = (2, 6)
 ) -> bool:
     """Both sweeps and their comparison; True if their rows are equal and all kills were done."""
     seconds, busy, done = {}, {}, []
