@@ -1,7 +1,8 @@
 """MINE: the Donsker-Varadhan bound, the marginal samples, and the training loop (paper, Algorithm 1)."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,9 +99,16 @@ def train(
     gradient = _BoundGradient(config)
     recorder = _Recorder(networks)
     gather = _Gather(networks)
-    with Noise(config.noise_std, gather.shapes, seed, run, device) as noise:
+    samples_of = population if callable(population) else lambda epoch: population
+    samples = samples_of(0)
+    steps = len(samples) // config.batch_size
+    noise = Noise(
+        config.noise_std, gather.shapes, seed, run, device,
+        steps=steps, epochs=config.epochs, overlap=_light_products(networks),
+    )  # fmt: skip
+    with noise, _precision(config.matmul_precision):
         for epoch in range(config.epochs):
-            samples = population(epoch) if callable(population) else population
+            samples = samples_of(epoch) if epoch else samples
             rows = draws.batches(len(samples), config.batch_size, order_source).to(device)
             marginal_rows = _marginal_rows(config, len(rows), len(samples), marginal_source).to(device)
             values = torch.empty(
@@ -108,7 +116,7 @@ def train(
             )
             for step, (batch, marginal) in enumerate(zip(rows, marginal_rows, strict=True)):
                 variables, layers, shuffle = gather(samples, batch, marginal)
-                noise.add(layers, step, len(rows))
+                noise.add(layers)
                 t, activity = networks(variables, layers, shuffle)
                 optimizer.zero_grad(set_to_none=True)
                 t.backward(gradient(t.detach()))
@@ -118,6 +126,33 @@ def train(
                     recorder.see(activity)
             recorder.end_epoch(values)
     return recorder.curves()
+
+
+def _light_products(networks: StatisticsNetworks) -> bool:
+    """Whether the noise had better be drawn beside the products than between them.
+
+    Beside them the products have half of the threads: that pays while a step's time is the draw's.
+    """
+    if networks.config.architecture == 2:
+        return False  # its convolutions outweigh any draw
+    weights = sum(p.numel() for name, p in networks.parameters.items() if name.startswith(("first.", "branch.")))
+    normals = sum(math.prod(networks.shapes[layer]) for layer in networks.layers)
+    return 4 * weights <= _LIGHT[networks.config.matmul_precision] * normals
+
+
+_LIGHT = {"highest": 200, "high": 200, "medium": 550}
+"""Operations a normal up to which products are light; measured on two threads (docs/performance.md)."""
+
+
+@contextmanager
+def _precision(precision: str) -> Iterator[None]:
+    """PyTorch's precision of float32 products, for a while."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _make_optimizer(networks: StatisticsNetworks) -> torch.optim.Optimizer:

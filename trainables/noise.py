@@ -2,11 +2,14 @@
 
 PyTorch's CPU generator uses one thread, so on a CPU the draw would be the largest cost of a step. The steps
 of an epoch therefore take turns at a fixed number of generators, and a block of steps is drawn at once, each
-step by one thread. The numbers do not depend on the number of threads or on the blocks.
+step by one thread: either by all threads between the products of two blocks, or by half of them while the
+other half multiplies. The numbers depend neither on that, nor on the number of threads, nor on the blocks.
 """
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
@@ -28,22 +31,44 @@ def generators(seed: int, run: int, layer: str, device: torch.device | str = "cp
 
 
 class Noise:
-    """Standard normals for the layers of every step, times `std`; a context that ends its threads."""
+    """Standard normals for the layers of every step of a run, times `std`; a context that ends its threads.
+
+    While the context of an overlapped draw is open, PyTorch has only the other half of the threads.
+    """
 
     def __init__(
-        self, std: float, shapes: dict[str, tuple[int, int]], seed: int, run: int, device: torch.device
+        self,
+        std: float,
+        shapes: dict[str, tuple[int, int]],
+        seed: int,
+        run: int,
+        device: torch.device,
+        *,
+        steps: int,
+        epochs: int,
+        overlap: bool = False,
     ) -> None:
-        """`shapes`: rows and features of each layer's outputs in one step."""
+        """Nothing is drawn yet.
+
+        Args:
+            shapes: rows and features of each layer's outputs in one step.
+            steps: steps of each epoch.
+            epochs: epochs of the run.
+            overlap: draw while the caller works, where there are two threads or more.
+        """
         self.std, self.shapes, self.device = std, shapes, device
+        self.steps, self.epochs = steps, epochs
         self._generators = {layer: generators(seed, run, layer, device) for layer in shapes} if std else {}
+        self._all_threads = torch.get_num_threads()
         on_cpu = device.type == "cpu"
-        self._threads = min(torch.get_num_threads(), STREAMS) if on_cpu else 1
-        self._pool = ThreadPoolExecutor(self._threads) if std and self._threads > 1 else None
+        self._overlap = bool(std) and overlap and on_cpu and self._all_threads > 1
+        self._threads = self._all_threads // 2 if self._overlap else self._all_threads
+        self._pool = ThreadPoolExecutor(self._threads) if std and on_cpu else None
         self._block = self._steps_at_once() if on_cpu else 1
-        self._drawn: list[dict[str, Tensor]] = [
-            {layer: torch.empty(shape, device=device) for layer, shape in shapes.items()}
-            for _ in range(self._block if std else 0)
-        ]
+        self._blocks = self._plan()
+        self._memory = [self._empty_block() for _ in range(2 if self._overlap else 1)] if std else []
+        self._drawing: list[Future[dict[str, Tensor]]] = []
+        self._drawn: deque[dict[str, Tensor]] = deque()
 
     def _steps_at_once(self) -> int:
         """Steps in a block: a multiple of the threads, at most one for each stream."""
@@ -51,35 +76,58 @@ class Noise:
         rounds = math.ceil(_BLOCK / (of_a_step * self._threads))
         return min(rounds * self._threads, STREAMS)
 
-    def add(self, layers: dict[str, Tensor], step: int, steps: int) -> None:
-        """Add this step's noise in place.
+    def _plan(self) -> Iterator[range]:
+        """The blocks of the run, each within an epoch, so that no two steps of a block share a stream."""
+        for _ in range(self.epochs):
+            for first in range(0, self.steps, self._block):
+                yield range(first, min(first + self._block, self.steps))
 
-        Args:
-            layers: outputs by layer, the caller's own copies.
-            step: the step in its epoch; steps are asked for in order, each once.
-            steps: steps of the epoch.
-        """
+    def _empty_block(self) -> list[dict[str, Tensor]]:
+        return [
+            {layer: torch.empty(shape, device=self.device) for layer, shape in self.shapes.items()}
+            for _ in range(self._block)
+        ]
+
+    def add(self, layers: dict[str, Tensor]) -> None:
+        """Add the next step's noise in place to outputs by layer, the caller's own copies."""
         if not self.std:
             return
-        if step % self._block == 0:
-            self._draw(range(step, min(step + self._block, steps)))
+        if not self._drawn:
+            self._next_block()
+        numbers = self._drawn.popleft()
         for layer, outputs in layers.items():
-            outputs.add_(self._drawn[step % self._block][layer], alpha=self.std)
+            outputs.add_(numbers[layer], alpha=self.std)
 
-    def _draw(self, steps: range) -> None:
-        if self._pool is None:
-            for step in steps:
-                self._draw_step(step)
-        else:
-            # A list, so that an exception in a thread is raised here.
-            list(self._pool.map(self._draw_step, steps))
+    def _next_block(self) -> None:
+        if not self._overlap or not self._drawing:
+            self._start()
+        self._drawn.extend(step.result() for step in self._drawing)
+        if self._overlap:
+            self._start()
 
-    def _draw_step(self, step: int) -> None:
+    def _start(self) -> None:
+        """Begin to draw the run's next block, in the memory that was used longest ago."""
+        memory = self._memory.pop(0)
+        self._memory.append(memory)
+        block = next(self._blocks, range(0))
+        self._drawing = [self._submit(step, numbers) for step, numbers in zip(block, memory, strict=False)]
+
+    def _submit(self, step: int, numbers: dict[str, Tensor]) -> Future[dict[str, Tensor]]:
+        if self._pool is not None:
+            return self._pool.submit(self._draw, step, numbers)
+        done: Future[dict[str, Tensor]] = Future()
+        done.set_result(self._draw(step, numbers))
+        return done
+
+    def _draw(self, step: int, numbers: dict[str, Tensor]) -> dict[str, Tensor]:
         # Always float32, so that a float64 reference sees the same noise.
-        for layer, numbers in self._drawn[step % self._block].items():
-            numbers.normal_(generator=self._generators[layer][step % STREAMS])
+        for layer, values in numbers.items():
+            values.normal_(generator=self._generators[layer][step % STREAMS])
+        return numbers
 
     def __enter__(self) -> Self:
+        if self._overlap:
+            torch.set_num_threads(self._all_threads - self._threads)
         return self
 
     def __exit__(
@@ -87,3 +135,5 @@ class Noise:
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown()
+        if self._overlap:
+            torch.set_num_threads(self._all_threads)
