@@ -126,7 +126,7 @@ def _tables(
     by_pair = stability.table(trials, fits, by_pair=True)
     learnt = accuracy.table(trials, frames.lenet(results, skipped))
     epochs = convergence.table(trials, converged)
-    agreement = consistency.table(trials, fits)
+    consistent = consistency.table(trials, fits)
     order = disorder.table(trials, fits)
     compared = differences.table(trials, fits)
     return {
@@ -134,7 +134,7 @@ def _tables(
         "pairs": ("Stability by pair", by_pair, ["Each row links to its curves."]),
         "accuracy": ("Accuracy of LeNet-5 (the paper's Table 3)", learnt, accuracy.notes(trials, learnt)),
         "convergence": ("Convergence: reinit and finetune", epochs, convergence.notes(trials, epochs)),
-        "consistency": ("Consistency", agreement, consistency.notes(trials, agreement)),
+        "consistency": ("Consistency", consistent, consistency.notes(trials, consistent)),
         "order": ("Order of the layers (eq. 6 and 7)", order, disorder.notes(trials, order)),
         "differences": ("Differences between configurations", compared, differences.notes(trials, compared)),
         "thresholds": ("Under other thresholds", *_thresholds(trials, fits, settled)),

@@ -6,12 +6,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis import accuracy, consistency, convergence, differences, disorder, frames, judging, stability
+from analysis import accuracy, agreement, consistency, convergence, differences, disorder, frames, judging, stability
 from analysis.frames import setting
 from trainables.config import InputError
 from trainables.verdict import BIASES, VerdictRule
 
-Which = Literal["stability", "accuracy", "convergence", "consistency", "order", "differences"]
+Which = Literal["stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement"]
 
 FORMATS = ("markdown", "csv", "latex")
 
@@ -26,7 +26,8 @@ def build(
     [0, 4, 8, 12, 16, 20]
 
     Args:
-        which: stability (the paper's Table 2), accuracy (Table 3), convergence, consistency, order or differences.
+        which: stability (the paper's Table 2), accuracy (Table 3), convergence, consistency, order, differences or
+            agreement (in how many settings the rows of Table 2 come out).
         by_pair: stability with a row a pair.
         field: differences of this field alone.
 
@@ -43,6 +44,9 @@ def build(
         if which == "stability":
             rows = stability.table(trials, fits, rule, by_pair)
             notes = stability.notes(trials, rows)
+        elif which == "agreement":
+            rows = agreement.table(stability.table(trials, fits, rule))
+            notes = agreement.notes(rows)
         elif which == "convergence":
             pieces = frames.curve_pieces(results, convergence.CURVE_COLUMNS, skipped=skipped)
             rows = convergence.table(trials, convergence.fit_epochs(judging.judge(fits, rule), pieces, rule))
@@ -100,6 +104,7 @@ PERCENT = (
     "reinit_settled", "finetune_settled", "violated", "violated_truth", "wrongly", "accuracy", "spread", "least",
     "most", "paper_accuracy", "relative_spread_seeds", "relative_spread_replicates", "exploded_halved",
     "exploded_committed", "exploded_doubled", "settled_halved", "settled_committed", "settled_doubled",
+    "agree", "exploding", "converged", "underestimated", "no_word",
 )  # fmt: skip
 
 _ONE_DIGIT = ("accuracy", "spread", "least", "most", "reinit", "finetune", "difference")

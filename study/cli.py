@@ -296,7 +296,9 @@ def status(results: tyro.conf.Positional[str]) -> int:
 
 def table(
     results: tyro.conf.Positional[str],
-    which: Literal["stability", "accuracy", "convergence", "consistency", "order", "differences"] = "stability",
+    which: Literal[
+        "stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement"
+    ] = "stability",
     format: Literal["markdown", "csv", "latex"] = "markdown",  # noqa: A002  # the flag's name
     by_pair: bool = False,
     thresholds: float = 1.0,
@@ -309,7 +311,8 @@ def table(
         which: stability: explosion, settling, estimates, the paper's words (its Table 2); accuracy: LeNet-5's by
             epoch (Table 3); convergence: epochs to the final level, reinit against finetune; consistency: spreads
             and rank agreement; order: layers in the wrong order (eq. 6 and 7); differences: two values of one
-            field, with intervals on the difference.
+            field, with intervals on the difference; agreement: in which share of the settings each row of the
+            paper's Table 2 comes out.
         format: How to print it; csv has every column.
         by_pair: stability: one row a pair instead of one for the X pairs and one for the Y pairs.
         thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy.

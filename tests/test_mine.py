@@ -109,6 +109,39 @@ def test_float32_follows_float64():
     torch.testing.assert_close(single.bound, double.bound, atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("precision", ["highest", "high", "medium"])
+def test_matmul_precision_follows_float64_and_is_the_run_s_alone(precision, monkeypatch):
+    # Wide enough for the products that have a form in bfloat16; its 8 digits allow a hundredth.
+    seen = []
+    plain = StatisticsNetworks.__call__
+    monkeypatch.setattr(
+        StatisticsNetworks,
+        "__call__",
+        lambda self, *inputs: seen.append(torch.get_float32_matmul_precision()) or plain(self, *inputs),
+    )
+    before = torch.get_float32_matmul_precision()
+    chosen = config(noise_std=0.3, matmul_precision=precision)
+    reduced, double = fit(chosen, samples_of())[0], fit(chosen, samples_of(dtype=torch.float64), torch.float64)[0]
+    torch.testing.assert_close(reduced.bound, double.bound, atol=1e-2, rtol=1e-2)
+    assert set(seen) == {precision}
+    assert torch.get_float32_matmul_precision() == before
+
+
+@pytest.mark.parametrize("units", [1, 100])
+def test_light_and_heavy_products_give_the_same_curves(units, monkeypatch):
+    """Whether the noise is drawn beside the products or between them changes no number of the draw."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = []
+        for light in (0.0, math.inf):
+            monkeypatch.setattr(mine, "_LIGHT", dict.fromkeys(mine._LIGHT, light))
+            found.append(fit(config(noise_std=0.3, hidden_units=units), samples_of())[0].bound)
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(*found, atol=1e-5, rtol=1e-5)
+
+
 def test_one_seed_repeats_bit_for_bit_and_two_differ():
     chosen = config(noise_std=0.3)
     first, again, other = (fit(chosen, samples_of(), seed=seed)[0] for seed in (0, 0, 1))

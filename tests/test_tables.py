@@ -12,7 +12,7 @@ from tests import made_results
 from trainables import compaction
 from trainables.config import InputError, fields, key
 
-NAMES = ("stability", "accuracy", "convergence", "consistency", "order", "differences")
+NAMES = ("stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement")
 
 
 @pytest.fixture(scope="module")
@@ -244,3 +244,16 @@ def test_an_option_that_a_table_does_not_use_is_refused(capsys, results, name, u
     with pytest.raises(SystemExit) as ended:
         cli.main(["table", results, "--which", name, *flags])
     assert ended.value.code == 2 and "it must be left out" in capsys.readouterr().err
+
+
+def test_agreement_counts_configurations_by_the_papers_row(tmp_path):
+    """Two settings of one row, of which one explodes as the paper says; a row without settings is left out."""
+    folder = str(tmp_path)
+    for marginals, exploded in (("permutation", 0.0), ("derangement", 1.0)):
+        for seed in (0, 1):
+            made_results.write(folder, {"mine.marginals": marginals, "seed": seed}, exploded=exploded)
+    rows = tables.build("agreement", folder)[0].set_index(["variable", "paper_row"])
+    assert rows.index.tolist() == [("X", "Architecture 1"), ("Y", "Architecture 1")]
+    row = rows.loc["X", "Architecture 1"]
+    assert (row["configurations"], row["agree"], row["exploding"]) == (2, 0.5, 0.5)
+    assert row[["converged", "underestimated", "no_word"]].sum() == 0.5

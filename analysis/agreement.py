@@ -1,0 +1,47 @@
+"""The agreement table: in which share of the settings that were run each row of the paper's Table 2 comes out."""
+
+import pandas as pd
+
+from analysis import paper
+
+WORDS = ("Exploding", "Converged", "Underestimated")
+
+
+def table(stability: pd.DataFrame) -> pd.DataFrame:
+    """One row per row of the paper's Table 2 that has configurations here.
+
+    >>> from analysis import tables
+    >>> rows, _ = tables.build("stability", "docs/example/results")
+    >>> table(rows)[["variable", "paper_row", "configurations"]].head(2).values.tolist()
+    [['X', 'Architecture 1', 1], ['X', 'Architecture 1(2)', 1]]
+
+    Args:
+        stability: as `analysis.stability.table` returns it, by variable.
+
+    Returns:
+        `variable`, `paper_row`, `paper`, then `configurations` and of them the shares that `agree`, and that we call
+        `exploding`, `converged`, `underestimated` or by no word (`no_word`).
+    """
+    rows = []
+    for variable, _, _, name, word in paper.STABILITY:
+        chosen = stability[(stability["variable"] == variable) & (stability["paper_row"] == name)]
+        if chosen.empty:
+            continue
+        words = {each.lower(): (chosen["word"] == each).mean() for each in WORDS}
+        named = {"variable": variable, "paper_row": name, "paper": word, "configurations": len(chosen)}
+        rows.append(
+            {**named, "agree": (chosen["agrees"] == "yes").mean(), **words, "no_word": (chosen["word"] == "").mean()}
+        )
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+_COLUMNS = [
+    "variable", "paper_row", "paper", "configurations", "agree", "exploding", "converged", "underestimated", "no_word",
+]  # fmt: skip
+
+
+def notes(rows: pd.DataFrame) -> list[str]:
+    """What a reader must know of the table."""
+    if rows.empty:
+        return ["No configuration here is one of the paper's."]
+    return ["Shares of the configurations that were run, a configuration's word being that of most of its seeds."]
