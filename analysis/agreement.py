@@ -19,7 +19,7 @@ def table(stability: pd.DataFrame) -> pd.DataFrame:
         stability: as `analysis.stability.table` returns it, by variable.
 
     Returns:
-        `variable`, `paper_row`, `paper`, then `configurations` and of them the shares that `agree`, and that we call
+        `variable`, `paper_row`, `paper`, then `configurations`, the least number of their `seeds`, and the shares that `agree`, and that we call
         `exploding`, `converged`, `underestimated` or by no word (`no_word`).
     """
     rows = []
@@ -28,7 +28,13 @@ def table(stability: pd.DataFrame) -> pd.DataFrame:
         if chosen.empty:
             continue
         words = {each.lower(): (chosen["word"] == each).mean() for each in WORDS}
-        named = {"variable": variable, "paper_row": name, "paper": word, "configurations": len(chosen)}
+        named = {
+            "variable": variable,
+            "paper_row": name,
+            "paper": word,
+            "configurations": len(chosen),
+            "seeds": chosen["seeds"].min(),
+        }
         rows.append(
             {**named, "agree": (chosen["agrees"] == "yes").mean(), **words, "no_word": (chosen["word"] == "").mean()}
         )
@@ -36,7 +42,7 @@ def table(stability: pd.DataFrame) -> pd.DataFrame:
 
 
 _COLUMNS = [
-    "variable", "paper_row", "paper", "configurations", "agree", "exploding", "converged", "underestimated", "no_word",
+    "variable", "paper_row", "paper", "configurations", "seeds", "agree", "exploding", "converged", "underestimated", "no_word",
 ]  # fmt: skip
 
 
@@ -44,4 +50,7 @@ def notes(rows: pd.DataFrame) -> list[str]:
     """What a reader must know of the table."""
     if rows.empty:
         return ["No configuration here is one of the paper's."]
-    return ["Shares of the configurations that were run, a configuration's word being that of most of its seeds."]
+    found = ["Shares of the configurations that were run; a configuration's word is that of most of its seeds."]
+    if (rows["seeds"] == 1).any():
+        found.append("Where seeds is 1, one seed alone decides the word of some configurations.")
+    return found
