@@ -3,6 +3,7 @@
 import pandas as pd
 
 from analysis import paper
+from analysis.stability import failures
 
 WORDS = ("Exploding", "Converged", "Underestimated")
 
@@ -19,7 +20,8 @@ def table(stability: pd.DataFrame) -> pd.DataFrame:
         stability: as `analysis.stability.table` returns it, by variable.
 
     Returns:
-        `variable`, `paper_row`, `paper`, then `configurations`, the least number of their `seeds`, and the shares that `agree`, and that we call
+        `variable`, `paper_row`, `paper`, `configurations`, the least number of their `seeds`, and the shares that
+        `agree`, and that we call
         `exploding`, `converged`, `underestimated` or by no word (`no_word`).
     """
     rows = []
@@ -42,15 +44,16 @@ def table(stability: pd.DataFrame) -> pd.DataFrame:
 
 
 _COLUMNS = [
-    "variable", "paper_row", "paper", "configurations", "seeds", "agree", "exploding", "converged", "underestimated", "no_word",
+    "variable", "paper_row", "paper", "configurations", "seeds", "agree",
+    "exploding", "converged", "underestimated", "no_word",
 ]  # fmt: skip
 
 
-def notes(rows: pd.DataFrame) -> list[str]:
+def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of the table."""
+    lines = ["Shares of the configurations that were run; a configuration's word is that of most of its seeds."]
     if rows.empty:
-        return ["No configuration here is one of the paper's."]
-    found = ["Shares of the configurations that were run; a configuration's word is that of most of its seeds."]
-    if (rows["seeds"] == 1).any():
-        found.append("Where seeds is 1, one seed alone decides the word of some configurations.")
-    return found
+        lines.append("No configuration here is one of the paper's.")
+    elif (rows["seeds"] == 1).any():
+        lines.append("Where seeds is 1, one seed alone decides the word of some configurations.")
+    return lines + failures(trials)

@@ -46,7 +46,7 @@ def build(
             notes = stability.notes(trials, rows)
         elif which == "agreement":
             rows = agreement.table(stability.table(trials, fits, rule))
-            notes = agreement.notes(rows)
+            notes = agreement.notes(trials, rows)
         elif which == "convergence":
             pieces = frames.curve_pieces(results, convergence.CURVE_COLUMNS, skipped=skipped)
             rows = convergence.table(trials, convergence.fit_epochs(judging.judge(fits, rule), pieces, rule))
