@@ -4,12 +4,13 @@ import itertools
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
 from analysis import consistency, convergence, frames, judging, load, tables
 from tests import made_results
-from trainables import compaction
+from trainables import compaction, records
 from trainables.config import InputError, fields, key
 
 NAMES = ("stability", "accuracy", "convergence", "consistency", "order", "differences")
@@ -202,8 +203,6 @@ def test_a_failed_sweep_is_said(tmp_path):
 
 
 def test_damaged_and_older_files_are_named_and_the_rest_is_tabulated(tmp_path):
-    import pyarrow.parquet as pq
-
     folder = str(tmp_path)
     configs = [made_results.write(folder, {"seed": seed}) for seed in (0, 1, 2)]
     half = tmp_path / "estimates" / f"{key(configs[0])}.parquet"
@@ -213,6 +212,25 @@ def test_damaged_and_older_files_are_named_and_the_rest_is_tabulated(tmp_path):
     rows, notes = tables.build("stability", folder)
     assert rows["seeds"].tolist() == [1, 1]
     assert sum("damaged file" in note for note in notes) == 1 and sum("schema version 0" in note for note in notes) == 1
+
+
+def test_rows_from_before_a_field_was_added_have_its_default(tmp_path):
+    results = str(tmp_path)
+    configs = [made_results.write(results, {"seed": seed}) for seed in (0, 1, 2)]
+    part = tmp_path / "trials" / f"{key(configs[0])}.parquet"
+    added = ["mine.matmul_precision", "mine.moving_average_rate", "mine.pairs"]
+    pq.write_table(pq.read_table(part).drop_columns(added), part)
+    for _ in range(2):
+        trials = frames.trials(results)
+        assert trials["mine.matmul_precision"].tolist() == ["highest"] * 3 and trials["configuration"].nunique() == 1
+        assert trials["mine.pairs"].nunique() == 1 and trials["mine.moving_average_rate"].tolist() == [0.01] * 3
+        assert tables.build("stability", results)[0]["seeds"].tolist() == [3, 3]
+        assert records.read_trial(results, "trials", key(configs[0]))["mine.matmul_precision"].to_pylist() == [
+            "highest"
+        ]
+        compaction.compact(results)
+    (merged,) = (tmp_path / "merged" / "trials").iterdir()
+    assert pq.read_table(merged)["mine.matmul_precision"].to_pylist() == ["highest"] * 3
 
 
 def test_an_unfinished_trial_has_no_rows(tmp_path):

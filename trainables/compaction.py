@@ -112,7 +112,7 @@ def _tables(schema: pa.Schema, store: pa.fs.FileSystem, inputs: list[tuple[str, 
         for batch in pa.dataset.FileSystemDataset([fragment], schema, partfiles.FORMAT, store).to_batches(
             filter=counts
         ):
-            yield pa.Table.from_batches([batch]).replace_schema_metadata()
+            yield records.with_defaults(pa.Table.from_batches([batch]).replace_schema_metadata())
 
 
 def _readable(store: pa.fs.FileSystem, path: str) -> bool:

@@ -26,7 +26,8 @@ from trainables import partfiles
 from trainables.config import InputError, TrialConfig, descriptions, fields, flatten, key
 
 SCHEMA_VERSION = "1"
-"""Raised when a column changes its meaning or goes away."""
+"""Raised when a column changes its meaning or goes away. Where a column of the configuration is not there, it came
+later: its field's default is read, which is what those trials ran with."""
 
 STATES = ("completed", "failed")
 """A trial's state: completed also where fits exploded; failed if it raised."""
@@ -287,7 +288,7 @@ def read_trial(results: str, name: str, trial: str) -> pa.Table:
     path = f"{root}/{name}/{trial}.parquet"
     if store.get_file_info(path).type == pa.fs.FileType.File:  # without a listing of all the others
         fragment = _open(store, path, results, None)
-        return _dataset([fragment], name, store).to_table().replace_schema_metadata()
+        return with_defaults(_dataset([fragment], name, store).to_table().replace_schema_metadata())
     rows = read(results, name, filter=pa.dataset.field("key") == trial)
     if not len(rows):
         raise InputError(f"results {results!r} holds no {name} of trial {trial}.")
@@ -317,7 +318,7 @@ def _scan(
     for dataset, only in _datasets(results, name, skipped):
         chosen = only if filter is None else filter if only is None else filter & only
         if rows is None:
-            yield dataset.to_table(columns=list(columns), filter=chosen).replace_schema_metadata()
+            yield with_defaults(dataset.to_table(columns=list(columns), filter=chosen).replace_schema_metadata())
         else:
             yield from _whole_trials(dataset.to_batches(columns=list(columns), filter=chosen), rows)
 
@@ -353,6 +354,19 @@ def _datasets(results: str, name: str, skipped: list[str] | None) -> Iterator[tu
         if fragment := _open(store, file.path, results, skipped):
             only = pa.dataset.field("key").isin(pa.array(sorted(counting), pa.string()))
             yield _dataset([fragment], name, store), None if counting == file.keys else only
+
+
+def with_defaults(rows: pa.Table) -> pa.Table:
+    """Rows as read, with the defaults of fields that came after the rows were written.
+
+    A column that a file does not have is read as nulls, which no column that may not be null has otherwise.
+    """
+    defaults = flatten(TrialConfig())
+    for place, column in enumerate(rows.schema):
+        if column.name in defaults and not column.nullable and rows[place].null_count:
+            filled = rows[place].fill_null(pa.scalar(defaults[column.name], column.type))
+            rows = rows.set_column(place, column, filled)
+    return rows
 
 
 def _dataset(fragments: list[pa.dataset.Fragment], name: str, store: pa.fs.FileSystem) -> pa.dataset.Dataset:
