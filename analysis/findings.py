@@ -50,9 +50,8 @@ def _size(trials: pd.DataFrame, judged: pd.DataFrame) -> str:
         f"{states.get('completed', 0)} completed, {states.get('failed', 0)} failed; {len(judged)} fits."
     )
     if trials["mine.samples"].notna().any() or trials["lenet.train_samples"].notna().any():
-        samples = trials["mine.samples"].min() if trials["mine.samples"].notna().any() else "all"
-        epochs = trials["mine.epochs"].min()
-        text += f" A reduced scale: {samples} samples and {epochs} MINE epochs at the least."
+        smallest = trials[["mine.samples", "lenet.train_samples"]].min().min()
+        text += f" A reduced scale: {smallest} samples and {trials['mine.epochs'].min()} MINE epochs at the least."
     return text + (" With one seed no interval is possible." if seeds == 1 else "")
 
 
@@ -85,8 +84,9 @@ def _truth(judged: pd.DataFrame) -> list[str]:
             near = shares.get("within", 0)
             text = (
                 f"Of the {len(known)} settled fits for {variable}, {_percent(near)} came within a factor of "
-                f"{VerdictRule().bias_ratio:g} of the truth; {_percent(shares.get('under', 0))} lie under it and "
-                f"{_percent(shares.get('over', 0))} over it."
+                f"{VerdictRule().bias_ratio:g} or {VerdictRule().bias_floor:g} nats of the truth; "
+                f"{_percent(shares.get('under', 0))} lie further under it and "
+                f"{_percent(shares.get('over', 0))} further over it."
             )
             found.append(text)
         if judging.at_ceiling(judged[judged["variable"] == variable]).all():

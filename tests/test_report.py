@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import figure_data, frames, judging, report
+from analysis import curve_samples, drawings, figure_data, frames, judging, report
 from tests import made_results
 from trainables.config import InputError, key
 
@@ -176,6 +176,41 @@ def test_results_and_folders_that_cannot_be_used_are_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="out is .* it must be a folder that can be written"):
         report.write(str(tmp_path / "r"), str(tmp_path / "file"))
+
+
+def test_a_report_removes_no_file_but_figures_of_an_earlier_one(tmp_path):
+    made_results.write(str(tmp_path / "results"), {})
+    kept, old = [tmp_path / "figures" / name for name in ("mine.png", "plane_9.svg")]
+    kept.parent.mkdir()
+    (tmp_path / "tables").mkdir()
+    own = tmp_path / "tables" / "own.csv"
+    for path in (kept, old, own):
+        path.write_text("")
+    report.write(str(tmp_path / "results"), str(tmp_path))
+    assert kept.exists() and own.exists() and not old.exists()
+    with pytest.raises(InputError, match="a folder on this machine"):
+        report.write(str(tmp_path / "results"), "s3://bucket/report")
+
+
+def test_titles_fit_their_figure(tmp_path):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    made_results.write(str(tmp_path), {}, exploded=0.4)
+    changes = {
+        "mine.learning_rate": 1e-5,
+        "mine.batch_size": 50,
+        "mine.marginals": "derangement",
+        "mine.noise_std": 1.0,
+    }
+    made_results.write(str(tmp_path), {**changes, "mine.hidden_units": 100, "mine.architecture": 3}, exploded=0.4)
+    trials, judged = frames.trials(str(tmp_path)), judging.judge(judging.fits(str(tmp_path)))
+    sampled, _ = curve_samples.collect(str(tmp_path), trials, judged)
+    for drawing in drawings.draw(trials, judged, sampled, str(tmp_path)):
+        canvas = FigureCanvasAgg(drawing.figure)
+        canvas.draw()
+        titles = [drawing.figure._suptitle, *(ax.title for ax in drawing.figure.axes)]
+        boxes = [title.get_window_extent(canvas.get_renderer()) for title in titles]
+        assert all(box.x0 >= 0 and box.x1 <= canvas.get_renderer().width for box in boxes), drawing.name
 
 
 def test_a_sample_of_fits_has_each_cell_and_its_explosions(tmp_path):

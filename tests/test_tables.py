@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from analysis import consistency, convergence, frames, judging, load, tables
+from analysis import consistency, convergence, frames, judging, load, report, tables
 from tests import made_results
 from trainables import compaction, records
 from trainables.config import InputError, fields, key
@@ -212,6 +212,69 @@ def test_damaged_and_older_files_are_named_and_the_rest_is_tabulated(tmp_path):
     rows, notes = tables.build("stability", folder)
     assert rows["seeds"].tolist() == [1, 1]
     assert sum("damaged file" in note for note in notes) == 1 and sum("schema version 0" in note for note in notes) == 1
+
+
+def harm(path) -> None:
+    """Damage a file's pages and leave its footer."""
+    content = bytearray(path.read_bytes())
+    content[4:200] = b"\xff" * 196
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["estimates", "curves"])
+def test_a_file_with_damaged_pages_is_named_and_the_rest_is_tabulated(tmp_path, name):
+    folder = str(tmp_path)
+    configs = [made_results.write(folder, {"seed": seed}) for seed in (0, 1, 2)]
+    path = tmp_path / name / f"{key(configs[1])}.parquet"
+    harm(path)
+    rows, notes = tables.build("convergence", folder)
+    assert rows["reinit_seeds"].unique().tolist() == [2]
+    (note,) = [note for note in notes if "damaged file" in note]
+    assert str(path) in note and note.isprintable()
+    with pytest.raises(InputError, match="damaged file"):
+        compaction.compact(folder)
+    assert path.exists() and len(load(folder).trials) == 3
+
+
+@pytest.mark.parametrize("rows", [1, 10**9])
+def test_pieces_go_on_after_a_damaged_file(tmp_path, rows):
+    configs = [made_results.write(str(tmp_path), {"seed": seed}) for seed in range(4)]
+    damaged = sorted(map(key, configs))[1]
+    harm(tmp_path / "curves" / f"{damaged}.parquet")
+    skipped: list[str] = []
+    found = [
+        piece["key"].unique().to_pylist()
+        for piece in records.scan(str(tmp_path), "curves", ["key", "bound"], rows, skipped)
+    ]
+    assert sorted(sum(found, [])) == sorted({*map(key, configs)} - {damaged}) and len(skipped) == 1
+
+
+def test_a_file_with_other_columns_is_named(tmp_path):
+    folder = str(tmp_path)
+    configs = [made_results.write(folder, {"seed": seed}) for seed in (0, 1, 2)]
+    paths = [tmp_path / "estimates" / f"{key(config)}.parquet" for config in configs]
+    pq.write_table(pq.read_table(paths[0]).drop_columns(["truth"]), paths[0])
+    texts = pq.read_table(paths[1])
+    place = texts.column_names.index("truth")
+    pq.write_table(texts.set_column(place, "truth", texts["truth"].cast("string")), paths[1])
+    rows, notes = tables.build("stability", folder)
+    assert rows["seeds"].tolist() == [1, 1] and sum("another type: truth." in note for note in notes) == 2
+    compaction.compact(folder)
+    assert [path.exists() for path in paths] == [True, True, False]
+
+
+def test_seeds_with_one_pair_each(tmp_path):
+    made_results.write(str(tmp_path), {"seed": 0, "mine.pairs": ("X;sm1",)})
+    made_results.write(str(tmp_path), {"seed": 1, "mine.pairs": ("Y;sm1",)})
+    assert tables.build("order", str(tmp_path))[0].empty
+    assert report.write(str(tmp_path), str(tmp_path / "report")).exists()
+
+
+def test_settings_are_told_apart_in_the_table_of_differences(tmp_path):
+    for rate in (1e-5, 1e-4):
+        made_results.write(str(tmp_path), {"mine.learning_rate": rate})
+    rows = tables.fold(tables.build("differences", str(tmp_path))[0])
+    assert rows[["from", "to"]].iloc[0].tolist() == ["1e-05", "0.0001"]
 
 
 def test_rows_from_before_a_field_was_added_have_its_default(tmp_path):
