@@ -88,7 +88,7 @@ def write(results: str, out: str) -> Path:
     page = _template().render(
         results=results,
         findings=said,
-        problems=tables.unread(skipped) + stability.failures(trials),
+        problems=tables.unread(skipped) + stability.failures(trials) + stability.repeated(trials),
         sections=sections,
         pictures=pictures,
         curves=sparklines.draw(trials, judged, sampled),

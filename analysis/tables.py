@@ -56,7 +56,7 @@ def build(
         else:
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
-    return rows, [*notes, *unread(skipped)]
+    return rows, [*notes, *stability.repeated(trials), *unread(skipped)]
 
 
 def unread(skipped: list[str]) -> list[str]:

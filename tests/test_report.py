@@ -155,7 +155,7 @@ def test_a_report_of_exploded_fits_only(tmp_path):
 def test_a_report_of_one_seed_whose_truth_is_the_ceiling(tmp_path):
     made_results.write(str(tmp_path / "r"), {}, truth=2.3, error=0.0)
     said = findings(report.write(str(tmp_path / "r"), str(tmp_path / "out")))
-    assert "With one seed no interval is possible." in said and "every truth is the ceiling H(X)" in said
+    assert "With one seed a configuration no interval is possible." in said and "every truth is the ceiling H(X)" in said
 
 
 def test_a_report_of_one_pair_without_curves_and_with_damaged_files(tmp_path):
@@ -190,6 +190,14 @@ def test_a_report_removes_no_file_but_figures_of_an_earlier_one(tmp_path):
     assert kept.exists() and own.exists() and not old.exists()
     with pytest.raises(InputError, match="a folder on this machine"):
         report.write(str(tmp_path / "results"), "s3://bucket/report")
+
+
+def test_findings_say_what_has_no_interval_and_what_stayed_at_zero(tmp_path):
+    for seed, noise in ((0, 0.0), (1, 1.0)):
+        made_results.write(str(tmp_path), {"seed": seed, "mine.noise_std": noise}, level=0.01)
+    said = findings(report.write(str(tmp_path), str(tmp_path / "report")))
+    assert "With one seed a configuration no interval is possible." in said
+    assert "(2 have no interval" in said and "100 % of the settled fits ended within 0.05 nats of 0." in said
 
 
 def test_titles_fit_their_figure(tmp_path):
