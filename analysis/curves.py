@@ -26,6 +26,8 @@ def draw(results: str, pair: str) -> matplotlib.figure.Figure:
     curves = frames.curves(results, pair).merge(
         fits[["key", "run", "replicate", "stability"]], on=["key", "run", "replicate"]
     )
+    if curves.empty:
+        raise InputError(f"results {results!r} hold no curve of {pair}; the folder curves/ must be there.")
     curves["fit"] = curves[["key", "run", "replicate"]].astype(str).agg("/".join, axis=1)
     shown = shown_columns(trials)
     varied = [path for path in shown if trials[path].astype(str).nunique() > 1] or shown
@@ -34,15 +36,12 @@ def draw(results: str, pair: str) -> matplotlib.figure.Figure:
     figure, axes = figures.panels(len(groups))
     for ax, (_, group) in zip(axes, groups, strict=True):
         known = fits[fits["key"].isin(group.index)][["ceiling", "truth", "target"]].mean()
-        title = _title(varied, tuple(group.iloc[0][varied]))
-        figures.learning_curves(ax, curves[curves["key"].isin(group.index)], dict(known), title)
+        settings = (f"{path.split('.')[-1]} {frames.setting(group.iloc[0][path])}" for path in varied)
+        figures.learning_curves(
+            ax, curves[curves["key"].isin(group.index)], dict(known), figures.wrapped(", ".join(settings))
+        )
     figures.finish(figure, f"MINE's bound for {pair}, every run, seed and replicate")
     return figure
-
-
-def _title(columns: list[str], values: tuple[object, ...]) -> str:
-    parts = [f"{path.split('.')[-1]} {value}" for path, value in zip(columns, values, strict=True)]
-    return "\n".join(", ".join(parts[start : start + 2]) for start in range(0, len(parts), 2))
 
 
 def save(figure: matplotlib.figure.Figure, path: str) -> None:
@@ -51,8 +50,8 @@ def save(figure: matplotlib.figure.Figure, path: str) -> None:
     Raises:
         InputError: if the kind is unknown or the path cannot be written.
     """
-    if not Path(path).suffix:
-        raise InputError(f"out is {path!r}; it must end in .svg, .png or .pdf.")
+    if not Path(path).suffix or "://" in path:
+        raise InputError(f"out is {path!r}; it must be a path on this machine that ends in .svg, .png or .pdf.")
     try:
         figure.savefig(path, dpi=160)
     except (OSError, ValueError) as error:

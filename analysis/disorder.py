@@ -26,10 +26,12 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
         *shown, "variable", "layers", "compared", "violated", "violated_low", "violated_high", "violated_seeds",
         "violated_truth", "wrongly",
     ]  # fmt: skip
-    if estimates.empty or estimates["pair"].nunique() < 2:
+    if estimates.empty:
         return pd.DataFrame(columns=columns)
     judged, made = judging.arrange(trials, judging.judge(estimates, rule), "variable")
     found = order.neighbours(judged, "settled_estimate", rule)
+    if found.empty or not len(found.columns):  # one layer alone
+        return pd.DataFrame(columns=columns)
     names, truths = [str(name) for name in found], order.neighbours(judged, "truth", rule)
     place = judged[["key", "variable", "row", "seed"]].drop_duplicates(["key", "variable"]).astype({"key": object})
     where = found.index.to_frame(index=False).merge(place, on=["key", "variable"], how="left")

@@ -1,6 +1,7 @@
 """The figures of a study, made from its frames: which data go into which picture, and what stands under it."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,10 @@ MOST_CURVES = 24
 
 PAPER_PAIR = "Y;relu3"
 """The pair of the paper's Figures 1 and 2."""
+
+
+NAMES = re.compile(r"((learning|plane|explosion)_\d+|truth|exploded_[XY])\.(svg|png)")
+"""Files that a report's figures are written to."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +110,8 @@ def learning(trials: pd.DataFrame, judged: pd.DataFrame, results: str) -> Iterat
 
 def planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
     """Information planes, a panel a seed (the paper's Figures 3 to 5)."""
-    done = trials.loc[judged["key"].cat.categories].sort_values(frames.varied_columns(trials))
-    if judged["variable"].nunique() < 2:
-        return
+    variables = judged.groupby("key", observed=True)["variable"].nunique()
+    done = trials.loc[variables.index[variables == 2]].sort_values(frames.varied_columns(trials))
     for number, configuration in enumerate(done["configuration"].unique()[:MOST_CONFIGURATIONS], 1):
         group = done[done["configuration"] == configuration].sort_values("seed").iloc[:3]
         name = label(trials, group.index[0])
@@ -193,9 +197,7 @@ def explosions(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame
             fits = part["fit"].unique()
             part = part[part["fit"].isin(fits[:: 1 + len(fits) // MOST_CURVES])]
             part = part.assign(layer=part["pair"].astype(str).str[2:])
-            name = label(trials, trials.index[trials["configuration"] == one][0]).replace(", ", ",  ")
-            half = name.count(",") // 2 + 1
-            title = ",".join(name.split(",")[:half]) + "\n" + ",".join(name.split(",")[half:]).strip()
+            title = figures.wrapped(label(trials, trials.index[trials["configuration"] == one][0]))
             figures.exploded_curves(ax, part, float(part["ceiling"].max()), title)
         figures.finish(figure, f"Fits that exploded, I({variable};L)")
         yield Drawing(

@@ -1,6 +1,7 @@
 """Pictures. Each function draws on the axes it is given and computes nothing but positions."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -298,6 +299,21 @@ def panels(
     return figure, list(axes.flat[:count])
 
 
+_LETTERS = 11
+"""Letters of a title to an inch."""
+
+
+def wrapped(text: str, inches: float = 3.6) -> str:
+    """A title in lines that fit a width, by default a panel's; a setting stays beside its value.
+
+    >>> wrapped("architecture 1, noise_std 0, hidden_units 10")
+    'architecture 1, noise_std 0,\\nhidden_units 10'
+    """
+    kept = text.replace(" ", "\xa0").replace(",\xa0", ", ").replace(":\xa0", ": ")
+    lines = textwrap.wrap(kept, int(_LETTERS * inches), break_long_words=False)
+    return "\n".join(lines).replace("\xa0", " ")
+
+
 def finish(figure: matplotlib.figure.Figure, title: str, handles: Sequence[Artist] | None = None) -> None:
     """Give the figure its title and one legend for all axes, and take away labels that repeat.
 
@@ -312,7 +328,7 @@ def finish(figure: matplotlib.figure.Figure, title: str, handles: Sequence[Artis
         found.update(zip(labels, artists, strict=True))
     if handles is not None:
         found = {str(artist.get_label()): artist for artist in handles}
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(wrapped(title, figure.get_figwidth()), fontsize=10)
     for ax in figure.axes:
         place = ax.get_subplotspec()
         if place is not None and not place.is_first_col() and ax.get_shared_y_axes().get_siblings(ax) != [ax]:

@@ -43,23 +43,25 @@ def sentences(
 
 def _size(trials: pd.DataFrame, judged: pd.DataFrame) -> str:
     states = trials["state"].value_counts()
-    seeds = trials["seed"].nunique()
+    seeds, most = trials["seed"].nunique(), trials.groupby("configuration")["seed"].nunique().max()
     text = (
         f"{len(trials)} trials of {trials['configuration'].nunique()} configurations, seeds "
         f"{', '.join(map(str, sorted(trials['seed'].unique())[:10]))}{', ...' if seeds > 10 else ''}: "
         f"{states.get('completed', 0)} completed, {states.get('failed', 0)} failed; {len(judged)} fits."
     )
     if trials["mine.samples"].notna().any() or trials["lenet.train_samples"].notna().any():
-        samples = trials["mine.samples"].min() if trials["mine.samples"].notna().any() else "all"
-        epochs = trials["mine.epochs"].min()
-        text += f" A reduced scale: {samples} samples and {epochs} MINE epochs at the least."
-    return text + (" With one seed no interval is possible." if seeds == 1 else "")
+        smallest = trials[["mine.samples", "lenet.train_samples"]].min().min()
+        text += f" A reduced scale: {smallest} samples and {trials['mine.epochs'].min()} MINE epochs at the least."
+    return text + (" With one seed a configuration no interval is possible." if most == 1 else "")
 
 
 def _shares(judged: pd.DataFrame) -> str:
     shares = judged["stability"].value_counts(normalize=True)
     parts = [f"{_percent(shares.get(name, 0))} {name}" for name in STABILITIES]
-    return f"Of all fits {', '.join(parts[:-1])} and {parts[-1]}."
+    settled = judged.loc[judged["stability"] == "settled", "estimate"].abs()
+    floor = VerdictRule().settled_floor
+    at_zero = f" {_percent((settled < floor).mean())} of the settled fits ended within {floor:g} nats of 0."
+    return f"Of all fits {', '.join(parts[:-1])} and {parts[-1]}.{at_zero if (settled < floor).any() else ''}"
 
 
 def _worst(trials: pd.DataFrame, rows: pd.DataFrame) -> str:
@@ -85,8 +87,9 @@ def _truth(judged: pd.DataFrame) -> list[str]:
             near = shares.get("within", 0)
             text = (
                 f"Of the {len(known)} settled fits for {variable}, {_percent(near)} came within a factor of "
-                f"{VerdictRule().bias_ratio:g} of the truth; {_percent(shares.get('under', 0))} lie under it and "
-                f"{_percent(shares.get('over', 0))} over it."
+                f"{VerdictRule().bias_ratio:g} or {VerdictRule().bias_floor:g} nats of the truth; "
+                f"{_percent(shares.get('under', 0))} lie further under it and "
+                f"{_percent(shares.get('over', 0))} further over it."
             )
             found.append(text)
         if judging.at_ceiling(judged[judged["variable"] == variable]).all():
@@ -138,7 +141,9 @@ def _effects(compared: pd.DataFrame) -> list[str]:
     certain = compared[differences.certain(compared, "exploded")]
     text = f"{len(certain)} of {len(compared)} comparisons of two configurations show a difference in explosion"
     if certain.empty:
-        return [f"{text} whose 95 % interval leaves out 0."]
+        without = int(compared["exploded_low"].isna().sum())
+        why = f" ({without} have no interval: one seed, or seeds that do not differ)" if without else ""
+        return [f"{text} whose 95 % interval leaves out 0{why}."]
     most = certain.iloc[int(certain["exploded"].abs().argmax())]
     others = f" ({most['others']})" if most["others"] else ""
     return [

@@ -64,15 +64,7 @@ def write(results: str, out: str) -> Path:
     """
     skipped: list[str] = []
     trials = frames.trials(results, skipped)
-    folder = Path(out)
-    try:
-        for part in (folder / "figures", folder / "tables"):
-            part.mkdir(parents=True, exist_ok=True)
-            for old in part.iterdir():
-                if old.suffix in (".svg", ".png", ".csv"):
-                    old.unlink()  # figures of an earlier report of fewer trials
-    except OSError as error:
-        raise InputError(f"out is {out!r}; it must be a folder that can be written ({error}).") from error
+    folder = _prepared(out)
     fits = judging.fits(results, skipped)
     judged = judging.judge(fits)
     sampled, converged = curve_samples.collect(results, trials, judged, skipped=skipped)
@@ -96,7 +88,7 @@ def write(results: str, out: str) -> Path:
     page = _template().render(
         results=results,
         findings=said,
-        problems=tables.unread(skipped) + stability.failures(trials),
+        problems=tables.unread(skipped) + stability.failures(trials) + stability.repeated(trials),
         sections=sections,
         pictures=pictures,
         curves=sparklines.draw(trials, judged, sampled),
@@ -111,6 +103,22 @@ def write(results: str, out: str) -> Path:
     path = folder / "report.html"
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _prepared(out: str) -> Path:
+    """The folder for the report, without the figures of an earlier one; files of other names stay."""
+    folder = Path(out)
+    if "://" in out:
+        raise InputError(f"out is {out!r}; it must be a folder on this machine.")
+    try:
+        for part in (folder / "figures", folder / "tables"):
+            part.mkdir(parents=True, exist_ok=True)
+        for old in (folder / "figures").iterdir():
+            if drawings.NAMES.fullmatch(old.name):
+                old.unlink()
+    except OSError as error:
+        raise InputError(f"out is {out!r}; it must be a folder that can be written ({error}).") from error
+    return folder
 
 
 def _tables(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis import drawings, figures
+from analysis import drawings, figures, frames
 from trainables.config import PAIRS
 from trainables.verdict import STABILITIES
 
@@ -63,7 +63,8 @@ def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame) -> l
     sampled = sampled.sort_values(["fit", "mine_epoch"], kind="stable")
     cells = dict(list(sampled.groupby(["configuration", "pair"])))
     blocks = []
-    for one in trials.loc[judged["key"].cat.categories, "configuration"].unique():
+    done = trials.loc[judged["key"].cat.categories].sort_values(frames.varied_columns(trials))
+    for one in done["configuration"].unique():
         group = trials[trials["configuration"] == one]
         sparks = [
             _spark(one, pair, cells[one, pair], known.loc[(one, pair)], counts.loc[(one, pair)])

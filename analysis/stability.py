@@ -249,6 +249,18 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     return lines + failures(trials)
 
 
+def repeated(trials: pd.DataFrame) -> list[str]:
+    """Trials that stand twice in the folder, which one version of the program alone never does, in sentences."""
+    done = trials[trials["state"] == "completed"]
+    twice = int(done.duplicated(["configuration", "seed"]).sum())
+    if not twice:
+        return []
+    return [
+        f"{twice} trials have the configuration and the seed of another trial, from before a field was added or its "
+        "meaning changed; the fits of both are counted."
+    ]
+
+
 def failures(trials: pd.DataFrame) -> list[str]:
     """What is missing because trials failed or did not end, in sentences."""
     failed = int((trials["state"] == "failed").sum())

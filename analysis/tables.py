@@ -60,7 +60,7 @@ def build(
         else:
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
-    return rows, [*notes, *unread(skipped)]
+    return rows, [*notes, *stability.repeated(trials), *unread(skipped)]
 
 
 def unread(skipped: list[str]) -> list[str]:
@@ -152,8 +152,8 @@ def fold(rows: pd.DataFrame) -> pd.DataFrame:
         part = name.endswith(("_low", "_high")) or (name.endswith("_seeds") and name[:-6] in rows)
         if part or name in hidden:
             continue
-        if "." in name:  # a setting: as it was given
-            folded[name.split(".")[-1]] = rows[name].map(setting)
+        if "." in name or name in ("from", "to"):  # a setting: as it was given
+            folded[heading(name)] = rows[name].map(setting)
             continue
         percent = name in PERCENT
         digits = 1 if name in _ONE_DIGIT else 0 if percent or name == "exploded_epoch" else 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import figure_data, frames, judging, report
+from analysis import curve_samples, drawings, figure_data, frames, judging, report
 from tests import made_results
 from trainables.config import InputError, key
 
@@ -155,7 +155,8 @@ def test_a_report_of_exploded_fits_only(tmp_path):
 def test_a_report_of_one_seed_whose_truth_is_the_ceiling(tmp_path):
     made_results.write(str(tmp_path / "r"), {}, truth=2.3, error=0.0)
     said = findings(report.write(str(tmp_path / "r"), str(tmp_path / "out")))
-    assert "With one seed no interval is possible." in said and "every truth is the ceiling H(X)" in said
+    assert "With one seed a configuration no interval is possible." in said
+    assert "every truth is the ceiling H(X)" in said
 
 
 def test_a_report_of_one_pair_without_curves_and_with_damaged_files(tmp_path):
@@ -176,6 +177,49 @@ def test_results_and_folders_that_cannot_be_used_are_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="out is .* it must be a folder that can be written"):
         report.write(str(tmp_path / "r"), str(tmp_path / "file"))
+
+
+def test_a_report_removes_no_file_but_figures_of_an_earlier_one(tmp_path):
+    made_results.write(str(tmp_path / "results"), {})
+    kept, old = [tmp_path / "figures" / name for name in ("mine.png", "plane_9.svg")]
+    kept.parent.mkdir()
+    (tmp_path / "tables").mkdir()
+    own = tmp_path / "tables" / "own.csv"
+    for path in (kept, old, own):
+        path.write_text("")
+    report.write(str(tmp_path / "results"), str(tmp_path))
+    assert kept.exists() and own.exists() and not old.exists()
+    with pytest.raises(InputError, match="a folder on this machine"):
+        report.write(str(tmp_path / "results"), "s3://bucket/report")
+
+
+def test_findings_say_what_has_no_interval_and_what_stayed_at_zero(tmp_path):
+    for seed, noise in ((0, 0.0), (1, 1.0)):
+        made_results.write(str(tmp_path), {"seed": seed, "mine.noise_std": noise}, level=0.01)
+    said = findings(report.write(str(tmp_path), str(tmp_path / "report")))
+    assert "With one seed a configuration no interval is possible." in said
+    assert "(2 have no interval" in said and "100 % of the settled fits ended within 0.05 nats of 0." in said
+
+
+def test_titles_fit_their_figure(tmp_path):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    made_results.write(str(tmp_path), {}, exploded=0.4)
+    changes = {
+        "mine.learning_rate": 1e-5,
+        "mine.batch_size": 50,
+        "mine.marginals": "derangement",
+        "mine.noise_std": 1.0,
+    }
+    made_results.write(str(tmp_path), {**changes, "mine.hidden_units": 100, "mine.architecture": 3}, exploded=0.4)
+    trials, judged = frames.trials(str(tmp_path)), judging.judge(judging.fits(str(tmp_path)))
+    sampled, _ = curve_samples.collect(str(tmp_path), trials, judged)
+    for drawing in drawings.draw(trials, judged, sampled, str(tmp_path)):
+        canvas = FigureCanvasAgg(drawing.figure)
+        canvas.draw()
+        titles = [drawing.figure._suptitle, *(ax.title for ax in drawing.figure.axes)]
+        boxes = [title.get_window_extent(canvas.get_renderer()) for title in titles]
+        assert all(box.x0 >= 0 and box.x1 <= canvas.get_renderer().width for box in boxes), drawing.name
 
 
 def test_a_sample_of_fits_has_each_cell_and_its_explosions(tmp_path):

@@ -4,12 +4,13 @@ import itertools
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from analysis import consistency, convergence, frames, judging, load, tables
+from analysis import consistency, convergence, frames, judging, load, report, tables
 from tests import made_results
-from trainables import compaction
+from trainables import compaction, records
 from trainables.config import InputError, fields, key
 
 NAMES = ("stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement")
@@ -202,8 +203,6 @@ def test_a_failed_sweep_is_said(tmp_path):
 
 
 def test_damaged_and_older_files_are_named_and_the_rest_is_tabulated(tmp_path):
-    import pyarrow.parquet as pq
-
     folder = str(tmp_path)
     configs = [made_results.write(folder, {"seed": seed}) for seed in (0, 1, 2)]
     half = tmp_path / "estimates" / f"{key(configs[0])}.parquet"
@@ -213,6 +212,102 @@ def test_damaged_and_older_files_are_named_and_the_rest_is_tabulated(tmp_path):
     rows, notes = tables.build("stability", folder)
     assert rows["seeds"].tolist() == [1, 1]
     assert sum("damaged file" in note for note in notes) == 1 and sum("schema version 0" in note for note in notes) == 1
+
+
+def test_a_trial_that_stands_under_two_keys_is_said(tmp_path):
+    made_results.write(str(tmp_path), {"seed": 0})
+    assert not [note for note in tables.build("stability", str(tmp_path))[1] if "of another trial" in note]
+    for path in list(tmp_path.rglob("*.parquet")):
+        rows = pq.read_table(path)
+        pq.write_table(
+            rows.set_column(0, rows.schema.field("key"), [["0ld"] * len(rows)]), path.with_name("0ld.parquet")
+        )
+    rows, notes = tables.build("stability", str(tmp_path))
+    assert sum(note.startswith("1 trials have the configuration and the seed") for note in notes) == 1
+    page = report.write(str(tmp_path), str(tmp_path / "report")).read_text()
+    assert "1 trials have the configuration and the seed" in page
+
+
+def harm(path) -> None:
+    """Damage a file's pages and leave its footer."""
+    content = bytearray(path.read_bytes())
+    content[4:200] = b"\xff" * 196
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["estimates", "curves"])
+def test_a_file_with_damaged_pages_is_named_and_the_rest_is_tabulated(tmp_path, name):
+    folder = str(tmp_path)
+    configs = [made_results.write(folder, {"seed": seed}) for seed in (0, 1, 2)]
+    path = tmp_path / name / f"{key(configs[1])}.parquet"
+    harm(path)
+    rows, notes = tables.build("convergence", folder)
+    assert rows["reinit_seeds"].unique().tolist() == [2]
+    (note,) = [note for note in notes if "damaged file" in note]
+    assert str(path) in note and note.isprintable()
+    with pytest.raises(InputError, match="damaged file"):
+        compaction.compact(folder)
+    assert path.exists() and len(load(folder).trials) == 3
+
+
+@pytest.mark.parametrize("rows", [1, 10**9])
+def test_pieces_go_on_after_a_damaged_file(tmp_path, rows):
+    configs = [made_results.write(str(tmp_path), {"seed": seed}) for seed in range(4)]
+    damaged = sorted(map(key, configs))[1]
+    harm(tmp_path / "curves" / f"{damaged}.parquet")
+    skipped: list[str] = []
+    found = [
+        piece["key"].unique().to_pylist()
+        for piece in records.scan(str(tmp_path), "curves", ["key", "bound"], rows, skipped)
+    ]
+    assert sorted(sum(found, [])) == sorted({*map(key, configs)} - {damaged}) and len(skipped) == 1
+
+
+def test_a_file_with_other_columns_is_named(tmp_path):
+    folder = str(tmp_path)
+    configs = [made_results.write(folder, {"seed": seed}) for seed in (0, 1, 2)]
+    paths = [tmp_path / "estimates" / f"{key(config)}.parquet" for config in configs]
+    pq.write_table(pq.read_table(paths[0]).drop_columns(["truth"]), paths[0])
+    texts = pq.read_table(paths[1])
+    place = texts.column_names.index("truth")
+    pq.write_table(texts.set_column(place, "truth", texts["truth"].cast("string")), paths[1])
+    rows, notes = tables.build("stability", folder)
+    assert rows["seeds"].tolist() == [1, 1] and sum("another type: truth." in note for note in notes) == 2
+    compaction.compact(folder)
+    assert [path.exists() for path in paths] == [True, True, False]
+
+
+def test_seeds_with_one_pair_each(tmp_path):
+    made_results.write(str(tmp_path), {"seed": 0, "mine.pairs": ("X;sm1",)})
+    made_results.write(str(tmp_path), {"seed": 1, "mine.pairs": ("Y;sm1",)})
+    assert tables.build("order", str(tmp_path))[0].empty
+    assert report.write(str(tmp_path), str(tmp_path / "report")).exists()
+
+
+def test_settings_are_told_apart_in_the_table_of_differences(tmp_path):
+    for rate in (1e-5, 1e-4):
+        made_results.write(str(tmp_path), {"mine.learning_rate": rate})
+    rows = tables.fold(tables.build("differences", str(tmp_path))[0])
+    assert rows[["from", "to"]].iloc[0].tolist() == ["1e-05", "0.0001"]
+
+
+def test_rows_from_before_a_field_was_added_have_its_default(tmp_path):
+    results = str(tmp_path)
+    configs = [made_results.write(results, {"seed": seed}) for seed in (0, 1, 2)]
+    part = tmp_path / "trials" / f"{key(configs[0])}.parquet"
+    added = ["mine.matmul_precision", "mine.moving_average_rate", "mine.pairs"]
+    pq.write_table(pq.read_table(part).drop_columns(added), part)
+    for _ in range(2):
+        trials = frames.trials(results)
+        assert trials["mine.matmul_precision"].tolist() == ["highest"] * 3 and trials["configuration"].nunique() == 1
+        assert trials["mine.pairs"].nunique() == 1 and trials["mine.moving_average_rate"].tolist() == [0.01] * 3
+        assert tables.build("stability", results)[0]["seeds"].tolist() == [3, 3]
+        assert records.read_trial(results, "trials", key(configs[0]))["mine.matmul_precision"].to_pylist() == [
+            "highest"
+        ]
+        compaction.compact(results)
+    (merged,) = (tmp_path / "merged" / "trials").iterdir()
+    assert pq.read_table(merged)["mine.matmul_precision"].to_pylist() == ["highest"] * 3
 
 
 def test_an_unfinished_trial_has_no_rows(tmp_path):

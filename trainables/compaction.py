@@ -5,6 +5,7 @@ that went into it are removed, and readers take every trial's rows from one file
 completed trials are merged: a failed one is tried again by the next sweep, and one without a row is still running.
 """
 
+import functools
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from trainables import partfiles, records
+from trainables.config import InputError
 from trainables.partfiles import MergedFile
 
 _ROWS = 1_000_000
@@ -36,10 +38,11 @@ class Compacted:
 def compact(results: str) -> list[Compacted]:
     """Merge all completed trials' parts and the merged files there are, table by table.
 
-    Damaged files and files of another schema version stay as they are, as do parts that are written meanwhile.
+    Files that cannot be opened or are of another schema stay as they are, as do parts that are written meanwhile.
 
     Raises:
-        InputError: if the folder holds no results or cannot be written.
+        InputError: if the folder holds no results or cannot be written, or a file's content is damaged, in which case
+            its table stays as it was.
     """
     records.read(results, "trials", ["key"], skipped=[])  # says so if there are none
     records.check_writable(results)
@@ -53,9 +56,10 @@ def _compact(results: str, name: str, completed: frozenset[str]) -> Compacted:
     store, root = records.filesystem(results)
     folder = f"{root}/{name}"
     there = partfiles.list_files(store, folder)
-    parts = [info for info in there if partfiles.key_of(info.path) in completed and _readable(store, info.path)]
+    readable = functools.partial(_readable, results, name, store)
+    parts = [info for info in there if partfiles.key_of(info.path) in completed and readable(info.path)]
     known = partfiles.merged_files(store, root, name)
-    merged = [file for file in known if file.generation != partfiles.DAMAGED and _readable(store, file.path)]
+    merged = [file for file in known if file.generation != partfiles.DAMAGED and readable(file.path)]
     before = len(there) + len(known)
     if not parts and len(merged) < 2:
         return Compacted(name, before, before, 0)
@@ -109,19 +113,22 @@ def _tables(schema: pa.Schema, store: pa.fs.FileSystem, inputs: list[tuple[str, 
     for path, counting in inputs:
         fragment = partfiles.FORMAT.make_fragment(path, store)
         counts = pa.dataset.field("key").isin(pa.array(sorted(counting), pa.string()))
-        for batch in pa.dataset.FileSystemDataset([fragment], schema, partfiles.FORMAT, store).to_batches(
-            filter=counts
-        ):
-            yield pa.Table.from_batches([batch]).replace_schema_metadata()
+        batches = pa.dataset.FileSystemDataset([fragment], schema, partfiles.FORMAT, store).to_batches(filter=counts)
+        try:
+            for batch in batches:
+                yield records.with_defaults(pa.Table.from_batches([batch]).replace_schema_metadata())
+        except FileNotFoundError:
+            raise
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"results holds {records.damaged(path, error)} Its table was not merged.") from error
 
 
-def _readable(store: pa.fs.FileSystem, path: str) -> bool:
-    """Whether a file's footer is whole and of this schema version."""
+def _readable(results: str, name: str, store: pa.fs.FileSystem, path: str) -> bool:
+    """Whether a file's footer is whole and of this schema."""
     try:
-        metadata = pa.parquet.read_schema(path, filesystem=store).metadata or {}
-    except (pa.ArrowInvalid, OSError):
+        return records.open_file(store, path, name, results, []) is not None
+    except FileNotFoundError:
         return False
-    return metadata.get(b"schema_version", b"").decode() == records.SCHEMA_VERSION
 
 
 def _unchanged(now: pa.fs.FileInfo, before: pa.fs.FileInfo) -> bool:

@@ -54,7 +54,9 @@ def merged_files(store: pa.fs.FileSystem, root: str, table: str) -> list[MergedF
         try:
             metadata = pa.parquet.read_schema(info.path, filesystem=store).metadata or {}
             keys, generation = frozenset(json.loads(metadata[b"keys"])), int(metadata[b"generation"])
-        except (pa.ArrowInvalid, KeyError, ValueError):
+        except FileNotFoundError:
+            raise
+        except (pa.ArrowException, OSError, KeyError, ValueError):
             keys, generation = frozenset(), DAMAGED
         found.append(MergedFile(info.path, keys, generation))
     return sorted(found, key=lambda file: (-file.generation, file.path))

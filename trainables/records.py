@@ -26,7 +26,8 @@ from trainables import partfiles
 from trainables.config import InputError, TrialConfig, descriptions, fields, flatten, key
 
 SCHEMA_VERSION = "1"
-"""Raised when a column changes its meaning or goes away."""
+"""Raised when a column changes its meaning or goes away. Where a column of the configuration is not there, it came
+later: its field's default is read, which is what those trials ran with."""
 
 STATES = ("completed", "failed")
 """A trial's state: completed also where fits exploded; failed if it raised."""
@@ -286,8 +287,9 @@ def read_trial(results: str, name: str, trial: str) -> pa.Table:
     store, root = filesystem(results)
     path = f"{root}/{name}/{trial}.parquet"
     if store.get_file_info(path).type == pa.fs.FileType.File:  # without a listing of all the others
-        fragment = _open(store, path, results, None)
-        return _dataset([fragment], name, store).to_table().replace_schema_metadata()
+        fragment = open_file(store, path, name, results, None)
+        dataset = _dataset([fragment], name, store)
+        return with_defaults(next(_tables(dataset, SCHEMAS[name].names, None, results, None, None)))
     rows = read(results, name, filter=pa.dataset.field("key") == trial)
     if not len(rows):
         raise InputError(f"results {results!r} holds no {name} of trial {trial}.")
@@ -316,10 +318,36 @@ def _scan(
         raise InputError(f"results {results!r} holds no trials; it must be a folder that a trial or a sweep wrote.")
     for dataset, only in _datasets(results, name, skipped):
         chosen = only if filter is None else filter if only is None else filter & only
+        yield from map(with_defaults, _tables(dataset, columns, chosen, results, skipped, rows))
+
+
+def _tables(
+    dataset: pa.dataset.Dataset,
+    columns: Sequence[str],
+    filter: Any,
+    results: str,
+    skipped: list[str] | None,
+    rows: int | None,
+) -> Iterator[pa.Table]:
+    """The rows of some files, in pieces if `rows` is given; without a file whose content turns out to be damaged."""
+    given: set[str] = set()
+    try:
         if rows is None:
-            yield dataset.to_table(columns=list(columns), filter=chosen).replace_schema_metadata()
-        else:
-            yield from _whole_trials(dataset.to_batches(columns=list(columns), filter=chosen), rows)
+            yield dataset.to_table(columns=list(columns), filter=filter).replace_schema_metadata()
+            return
+        for piece in _whole_trials(dataset.to_batches(columns=list(columns), filter=filter), rows):
+            given.update(piece["key"].unique().to_pylist())
+            yield piece
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        left = [fragment for fragment in dataset.get_fragments() if partfiles.key_of(fragment.path) not in given]
+        if len(left) == 1:
+            _refuse(damaged(left[0].path, error), results, skipped)
+            return
+        for fragment in left:
+            alone = pa.dataset.FileSystemDataset([fragment], dataset.schema, partfiles.FORMAT, dataset.filesystem)
+            yield from _tables(alone, columns, filter, results, skipped, rows)
 
 
 def _whole_trials(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
@@ -347,38 +375,79 @@ def _datasets(results: str, name: str, skipped: list[str] | None) -> Iterator[tu
     store, root = filesystem(results)
     parts, merged = partfiles.sources(store, root, name)
     for start in range(0, len(parts), _FILES):
-        opened = [_open(store, path, results, skipped) for path in parts[start : start + _FILES]]
+        opened = [open_file(store, path, name, results, skipped) for path in parts[start : start + _FILES]]
         yield _dataset([fragment for fragment in opened if fragment], name, store), None
     for file, counting in merged:
-        if fragment := _open(store, file.path, results, skipped):
+        if fragment := open_file(store, file.path, name, results, skipped):
             only = pa.dataset.field("key").isin(pa.array(sorted(counting), pa.string()))
             yield _dataset([fragment], name, store), None if counting == file.keys else only
+
+
+def with_defaults(rows: pa.Table) -> pa.Table:
+    """Rows as read, with the defaults of fields that came after the rows were written.
+
+    A column that a file does not have is read as nulls, which no column that may not be null has otherwise.
+    """
+    defaults = flatten(TrialConfig())
+    for place, column in enumerate(rows.schema):
+        if column.name in defaults and not column.nullable and rows[place].null_count:
+            filled = rows[place].fill_null(pa.scalar(defaults[column.name], column.type))
+            rows = rows.set_column(place, column, filled)
+    return rows
 
 
 def _dataset(fragments: list[pa.dataset.Fragment], name: str, store: pa.fs.FileSystem) -> pa.dataset.Dataset:
     return pa.dataset.FileSystemDataset(fragments, SCHEMAS[name], partfiles.FORMAT, store)
 
 
-def _open(
-    store: pa.fs.FileSystem, path: str, results: str, skipped: list[str] | None
+def open_file(
+    store: pa.fs.FileSystem, path: str, name: str, results: str, skipped: list[str] | None
 ) -> pa.dataset.ParquetFileFragment | None:
-    """A file whose footer was read and is of this schema version; None if it is not, and may be skipped."""
+    """A file of a table, its footer read; None if it is damaged or not of this schema, with a sentence in `skipped`.
+
+    Raises:
+        InputError: in place of None if `skipped` is None.
+    """
     fragment = partfiles.FORMAT.make_fragment(path, store)
     try:
         fragment.ensure_complete_metadata()
-        version = (fragment.metadata.metadata or {}).get(b"schema_version", b"none").decode()
     except FileNotFoundError:
         raise
-    except (pa.ArrowInvalid, OSError) as error:
-        problem = f"a damaged file, {path} ({error}); delete it and run its trial again."
+    except (pa.ArrowException, OSError) as error:
+        problem = damaged(path, error)
     else:
-        if version == SCHEMA_VERSION:
+        version = (fragment.metadata.metadata or {}).get(b"schema_version", b"none").decode()
+        odd = _odd_columns(SCHEMAS[name], fragment.physical_schema)
+        if version == SCHEMA_VERSION and not odd:
             return fragment
-        problem = f"{path} of schema version {version}; this program reads version {SCHEMA_VERSION}."
+        if version == SCHEMA_VERSION:
+            problem = f"{path} with columns that are missing or of another type: {', '.join(odd)}."
+        else:
+            problem = f"{path} of schema version {version}; this program reads version {SCHEMA_VERSION}."
+    _refuse(problem, results, skipped)
+    return None
+
+
+def _odd_columns(schema: pa.Schema, found: pa.Schema) -> list[str]:
+    """Columns that a file lacks, but for those that may be null or came later, or has with another type."""
+    there = dict(zip(found.names, found.types, strict=True))
+    wanted = [column for column in schema if column.name in there or not (column.nullable or column.name in fields())]
+    return [column.name for column in wanted if there.get(column.name) != column.type]
+
+
+def damaged(path: str, error: Exception) -> str:
+    """What is wrong with a file of a table, and what to do."""
+    said = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
+    merged = f"/{partfiles.MERGED}/" in path
+    files = f"{partfiles.key_of(path)}.parquet in {', '.join(SCHEMAS)}"
+    advice = "run its trials again, elsewhere" if merged else f"delete {files}, and run its trial again"
+    return f"a damaged file, {path} ({said}); {advice}."
+
+
+def _refuse(problem: str, results: str, skipped: list[str] | None) -> None:
     if skipped is None:
         raise InputError(f"results {results!r} holds {problem}")
     skipped.append(problem)
-    return None
 
 
 def trial_states(results: str, skipped: list[str] | None = None) -> dict[str, str]:
