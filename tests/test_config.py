@@ -100,3 +100,9 @@ def test_schedule_is_the_papers():
 def test_configurations_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         TrialConfig().mine.epochs = 3  # type: ignore[misc]
+
+
+def test_an_added_field_leaves_the_keys_of_trials_from_before_as_they_were():
+    before = replace(TrialConfig(), config.ADDED)
+    assert key(before) == "da6c9697307ced6a"  # of the default configuration before the first field was added
+    assert key(replace(before, {"mine.matmul_precision": "high"})) != key(before)

@@ -11,7 +11,7 @@ from scipy import stats
 from analysis import consistency, convergence, frames, judging, load, report, tables
 from tests import made_results
 from trainables import compaction, records
-from trainables.config import InputError, fields, key
+from trainables.config import ADDED, InputError, fields, key
 
 NAMES = ("stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement")
 
@@ -291,23 +291,31 @@ def test_settings_are_told_apart_in_the_table_of_differences(tmp_path):
     assert rows[["from", "to"]].iloc[0].tolist() == ["1e-05", "0.0001"]
 
 
-def test_rows_from_before_a_field_was_added_have_its_default(tmp_path):
+def test_rows_from_before_a_field_was_added_have_what_trials_did_then(tmp_path, monkeypatch):
+    monkeypatch.setitem(ADDED, "mine.moving_average_rate", 0.01)
     results = str(tmp_path)
-    configs = [made_results.write(results, {"seed": seed}) for seed in (0, 1, 2)]
+    configs = [made_results.write(results, {"seed": seed, "mine.matmul_precision": "highest"}) for seed in (0, 1, 2)]
     part = tmp_path / "trials" / f"{key(configs[0])}.parquet"
-    added = ["mine.matmul_precision", "mine.moving_average_rate", "mine.pairs"]
-    pq.write_table(pq.read_table(part).drop_columns(added), part)
+    pq.write_table(pq.read_table(part).drop_columns(["mine.matmul_precision", "mine.moving_average_rate"]), part)
     for _ in range(2):
         trials = frames.trials(results)
         assert trials["mine.matmul_precision"].tolist() == ["highest"] * 3 and trials["configuration"].nunique() == 1
-        assert trials["mine.pairs"].nunique() == 1 and trials["mine.moving_average_rate"].tolist() == [0.01] * 3
+        assert trials["mine.moving_average_rate"].tolist() == [0.01] * 3
         assert tables.build("stability", results)[0]["seeds"].tolist() == [3, 3]
-        assert records.read_trial(results, "trials", key(configs[0]))["mine.matmul_precision"].to_pylist() == [
-            "highest"
-        ]
+        read = records.read_trial(results, "trials", key(configs[0]))
+        assert read["mine.matmul_precision"].to_pylist() == ["highest"]
         compaction.compact(results)
     (merged,) = (tmp_path / "merged" / "trials").iterdir()
     assert pq.read_table(merged)["mine.matmul_precision"].to_pylist() == ["highest"] * 3
+
+
+def test_a_field_that_was_there_before_must_have_its_column(tmp_path):
+    config = made_results.write(str(tmp_path), {})
+    made_results.write(str(tmp_path), {"seed": 1})
+    part = tmp_path / "trials" / f"{key(config)}.parquet"
+    pq.write_table(pq.read_table(part).drop_columns(["mine.epochs"]), part)
+    _, notes = tables.build("stability", str(tmp_path))
+    assert any("columns that are missing or of another type: mine.epochs" in note for note in notes)
 
 
 def test_an_unfinished_trial_has_no_rows(tmp_path):

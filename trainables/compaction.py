@@ -116,7 +116,7 @@ def _tables(schema: pa.Schema, store: pa.fs.FileSystem, inputs: list[tuple[str, 
         batches = pa.dataset.FileSystemDataset([fragment], schema, partfiles.FORMAT, store).to_batches(filter=counts)
         try:
             for batch in batches:
-                yield records.with_defaults(pa.Table.from_batches([batch]).replace_schema_metadata())
+                yield records.with_added(pa.Table.from_batches([batch]).replace_schema_metadata())
         except FileNotFoundError:
             raise
         except (pa.ArrowException, OSError) as error:

@@ -355,10 +355,16 @@ def lenet_key(config: TrialConfig) -> str:
     return content_key({path: value for path, value in _deciding(config).items() if not path.startswith("mine.")})
 
 
+ADDED: Mapping[str, Any] = {"mine.matmul_precision": "highest"}
+"""Fields that came after the first results, each with what trials did before: read where a file has no such column,
+and left out of the key, so that a trial keeps its key when a field is added."""
+
+
 def _deciding(config: TrialConfig) -> dict[str, Any]:
     """The fields that decide the trial's numbers, sizes resolved."""
     unused, available = unused_fields(config), TRAIN_SAMPLES[config.data.name]
     flat = {path: value for path, value in flatten(config).items() if path not in unused}
+    flat = {path: value for path, value in flat.items() if path not in ADDED or value != ADDED[path]}
     for path in ("lenet.train_samples", "mine.samples"):
         flat[path] = available if flat[path] is None else flat[path]
     return flat

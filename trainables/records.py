@@ -23,11 +23,11 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from trainables import partfiles
-from trainables.config import InputError, TrialConfig, descriptions, fields, flatten, key
+from trainables.config import ADDED, InputError, TrialConfig, descriptions, fields, flatten, key
 
 SCHEMA_VERSION = "1"
 """Raised when a column changes its meaning or goes away. Where a column of the configuration is not there, it came
-later: its field's default is read, which is what those trials ran with."""
+later, and what `config.ADDED` says of it is read."""
 
 STATES = ("completed", "failed")
 """A trial's state: completed also where fits exploded; failed if it raised."""
@@ -289,7 +289,7 @@ def read_trial(results: str, name: str, trial: str) -> pa.Table:
     if store.get_file_info(path).type == pa.fs.FileType.File:  # without a listing of all the others
         fragment = open_file(store, path, name, results, None)
         dataset = _dataset([fragment], name, store)
-        return with_defaults(next(_tables(dataset, SCHEMAS[name].names, None, results, None, None)))
+        return with_added(next(_tables(dataset, SCHEMAS[name].names, None, results, None, None)))
     rows = read(results, name, filter=pa.dataset.field("key") == trial)
     if not len(rows):
         raise InputError(f"results {results!r} holds no {name} of trial {trial}.")
@@ -318,7 +318,7 @@ def _scan(
         raise InputError(f"results {results!r} holds no trials; it must be a folder that a trial or a sweep wrote.")
     for dataset, only in _datasets(results, name, skipped):
         chosen = only if filter is None else filter if only is None else filter & only
-        yield from map(with_defaults, _tables(dataset, columns, chosen, results, skipped, rows))
+        yield from map(with_added, _tables(dataset, columns, chosen, results, skipped, rows))
 
 
 def _tables(
@@ -383,15 +383,14 @@ def _datasets(results: str, name: str, skipped: list[str] | None) -> Iterator[tu
             yield _dataset([fragment], name, store), None if counting == file.keys else only
 
 
-def with_defaults(rows: pa.Table) -> pa.Table:
-    """Rows as read, with the defaults of fields that came after the rows were written.
+def with_added(rows: pa.Table) -> pa.Table:
+    """Rows as read, with what `config.ADDED` says of fields that came after the rows were written.
 
     A column that a file does not have is read as nulls, which no column that may not be null has otherwise.
     """
-    defaults = flatten(TrialConfig())
     for place, column in enumerate(rows.schema):
-        if column.name in defaults and not column.nullable and rows[place].null_count:
-            filled = rows[place].fill_null(pa.scalar(defaults[column.name], column.type))
+        if column.name in ADDED and rows[place].null_count:
+            filled = rows[place].fill_null(pa.scalar(ADDED[column.name], column.type))
             rows = rows.set_column(place, column, filled)
     return rows
 
@@ -431,7 +430,7 @@ def open_file(
 def _odd_columns(schema: pa.Schema, found: pa.Schema) -> list[str]:
     """Columns that a file lacks, but for those that may be null or came later, or has with another type."""
     there = dict(zip(found.names, found.types, strict=True))
-    wanted = [column for column in schema if column.name in there or not (column.nullable or column.name in fields())]
+    wanted = [column for column in schema if column.name in there or not (column.nullable or column.name in ADDED)]
     return [column.name for column in wanted if there.get(column.name) != column.type]
 
 
