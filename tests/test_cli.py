@@ -43,6 +43,10 @@ def test_a_trial_then_its_table(capsys, tmp_path):
         (["sweep", "demo", "--seeds", "-1"], "seed is -1"),
         (["sweep", "demo", "--data.name", "cifar"], "fashion_mnist"),
         (["sweep", "demo", "--results", "/dev/null/x"], "results '/dev/null/x' cannot be written"),
+        (["sweep", "demo", "--results", ""], "results '' names no place"),
+        (["sweep", "demo", "--storage", "foo://x", "--results", "NEW"], "storage 'foo://x' cannot be opened"),
+        (["sweep", "demo", "--storage", "/dev/null/x", "--results", "NEW"], "storage '/dev/null/x' cannot be written"),
+        (["sweep", "demo", "--address", "127.0.0.1:1", "--results", "NEW"], "address '127.0.0.1:1' cannot be reached"),
         (["sweep", "demo", "--cpus-per-trial", "0"], "cpus_per_trial is 0"),
         (["sweep", "demo", "--gpus-per-trial", "1.5"], "gpus_per_trial is 1.5"),
         (["trial", "--mine.noise-std", "-1"], "mine.noise_std is -1.0; it must be 0, or from 0.0001 to 1000000."),
@@ -69,6 +73,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(capsys, monkeypatch, tmp_path
     assert words in said
     assert "Traceback" not in err
     assert not list(tmp_path.rglob("*.parquet")), "nothing may have run"
+    assert not list(tmp_path.rglob("plans/*")), "a sweep that was refused does not claim its folder"
 
 
 def test_trials_of_different_pairs_share_a_table_and_a_figure(capsys, tmp_path):
