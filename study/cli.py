@@ -176,13 +176,14 @@ def sweep(
     if search.search:
         found = searching.plan(named, search, _chosen(overrides), seeds)
         return _search(found, named, where, resources, cluster, tensorboard, dry_run)
+    from study import plan
+
     planned = space.trials(named, _chosen(overrides), seeds)
+    plan.check(where, named, planned)
     if dry_run:
         return _dry_run(named, planned, where, resources)
-    from study import plan
     from study import sweep as sweeping
 
-    plan.check(where, named, planned)
     sweeping.check(planned, where, cluster.storage)
     done = len(sweeping.outcome(planned, where).completed)
     print(f"study {study}: {len(planned)} trials, {done} of them done before; rows go to {where}")
@@ -201,16 +202,15 @@ def _search(
     found: Any, study: Any, results: str, resources: Resources, cluster: Cluster, tensorboard: bool, dry_run: bool
 ) -> int:
     """Run a search on a study, and print what came out best."""
-    from study import search
+    from study import plan, search
 
+    plan.check(results, study, ())
     print("\n".join(search.headline(found)))
     if dry_run:
         return _print_cost(search.sample(found), resources)
-    from study import plan
     from study import sweep as sweeping
     from study.proposals import Proposals
 
-    plan.check(results, study, ())
     sweeping.check(found.shared(), results, cluster.storage)
     proposals = Proposals(found, results)
     print(f"{len(proposals.valued)} configurations were evaluated before; rows go to {results}")

@@ -1,6 +1,6 @@
 import pytest
 
-from study import cli
+from study import cli, plan, space, studies
 
 TINY = [
     "--data.name", "digits", "--lenet.epochs", "1", "--lenet.train-samples", "200", "--mine.samples", "100",
@@ -106,3 +106,10 @@ def test_dry_run_counts_trials_hours_and_disk(capsys, monkeypatch, tmp_path):
     assert code == 0
     assert "8 trials" in out and "hours" in out and "MB" in out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_refuses_what_the_sweep_would(capsys, tmp_path):
+    plan.write(str(tmp_path), plan.Plan("demo", tuple(space.trials(studies.DEMO, {}, (0,)))))
+    for options in ([], ["--search", "random", "--trials", "3"]):
+        code, _, err = run(capsys, "sweep", "paper", "--dry-run", "--results", str(tmp_path), *options)
+        assert code == 2 and "study is 'paper'; it must be 'demo'" in err
