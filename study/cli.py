@@ -7,6 +7,7 @@ need them: `table` works without torch and ray.
 import dataclasses
 import math
 import os
+import shlex
 import sys
 import typing
 from collections.abc import Sequence
@@ -84,7 +85,7 @@ def trial(
         print(_probe_lines(progress))
     if progress is not None:
         spent = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in progress.seconds.items())
-        print(f"done: {spent}\nrows: {results}\ntable: mine-study table {results}")
+        print(f"done: {spent}\nrows: {results}\ntable: mine-study table {shlex.quote(results)}")
     return 0
 
 
@@ -171,29 +172,29 @@ def sweep(
     from study import space, studies
 
     named = studies.find(study)
+    where = f"results/{study}{'-search' if search.search else ''}" if results is None else results
     if search.search:
         found = searching.plan(named, search, _chosen(overrides), seeds)
-        return _search(found, named, results or f"results/{study}-search", resources, cluster, tensorboard, dry_run)
+        return _search(found, named, where, resources, cluster, tensorboard, dry_run)
+    from study import plan
+
     planned = space.trials(named, _chosen(overrides), seeds)
-    where = results or f"results/{study}"
+    plan.check(where, named, planned)
     if dry_run:
         return _dry_run(named, planned, where, resources)
-    from study import plan
     from study import sweep as sweeping
 
-    plan.check(where, named, planned)
-    sweeping.check(planned, where)
-    plan.write(where, plan.Plan(study, tuple(planned)))
+    sweeping.check(planned, where, cluster.storage)
     done = len(sweeping.outcome(planned, where).completed)
     print(f"study {study}: {len(planned)} trials, {done} of them done before; rows go to {where}")
-    ended = sweeping.launch(planned, where, resources, cluster, tensorboard)
+    ended = sweeping.launch(planned, where, resources, cluster, tensorboard, plan.Plan(study, tuple(planned)))
     counts = f"{len(ended.completed)} of {len(planned)} trials completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:
         print(f"failed trials' errors are in {where}/trials; run the same command to try them again")
     elif ended.missing:
         print("run the same command to go on with what is missing")
-    print(f"rows: {where}\ntable: mine-study table {where}")
+    print(f"rows: {where}\ntable: mine-study table {shlex.quote(where)}")
     return ended.exit_code
 
 
@@ -201,20 +202,19 @@ def _search(
     found: Any, study: Any, results: str, resources: Resources, cluster: Cluster, tensorboard: bool, dry_run: bool
 ) -> int:
     """Run a search on a study, and print what came out best."""
-    from study import search
+    from study import plan, search
 
+    plan.check(results, study, ())
     print("\n".join(search.headline(found)))
     if dry_run:
         return _print_cost(search.sample(found), resources)
-    from study import plan
     from study import sweep as sweeping
     from study.proposals import Proposals
 
-    plan.check(results, study, ())
-    sweeping.check(found.shared(), results)
+    sweeping.check(found.shared(), results, cluster.storage)
     proposals = Proposals(found, results)
     print(f"{len(proposals.valued)} configurations were evaluated before; rows go to {results}")
-    print(f"watch: mine-study status {results}, or optuna-dashboard {proposals.journal}")
+    print(f"watch: mine-study status {shlex.quote(results)}, or optuna-dashboard {shlex.quote(str(proposals.journal))}")
     try:
         sweeping.launch_search(proposals, resources, cluster, tensorboard)
     finally:
@@ -242,10 +242,10 @@ def _print_search(proposals: Any, study: Any, results: str) -> None:
             per_seed = one.per_seed[:, index]
             interval = intervals.of_share(per_seed)
             shown = ", ".join(f"{value:.3f}" for value in per_seed)
-            print(
-                f"  {name} {interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]: mean over seeds {seeds} "
-                f"({shown}) with its 95 % interval"
-            )
+            bounds, whose = f" [{interval.low:.3f}, {interval.high:.3f}]", "with its 95 % interval"
+            if math.isnan(interval.low):
+                bounds, whose = "", "without an interval, which takes seeds that differ"
+            print(f"  {name} {interval.mean:.3f}{bounds}: mean over seeds {seeds} ({shown}) {whose}")
         print(f"  fits: {one.verdicts}")
     if best and len(valued) > 1:
         print(
@@ -254,7 +254,7 @@ def _print_search(proposals: Any, study: Any, results: str) -> None:
         )
         for one in best:
             print(f"  {search.confirmation(found, study, one.point, f'results/{found.study}-confirm')}")
-    print(f"rows: {results}\ntable: mine-study table {results}")
+    print(f"rows: {results}\ntable: mine-study table {shlex.quote(results)}")
 
 
 def _dry_run(study: Any, planned: list[TrialConfig], results: str, resources: Resources) -> int:

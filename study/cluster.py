@@ -69,7 +69,10 @@ def connection(cluster: Cluster, resources: Resources) -> Iterator[None]:
     """
     import ray
 
-    _connect(cluster)
+    try:
+        _connect(cluster)
+    except SystemExit as ended:  # Ray's handler of SIGTERM while it connects
+        raise KeyboardInterrupt from ended
     # Ray's handler would exit at once and leave Tune's state unsaved.
     before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:

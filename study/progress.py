@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Collection
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
@@ -151,8 +152,9 @@ class Progress(tune.Callback):
             self._say(f"{self.watched.label(name)}: {_position(result)}; {_exploded(result)}; nats: {_bounds(result)}")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
-        self.lost.append((_config(trial), str(trial.get_error())))
-        self._move(trial, "failed", ": lost too often (its worker or node died)")
+        reason = _reason(trial)
+        self.lost.append((_config(trial), reason))
+        self._move(trial, "failed", f": lost too often; {reason.splitlines()[-1].strip()}")
 
     def _move(self, trial: Trial, state: str, detail: str = "") -> None:
         config = _config(trial)
@@ -202,6 +204,19 @@ class Progress(tune.Callback):
 
 def _config(trial: Trial) -> TrialConfig:
     return unflatten(trial.config["trial"])
+
+
+def _reason(trial: Trial) -> str:
+    """Why Tune gave a trial up: what it noted of each failure on this machine.
+
+    `Trial.get_error` would read Tune's storage, which the note reaches only later.
+    """
+    note = Path(trial.error_file) if trial.error_file else None
+    text = note.read_text(errors="replace").strip() if note and note.is_file() else ""
+    return text or (
+        "Ray gave no reason; its nodes' logs may hold one (session_latest/logs in Ray's folder there, /tmp/ray if no "
+        "other was set)"
+    )
 
 
 def _clock(seconds: float) -> str:

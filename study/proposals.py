@@ -49,18 +49,23 @@ class Proposals:
     """The trials of a search, one after another.
 
     Raises:
-        InputError: if another process runs this search, or its journal speaks of rows that are not there.
+        InputError: if another process runs this search, or its journal cannot be read or written, or speaks of rows
+            that are not there.
     """
 
     def __init__(self, search: Search, results: str) -> None:
         self.search, self.results = search, results
         self.journal = journal_path(search, results)
-        self.journal.parent.mkdir(parents=True, exist_ok=True)
         self._lock = filelock.FileLock(f"{self.journal}.driver")
         try:
+            self.journal.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(blocking=False)
         except filelock.Timeout as error:
             raise InputError(f"search {search.name} is already run by another process; wait for it.") from error
+        except OSError as error:
+            raise InputError(
+                f"{self.journal.parent} cannot be written ({error}); it must be a folder for the search's journal."
+            ) from error
         self.valued: dict[str, Valued] = {}
         """Evaluated points, by the key of their configuration."""
         self.failed: dict[str, Point] = {}
@@ -184,14 +189,18 @@ class Proposals:
 
     def _open_study(self) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        _mend(self.journal)
-        storage = JournalStorage(JournalFileBackend(str(self.journal), JournalFileOpenLock(str(self.journal))))
-        study = optuna.create_study(
-            study_name=self.search.name,
-            storage=storage,
-            load_if_exists=True,
-            directions=[OBJECTIVES[name].direction for name in self.search.objectives],
-        )
+        directions = [OBJECTIVES[name].direction for name in self.search.objectives]
+        try:
+            _mend(self.journal)
+            storage = JournalStorage(JournalFileBackend(str(self.journal), JournalFileOpenLock(str(self.journal))))
+            study = optuna.create_study(
+                study_name=self.search.name, storage=storage, load_if_exists=True, directions=directions
+            )
+        except Exception as error:  # Optuna raises half a dozen kinds on a damaged journal
+            raise InputError(
+                f"{self.journal} cannot be read ({type(error).__name__}: {error}); delete it, it is made again from "
+                "the plan and the rows."
+            ) from error
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names(list(self.search.objectives))  # what the dashboard shows

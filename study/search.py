@@ -10,6 +10,7 @@ the least of many noisy values, hence too good: it must be confirmed on seeds th
 
 import itertools
 import math
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -245,7 +246,7 @@ def confirmation(search: Search, study: Study, point: Point, results: str) -> st
     flags = []
     for path, chosen in winner.items():
         if path != "seed" and (chosen != usual[path] or path in PAPER_AXES):
-            shown = " ".join(f'"{pair}"' for pair in chosen) if isinstance(chosen, tuple) else chosen
+            shown = shlex.join(map(str, chosen if isinstance(chosen, tuple) else (chosen,)))
             flags.append(f"--{path.replace('_', '-')} {shown}")
     unseen = range(max(search.seeds) + 1, max(search.seeds) + 1 + max(3, len(search.seeds)))
     objective = f" --objective {' '.join(search.objectives)}" if search.objectives != ("distance_to_truth",) else ""

@@ -35,7 +35,7 @@ class _Folder:
 
     states: dict[str, str]
     ended: dict[str, datetime.datetime]
-    """When each trial's row was written, by key."""
+    """When each trial's row was written, by key; without those that were compacted since."""
     probed: dict[str, datetime.datetime]
     """When each trial's checkpoint was written, by key."""
     verdicts: pd.DataFrame
@@ -80,7 +80,8 @@ def _merged(plans: Sequence[Plan]) -> list[Plan]:
 def _of_plan(one: Plan, folder: _Folder, now: datetime.datetime) -> list[str]:
     keys = [key(config) for config in one.trials]
     labels = dict(zip(keys, differences(one.trials) if one.trials else [], strict=True))
-    ended = sorted((name for name in keys if name in folder.states), key=lambda name: folder.ended[name])
+    ended = [name for name in keys if name in folder.states]
+    dated = sorted((name for name in ended if name in folder.ended), key=lambda name: folder.ended[name])
     under_way = [name for name in keys if name in folder.probed and folder.states.get(name) != "completed"]
     completed = sum(folder.states[name] == "completed" for name in ended)
     failed = [name for name in ended if folder.states[name] == "failed" and name not in under_way]
@@ -90,16 +91,17 @@ def _of_plan(one: Plan, folder: _Folder, now: datetime.datetime) -> list[str]:
         f"{name}: {completed} of {one.total} trials completed, {len(failed)} failed, {len(under_way)} under way, "
         f"{left - len(under_way)} not started or before their first probe",
         *_fits([n for n in ended if folder.states[n] == "completed"], folder),
-        *_pace([folder.ended[n] for n in ended], [folder.probed[n] for n in under_way], left, now),
+        *_pace([folder.ended[n] for n in dated], [folder.probed[n] for n in under_way], left, now),
     ]
     if under_way:
         lines.append("under way:")
         lines += [f"  {labels[n]}: last probe {_ago(folder.probed[n], now)}" for n in under_way[:_SHOWN]]
         lines += [f"  and {len(under_way) - _SHOWN} more"] if len(under_way) > _SHOWN else []
-    if ended:
+    if dated:
         lines.append("ended last:")
-        for n in ended[: -_SHOWN - 1 : -1]:
-            outcome = f"failed: {folder.errors[n]}" if folder.states[n] == "failed" else _shares([n], folder)
+        for n in dated[: -_SHOWN - 1 : -1]:
+            why = folder.errors.get(n, "no reason is recorded")
+            outcome = f"failed: {why}" if folder.states[n] == "failed" else _shares([n], folder)
             lines.append(f"  {labels[n]}, {_ago(folder.ended[n], now)}: {outcome}")
     return lines
 
@@ -130,7 +132,8 @@ def _fits(keys: Sequence[str], folder: _Folder) -> list[str]:
 
 def _shares(keys: Sequence[str], folder: _Folder) -> str:
     """Shares of the verdicts on these trials' fits."""
-    return verdict.shares(folder.verdicts["stability"][folder.verdicts["key"].isin(keys)])
+    fits = folder.verdicts["stability"][folder.verdicts["key"].isin(keys)]
+    return verdict.shares(fits) if len(fits) else "its rows in estimates are not there"
 
 
 def _pace(

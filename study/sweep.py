@@ -11,6 +11,8 @@ import torch
 
 from study import cluster as clusters
 from study.cluster import Cluster
+from study.plan import Plan
+from study.plan import write as write_plan
 from study.resources import Resources
 from trainables import records
 from trainables.config import TrialConfig, flatten, key, lenet_key
@@ -48,13 +50,15 @@ def outcome(planned: list[TrialConfig], results: str, interrupted: bool = False)
     return Outcome(by_state["completed"], by_state["failed"], by_state[None], interrupted)
 
 
-def check(planned: list[TrialConfig], results: str) -> None:
+def check(planned: list[TrialConfig], results: str, storage: str | None = None) -> None:
     """Find what would stop every trial before the first one starts.
 
     Raises:
-        InputError: if the results cannot be written, or a data set cannot be loaded.
+        InputError: if the results or Tune's storage cannot be written, or a data set cannot be loaded.
     """
     records.check_writable(results)
+    if storage is not None:
+        records.check_writable(storage, "storage")
     for data in dict.fromkeys(config.data for config in planned):
         load(data)
 
@@ -65,10 +69,14 @@ def launch(
     resources: Resources,
     cluster: Cluster = Cluster(),  # noqa: B008  # frozen
     tensorboard: bool = False,
+    plan: Plan | None = None,
 ) -> Outcome:
     """Run the planned trials that have not completed yet, as a Ray Tune experiment on this machine or a cluster.
 
     Unfinished trials go on from their checkpoints. Returns when all have ended, on Ctrl-C or SIGTERM.
+
+    Args:
+        plan: written beside the rows once nothing is left that could refuse the sweep.
 
     Raises:
         InputError: if the cluster cannot be reached, its nodes do not see the results as one folder, or it does
@@ -77,12 +85,13 @@ def launch(
     done = set(outcome(planned, results).completed)
     missing = [config for config in planned if key(config) not in done]
     if not missing:
+        _write(plan, results)
         return outcome(planned, results)
     _quiet_ray()
     from study.progress import Progress, Watched
 
     progress = Progress(Watched(planned, done))
-    interrupted = _run(missing, results, resources, cluster, progress, tensorboard)
+    interrupted = _run(missing, results, resources, cluster, progress, tensorboard, plan=plan)
     return outcome(planned, results, interrupted)
 
 
@@ -108,6 +117,11 @@ def launch_search(
     _run(proposals.search.shared(), proposals.results, resources, cluster, progress, tensorboard, proposals)
 
 
+def _write(plan: Plan | None, results: str) -> None:
+    if plan is not None:
+        write_plan(results, plan)
+
+
 def _quiet_ray() -> None:
     """Ray reads these when it is imported: Tune's own tables, the usage report, Tune's own loggers."""
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -123,18 +137,21 @@ def _run(
     progress: "Progress",
     tensorboard: bool,
     proposals: "Proposals | None" = None,
+    plan: Plan | None = None,
 ) -> bool:
     """Connect, run the first wave, then the trials; True if interrupted.
 
     Args:
         planned: the trials; of a search, trials that need all that its trials share.
         tensorboard: whether Tune writes what trials report as TensorBoard's event files, below its own state.
+        plan: what to write beside the rows before the first wave; a search writes its own.
     """
     results = clusters.seen_from_anywhere(results)
     with clusters.connection(cluster, resources):
         probe = clusters.check_seen(results)
         common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}
         try:
+            _write(plan, results)
             _first_wave(planned, resources, common)
             trials = planned if proposals is None else proposals
             return _run_tune(trials, resources, cluster.tune_folder(results), common, progress, tensorboard)

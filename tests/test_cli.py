@@ -1,6 +1,6 @@
 import pytest
 
-from study import cli
+from study import cli, plan, space, studies
 
 TINY = [
     "--data.name", "digits", "--lenet.epochs", "1", "--lenet.train-samples", "200", "--mine.samples", "100",
@@ -43,6 +43,10 @@ def test_a_trial_then_its_table(capsys, tmp_path):
         (["sweep", "demo", "--seeds", "-1"], "seed is -1"),
         (["sweep", "demo", "--data.name", "cifar"], "fashion_mnist"),
         (["sweep", "demo", "--results", "/dev/null/x"], "results '/dev/null/x' cannot be written"),
+        (["sweep", "demo", "--results", ""], "results '' names no place"),
+        (["sweep", "demo", "--storage", "foo://x", "--results", "NEW"], "storage 'foo://x' cannot be opened"),
+        (["sweep", "demo", "--storage", "/dev/null/x", "--results", "NEW"], "storage '/dev/null/x' cannot be written"),
+        (["sweep", "demo", "--address", "127.0.0.1:1", "--results", "NEW"], "address '127.0.0.1:1' cannot be reached"),
         (["sweep", "demo", "--cpus-per-trial", "0"], "cpus_per_trial is 0"),
         (["sweep", "demo", "--gpus-per-trial", "1.5"], "gpus_per_trial is 1.5"),
         (["trial", "--mine.noise-std", "-1"], "mine.noise_std is -1.0; it must be 0, or from 0.0001 to 1000000."),
@@ -69,6 +73,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(capsys, monkeypatch, tmp_path
     assert words in said
     assert "Traceback" not in err
     assert not list(tmp_path.rglob("*.parquet")), "nothing may have run"
+    assert not list(tmp_path.rglob("plans/*")), "a sweep that was refused does not claim its folder"
 
 
 def test_trials_of_different_pairs_share_a_table_and_a_figure(capsys, tmp_path):
@@ -101,3 +106,10 @@ def test_dry_run_counts_trials_hours_and_disk(capsys, monkeypatch, tmp_path):
     assert code == 0
     assert "8 trials" in out and "hours" in out and "MB" in out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_refuses_what_the_sweep_would(capsys, tmp_path):
+    plan.write(str(tmp_path), plan.Plan("demo", tuple(space.trials(studies.DEMO, {}, (0,)))))
+    for options in ([], ["--search", "random", "--trials", "3"]):
+        code, _, err = run(capsys, "sweep", "paper", "--dry-run", "--results", str(tmp_path), *options)
+        assert code == 2 and "study is 'paper'; it must be 'demo'" in err

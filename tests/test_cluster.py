@@ -1,9 +1,12 @@
 """Where a sweep runs: addresses, places, and the GPU share of a trial's process."""
 
+import signal
+import sys
+
 import pytest
 import torch
 
-from study.cluster import Cluster
+from study.cluster import Cluster, connection
 from study.resources import Resources
 from trainables import ray_trainable, records
 from trainables.config import InputError
@@ -52,3 +55,19 @@ def test_a_node_that_sees_another_folder_is_found(tmp_path):
     records.check_seen(str(tmp_path / "here"), "sweep")
     with pytest.raises(InputError, match="is here not the folder that the sweep started in"):
         records.check_seen(str(tmp_path / "there"), "sweep")
+
+
+def test_sigterm_while_ray_starts_interrupts_as_ctrl_c_does(monkeypatch):
+    import ray
+
+    def init(**_) -> None:
+        ray._private.utils.set_sigterm_handler(lambda signum, frame: sys.exit(signum))
+        signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(ray, "init", init)
+    try:
+        with pytest.raises(KeyboardInterrupt), connection(Cluster(), Resources()):
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, before)

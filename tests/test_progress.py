@@ -10,13 +10,12 @@ from trainables.config import flatten, key
 
 
 class Reported:
-    """What Tune hands to a callback of a trial."""
+    """What Tune hands to a callback of a trial; `error_file` is there once it has failed."""
+
+    error_file: str | None = None
 
     def __init__(self, config) -> None:
         self.config = {"trial": flatten(config)}
-
-    def get_error(self) -> str:
-        return "its node died"
 
 
 @pytest.fixture
@@ -51,9 +50,24 @@ def test_plain_lines_say_what_happened(planned, capsys):
     )
     assert "MINE run 2 of 6; 4 of 16 fits exploded; nats: X;sm1 0.50" in lines[3]
     assert "1/4 done, 2 running, 1 with explosions" in lines[5] and lines[5].endswith("completed")
-    assert lines[-1].endswith("failed: lost too often (its worker or node died)")
-    assert [(key(config), error) for config, error in progress.lost] == [(key(planned[2]), "its node died")]
+    assert "failed: lost too often; Ray gave no reason; its nodes' logs may hold one" in lines[-1]
+    assert [key(config) for config, _ in progress.lost] == [key(planned[2])]
     assert progress.watched.unfinished == 2
+
+
+@pytest.mark.parametrize("note", ["Failure # 1\nThe actor died.\n\tIts node is gone.\n", "", None])
+def test_a_lost_trial_says_what_ray_said_and_never_none(planned, tmp_path, capsys, note):
+    progress, trial = Progress(Watched(planned), terminal=False), Reported(planned[0])
+    trial.error_file = str(tmp_path / "error.txt")
+    if note is not None:
+        (tmp_path / "error.txt").write_text(note)
+    progress.on_trial_error(0, [], trial)
+    ((_, error),) = progress.lost
+    line = capsys.readouterr().out.strip()
+    if note:
+        assert error == note.strip() and line.endswith("failed: lost too often; Its node is gone.")
+    else:
+        assert "Ray gave no reason; its nodes' logs may hold one" in error and line.endswith(error)
 
 
 def test_the_table_shows_states_pace_and_verdicts(planned, capsys):

@@ -198,3 +198,21 @@ def test_the_journal_of_an_object_store_lies_here(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     path = proposals.journal_path(planned(), "s3://bucket/results?region=eu-west-1")
     assert path.parent == tmp_path / "results" / "search"
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe\n", b"42\n", b'{"op_code":99}\n'])
+def test_a_journal_that_cannot_be_read_is_named(tmp_path, damage):
+    first = Proposals(planned(2), str(tmp_path))
+    steps(first)
+    first.close()
+    first.journal.write_bytes(damage)
+    with pytest.raises(InputError, match="journal cannot be read .*; delete it, it is made again"):
+        Proposals(planned(2), str(tmp_path))
+    first.journal.unlink()
+    assert Proposals(planned(2), str(tmp_path)).done
+
+
+def test_a_file_in_place_of_the_journals_folder_is_named(tmp_path):
+    (tmp_path / proposals.FOLDER).touch()
+    with pytest.raises(InputError, match="must be a folder for the search's journal"):
+        Proposals(planned(2), str(tmp_path))

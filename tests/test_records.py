@@ -135,3 +135,21 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
         records.check_writable(str(tmp_path / "file" / "below"))
     records.check_writable(str(tmp_path / "new"))
     assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("trials/{}.parquet", "; delete it and run its sweep or trial again"),
+        ("lenet/{}.parquet", "; delete it and trials/{}.parquet and run"),
+        ("merged/lenet/x.parquet", "; delete the folder merged and run"),
+    ],
+)
+def test_a_damaged_file_names_all_that_must_go_for_its_trials_to_run_again(tmp_path, path, words):
+    trial, results = key(TrialConfig()), str(tmp_path)
+    records.write_trial(results, {"trials": trial_rows(), "lenet": lenet_rows(trial)})
+    damaged = tmp_path / path.format(trial)
+    damaged.parent.mkdir(parents=True, exist_ok=True)
+    damaged.write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=words.format(trial)):
+        records.read(results, "trials" if path.startswith("trials") else "lenet")

@@ -1,4 +1,5 @@
 import dataclasses
+import shlex
 
 import numpy as np
 import pytest
@@ -91,9 +92,10 @@ def test_with_two_objectives_the_best_are_those_that_none_beats_in_both():
 
 
 def test_the_confirmation_is_a_search_over_the_winner_alone_on_unseen_seeds():
-    found = planned({**NARROW, "mine.pairs": (("X;sm1", "Y;sm1"),)})
+    found = planned({**NARROW, "mine.pairs": (("X;sm1", "Y;sm1"),), "data.root": ("my data; $HOME",)})
     point = list(found.points())[7]
-    words = search.confirmation(found, studies.DEMO, point, "elsewhere").replace('"', "").split()
+    words = shlex.split(search.confirmation(found, studies.DEMO, point, "elsewhere"))
+    assert words[words.index("--data.root") + 1] == "my data; $HOME"
     assert words[:5] == ["mine-study", "sweep", "demo", "--search", "random"]
     from study import cli
 

@@ -8,7 +8,7 @@ from study import plan, space, status, studies
 from study.plan import Plan
 from tests.made_rows import evaluate
 from tests.test_imports import run_without
-from trainables import records, trial
+from trainables import compaction, records, trial
 from trainables.config import InputError, TrialConfig, key
 
 NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
@@ -102,3 +102,20 @@ def test_status_needs_neither_torch_nor_ray(tmp_path, planned):
     ended = run_without(("torch", "ray", "optuna"), program)
     assert ended.returncode == 0, ended.stderr
     assert "study demo: 1 of 8 trials completed" in ended.stdout
+
+
+def test_a_compacted_folder_has_its_states_and_the_dates_of_what_came_after(tmp_path, planned):
+    for config in planned[:2]:
+        end(tmp_path, config, 300)
+    compaction.compact(str(tmp_path))
+    end(tmp_path, planned[2], 60)
+    lines = status.report(str(tmp_path), NOW).splitlines()
+    assert lines[0].startswith("study demo: 3 of 8 trials completed, 0 failed, 0 under way, 5 not started")
+    assert lines[1] == "3 fits: 100% settled" and lines[-2] == "ended last:" and "0:01:00 ago" in lines[-1]
+
+
+def test_a_trial_without_its_estimates_is_named_and_a_folder_is_no_plan(tmp_path, planned):
+    end(tmp_path, planned[0], 60)
+    (tmp_path / "estimates" / f"{key(planned[0])}.parquet").unlink()
+    (tmp_path / "plans" / "folder.json").mkdir()
+    assert status.report(str(tmp_path), NOW).endswith("0:01:00 ago: its rows in estimates are not there")

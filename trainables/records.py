@@ -163,21 +163,21 @@ def trial_row(config: TrialConfig, provenance: Mapping[str, Any]) -> pa.Table:
     return table("trials", {name: [value] for name, value in columns.items()})
 
 
-def filesystem(results: str) -> tuple[pa.fs.FileSystem, str]:
-    """The file system and the path of a results folder given as a local path or a URI.
+def filesystem(results: str, field: str = "results") -> tuple[pa.fs.FileSystem, str]:
+    """The file system and the path of a results folder given as a local path or a URI; `field` is what it is called.
 
     Raises:
-        InputError: if the URI's scheme is not known.
+        InputError: if it is empty, or the URI's scheme is not known.
     """
+    if not results.split("://", 1)[-1]:
+        raise InputError(f"{field} {results!r} names no place; it must be a local path or a URI of pyarrow.fs.")
     if "://" not in results:
         return pa.fs.LocalFileSystem(), str(PurePosixPath(_absolute(results)))
-    if not results.split("://", 1)[1]:
-        raise InputError(f"results {results!r} names no place; it must be a local path or a URI of pyarrow.fs.")
     try:
         return pa.fs.FileSystem.from_uri(results)
     except (pa.ArrowInvalid, OSError, ValueError) as error:
         raise InputError(
-            f"results {results!r} cannot be opened ({error}); it must be a local path or a URI of pyarrow.fs."
+            f"{field} {results!r} cannot be opened ({error}); it must be a local path or a URI of pyarrow.fs."
         ) from error
 
 
@@ -225,20 +225,20 @@ def write_trial(results: str, parts: Mapping[str, pa.Table]) -> None:
         write_bytes(store, f"{root}/{name}/{trial}.parquet", to_parquet(parts[name]))
 
 
-def check_writable(results: str) -> None:
-    """Write and remove a probe.
+def check_writable(results: str, field: str = "results") -> None:
+    """Write and remove a probe; `field` is what the folder is called.
 
     Raises:
-        InputError: if the results folder cannot be written.
+        InputError: if the folder cannot be written.
     """
-    store, root = filesystem(results)
+    store, root = filesystem(results, field)
     probe = f"{root}/.probe-{uuid.uuid4().hex}"
     try:
         write_bytes(store, probe, b"")
         store.delete_file(probe)
     except OSError as error:
         raise InputError(
-            f"results {results!r} cannot be written ({error}); it must be a writable folder or URI."
+            f"{field} {results!r} cannot be written ({error}); it must be a writable folder or URI."
         ) from error
 
 
@@ -292,7 +292,10 @@ def read_trial(results: str, name: str, trial: str) -> pa.Table:
         return with_added(next(_tables(dataset, SCHEMAS[name].names, None, results, None, None)))
     rows = read(results, name, filter=pa.dataset.field("key") == trial)
     if not len(rows):
-        raise InputError(f"results {results!r} holds no {name} of trial {trial}.")
+        raise InputError(
+            f"results {results!r} holds no {name} of trial {trial}; if it holds trials/{trial}.parquet, which says "
+            "that the trial is done, delete that and run its sweep again."
+        )
     return rows
 
 
@@ -437,16 +440,21 @@ def _odd_columns(schema: pa.Schema, found: pa.Schema) -> list[str]:
 def damaged(path: str, error: Exception) -> str:
     """What is wrong with a file of a table, and what to do."""
     said = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
-    merged = f"/{partfiles.MERGED}/" in path
-    files = f"{partfiles.key_of(path)}.parquet in {', '.join(SCHEMAS)}"
-    advice = "run its trials again, elsewhere" if merged else f"delete {files}, and run its trial again"
-    return f"a damaged file, {path} ({said}); {advice}."
+    return f"a damaged file, {path} ({said}); {_remedy(path)} and run its sweep or trial again."
 
 
 def _refuse(problem: str, results: str, skipped: list[str] | None) -> None:
     if skipped is None:
         raise InputError(f"results {results!r} holds {problem}")
     skipped.append(problem)
+
+
+def _remedy(path: str) -> str:
+    """What to delete so that a damaged file's trials run again: also the rows in `trials` that say they are done."""
+    *_, place, table, name = path.split("/")
+    if table == "trials":
+        return "delete it"
+    return "delete the folder merged" if place == partfiles.MERGED else f"delete it and trials/{name}"
 
 
 def trial_states(results: str, skipped: list[str] | None = None) -> dict[str, str]:
@@ -534,7 +542,7 @@ def written_at(results: str, folder: str, ending: str) -> dict[str, datetime.dat
     return {
         info.base_name.removesuffix(ending): info.mtime
         for info in infos
-        if info.base_name.endswith(ending) and not info.base_name.startswith(".")
+        if info.type == pa.fs.FileType.File and info.base_name.endswith(ending) and not info.base_name.startswith(".")
     }
 
 
