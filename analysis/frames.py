@@ -71,7 +71,7 @@ def load(results: str) -> Results:
 
 
 def trials(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
-    """All trials, one row each, indexed by key; see `trainables.records.SCHEMAS["trials"]`.
+    """All trials, one row each, indexed by key; see `trainables.schemas.SCHEMAS["trials"]`.
 
     `mine.pairs` is text, and `configuration` tells configurations apart: trials that differ in the seed alone,
     or in settings that change no number, have the same.

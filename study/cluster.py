@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from study.resources import Resources
-from trainables import records
+from trainables import resultfiles
 from trainables.config import InputError
 
 _CONNECT_SECONDS = 10
@@ -135,10 +135,10 @@ def _check_resources(available: dict[str, float], resources: Resources) -> None:
 def check_seen(results: str) -> str:
     """Have every node read a file from the results folder and write one there, and read those back.
 
-    Nodes that join later are held to the same file by their trials (`records.check_seen`).
+    Nodes that join later are held to the same file by their trials (`resultfiles.check_seen`).
 
     Returns:
-        The file's name, to be removed by `records.delete_snapshot(results, records.PROBES, name)`.
+        The file's name, to be removed by `resultfiles.delete_snapshot(results, resultfiles.PROBES, name)`.
 
     Raises:
         InputError: if a node sees another folder under this name, or cannot write to it.
@@ -147,7 +147,7 @@ def check_seen(results: str) -> str:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     sweep = uuid.uuid4().hex
-    records.write_snapshot(results, records.PROBES, sweep, sweep.encode())
+    resultfiles.write_snapshot(results, resultfiles.PROBES, sweep, sweep.encode())
     nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
     answers = {}
     for node in nodes:
@@ -163,19 +163,19 @@ def check_seen(results: str) -> str:
                     f"on a file system that every node mounts, such as NFS, or a URI such as s3://BUCKET/FOLDER."
                 )
     except InputError:
-        records.delete_snapshot(results, records.PROBES, sweep)
+        resultfiles.delete_snapshot(results, resultfiles.PROBES, sweep)
         raise
     finally:
         for node in nodes:
-            records.delete_snapshot(results, records.PROBES, f"{sweep}-{node}")
+            resultfiles.delete_snapshot(results, resultfiles.PROBES, f"{sweep}-{node}")
     return sweep
 
 
 def _probe(results: str, sweep: str, node: str) -> str:
     """On a node: read the driver's file, write the node's; returns what is wrong, or nothing."""
     try:
-        records.check_seen(results, sweep)
-        records.write_snapshot(results, records.PROBES, f"{sweep}-{node}", node.encode())
+        resultfiles.check_seen(results, sweep)
+        resultfiles.write_snapshot(results, resultfiles.PROBES, f"{sweep}-{node}", node.encode())
     except (InputError, OSError) as error:
         return str(error).rstrip(".")
     return ""
@@ -193,5 +193,5 @@ def _reason(answer: Any, node: str, results: str, sweep: str) -> str:
     except ray.exceptions.RayError as error:
         alive = node in {one["NodeID"] for one in ray.nodes() if one["Alive"]}
         return str(error).strip().splitlines()[-1] if alive else ""
-    found = records.read_snapshot(results, records.PROBES, f"{sweep}-{node}")
+    found = resultfiles.read_snapshot(results, resultfiles.PROBES, f"{sweep}-{node}")
     return "" if found is not None else "what it wrote there cannot be read here"

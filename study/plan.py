@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.space import Study
-from trainables import records
+from trainables import resultfiles
 from trainables.config import InputError, TrialConfig, content_key, fields, flatten, key, unflatten
 
 FOLDER = "plans"
@@ -53,7 +53,7 @@ def write(results: str, plan: Plan) -> None:
     name = plan.search or f"{plan.study}-{content_key({'keys': sorted(map(key, plan.trials))})}"
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
         raise InputError(f"study is {name!r}; it must be of letters, digits, '_', '-' and '.'.")
-    records.write_text(results, FOLDER, f"{name}.json", json.dumps(content, separators=(",", ":")))
+    resultfiles.write_text(results, FOLDER, f"{name}.json", json.dumps(content, separators=(",", ":")))
 
 
 def _plain(config: TrialConfig) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def read(results: str) -> list[Plan]:
         InputError: if a plan is damaged or of another version.
     """
     plans = []
-    for name, text in records.read_texts(results, FOLDER, ".json"):
+    for name, text in resultfiles.read_texts(results, FOLDER, ".json"):
         try:
             plans.append(_parse(json.loads(text)))
         except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:

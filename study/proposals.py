@@ -25,7 +25,7 @@ from study.plan import Plan
 from study.plan import read as read_plans
 from study.plan import write as write_plan
 from study.search import OBJECTIVES, Point, Search, Valued
-from trainables import records
+from trainables import records, resultfiles
 from trainables.config import InputError, TrialConfig, configuration_key, key
 
 FOLDER = "search"
@@ -259,7 +259,7 @@ def journal_path(search: Search, results: str) -> Path:
 
     Optuna appends to its journal, which an object store cannot; lost, it is made again from plan and rows.
     """
-    store, root = records.filesystem(results)
+    store, root = resultfiles.filesystem(results)
     folder = Path(root) if isinstance(store, pyarrow.fs.LocalFileSystem) else Path("results").absolute()
     return folder / FOLDER / f"{search.name}.journal"
 

@@ -14,7 +14,7 @@ import pandas as pd
 from study import plan
 from study.plan import Plan
 from study.space import differences
-from trainables import records, verdict
+from trainables import records, resultfiles, schemas, verdict
 from trainables.config import InputError, key
 
 _SHOWN = 8
@@ -54,12 +54,12 @@ def report(results: str, now: datetime.datetime | None = None) -> str:
         raise InputError(f"results {results!r} holds no sweep and no trial; it must be a folder that one wrote.")
     folder = _Folder(
         states,
-        records.written_at(results, "trials", ".parquet"),
-        records.written_at(results, _CHECKPOINTS, ".pt"),
+        resultfiles.written_at(results, "trials", ".parquet"),
+        resultfiles.written_at(results, _CHECKPOINTS, ".pt"),
         _verdicts(results, states),
         _errors(results) if "failed" in states.values() else {},
     )
-    blocks = [_of_plan(one, folder, now or records.now()) for one in _merged(plans)]
+    blocks = [_of_plan(one, folder, now or schemas.now()) for one in _merged(plans)]
     planned = {key(config) for one in plans for config in one.trials}
     if others := [name for name in states if name not in planned]:
         completed = sum(states[name] == "completed" for name in others)

@@ -14,7 +14,7 @@ from study.cluster import Cluster
 from study.plan import Plan
 from study.plan import write as write_plan
 from study.resources import Resources
-from trainables import records
+from trainables import records, resultfiles, schemas
 from trainables.config import TrialConfig, flatten, key, lenet_key
 from trainables.data import load
 from trainables.schedule import failed_parts
@@ -56,9 +56,9 @@ def check(planned: list[TrialConfig], results: str, storage: str | None = None) 
     Raises:
         InputError: if the results or Tune's storage cannot be written, or a data set cannot be loaded.
     """
-    records.check_writable(results)
+    resultfiles.check_writable(results)
     if storage is not None:
-        records.check_writable(storage, "storage")
+        resultfiles.check_writable(storage, "storage")
     for data in dict.fromkeys(config.data for config in planned):
         load(data)
 
@@ -198,7 +198,7 @@ def _run_tune(
         ),
         run_config=tune.RunConfig(
             # Never a name that is there: Tune would reuse it, and two sweeps may start in one second.
-            name=f"{records.now():sweep-%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}",
+            name=f"{schemas.now():sweep-%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}",
             storage_path=storage,
             callbacks=[progress, *([tune.logger.TBXLoggerCallback()] if tensorboard else [])],
             failure_config=tune.FailureConfig(max_failures=resources.max_failures),
@@ -276,6 +276,6 @@ def _record_loss(config: TrialConfig, error: str, results: str) -> None:
 def _forget(results: str, probe: str) -> None:
     """Remove the sweep's probe; a folder that cannot be written any more keeps it."""
     try:
-        records.delete_snapshot(results, records.PROBES, probe)
+        resultfiles.delete_snapshot(results, resultfiles.PROBES, probe)
     except OSError as failure:
         print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command goes on")

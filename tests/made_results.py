@@ -3,13 +3,13 @@
 import numpy as np
 import pyarrow as pa
 
-from trainables import records
+from trainables import records, schemas
 from trainables.config import TrialConfig, key, replace
 
 
 def provenance(state: str = "completed", error: str | None = None) -> dict[str, object]:
     columns: dict[str, object] = {f"seconds_{phase}": 1.0 for phase in ("data", "lenet", "truth", "probe", "mine")}
-    columns |= {"state": state, "error": error, "started_at": records.now(), "git_commit": "abc", "versions": "{}"}
+    columns |= {"state": state, "error": error, "started_at": schemas.now(), "git_commit": "abc", "versions": "{}"}
     return columns | {"device": "cpu", "threads": 1, "peak_memory_bytes": 1, "peak_device_bytes": None}
 
 
@@ -38,7 +38,7 @@ def write(
 ) -> TrialConfig:
     """A trial: a share of its fits exploded, the others settled near `level` as their seed and layer have it."""
     config = replace(TrialConfig(), {"mine.epochs": 20, "mine.replicates": 2, **changes})
-    trial = records.trial_row(
+    trial = schemas.trial_row(
         config, provenance(state, "Traceback\nValueError: <b>made</b>" if state == "failed" else None)
     )
     if state == "failed":
@@ -69,7 +69,7 @@ def write(
     lenet["test_accuracy"] = np.linspace(0.5, 0.9, 21) + 0.01 * config.seed
     parts: dict[str, pa.Table] = {"trials": trial}
     for name, made in (("estimates", columns), ("curves", curves), ("lenet", lenet)):
-        parts[name] = records.table(name, made)  # type: ignore[arg-type]
+        parts[name] = schemas.table(name, made)  # type: ignore[arg-type]
     records.write_trial(results, parts)
     return config
 

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import torch
 
-from trainables import records, schedule
+from trainables import records, schedule, schemas
 from trainables.config import TrialConfig, key
 
 
@@ -23,4 +23,4 @@ def evaluate(config: TrialConfig, results: str, state: str = "completed") -> Non
     columns |= {"first_nonfinite_epoch": [None], "first_outside_epoch": [None], "pair": ["X;sm1"], "key": [key(config)]}
     columns |= {name: [0] for name in ("lenet_epoch", "replicate", "dead_units", "dead_hidden_layers", "truth_draws")}
     columns |= {"run": [1], "epochs": [10], "started_from": ["initialisation"]}
-    records.write_trial(results, {"estimates": records.table("estimates", columns), "trials": trial})
+    records.write_trial(results, {"estimates": schemas.table("estimates", columns), "trials": trial})

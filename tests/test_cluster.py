@@ -8,7 +8,7 @@ import torch
 
 from study.cluster import Cluster, connection
 from study.resources import Resources
-from trainables import ray_trainable, records
+from trainables import ray_trainable, resultfiles
 from trainables.config import InputError
 
 
@@ -51,10 +51,10 @@ def test_a_share_of_a_gpu_bounds_the_memory_of_its_process(monkeypatch, gpus, bo
 
 
 def test_a_node_that_sees_another_folder_is_found(tmp_path):
-    records.write_snapshot(str(tmp_path / "here"), records.PROBES, "sweep", b"")
-    records.check_seen(str(tmp_path / "here"), "sweep")
+    resultfiles.write_snapshot(str(tmp_path / "here"), resultfiles.PROBES, "sweep", b"")
+    resultfiles.check_seen(str(tmp_path / "here"), "sweep")
     with pytest.raises(InputError, match="is here not the folder that the sweep started in"):
-        records.check_seen(str(tmp_path / "there"), "sweep")
+        resultfiles.check_seen(str(tmp_path / "there"), "sweep")
 
 
 def test_sigterm_while_ray_starts_interrupts_as_ctrl_c_does(monkeypatch):

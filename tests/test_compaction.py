@@ -8,13 +8,13 @@ import pytest
 
 from study import sweep
 from tests import made_results
-from trainables import compaction, partfiles, records
+from trainables import compaction, partfiles, records, schemas
 from trainables.config import InputError, key
 
 
 def everything(results: str) -> dict:
     found = {}
-    for name in records.SCHEMAS:
+    for name in schemas.SCHEMAS:
         rows = records.read(results, name)
         order = [(column, "ascending") for column in rows.column_names if column != "mine.pairs"]
         found[name] = repr(rows.sort_by(order).to_pylist())  # NaN is not equal to itself, but reads alike
@@ -145,7 +145,7 @@ def test_failed_unfinished_damaged_and_old_parts_stay(tmp_path):
     path = tmp_path / "lenet" / f"{key(damaged)}.parquet"
     path.write_bytes(path.read_bytes()[:100])
     compaction.compact(results)
-    left = {name: len(list((tmp_path / name).iterdir())) for name in records.SCHEMAS}
+    left = {name: len(list((tmp_path / name).iterdir())) for name in schemas.SCHEMAS}
     assert left == {"trials": 1, "lenet": 2, "estimates": 1, "curves": 1}
     assert set(records.read(results, "estimates", ["key"])["key"].to_pylist()) >= {key(config), key(unfinished)}
 
@@ -155,7 +155,7 @@ def test_killed_at_any_moment(tmp_path):
     results = str(tmp_path)
     for seed in range(4):
         made_results.write(results, {"seed": seed})
-    before = {name: records.read(results, name).num_rows for name in records.SCHEMAS}
+    before = {name: records.read(results, name).num_rows for name in schemas.SCHEMAS}
     program = (
         "import sys\nfrom tests import made_results\nfrom trainables import compaction\nprint('ready', flush=True)\n"
         "while True:\n"
@@ -167,20 +167,20 @@ def test_killed_at_any_moment(tmp_path):
         worker.stdout.readline()
         ends = time.monotonic() + delay
         while time.monotonic() < ends:  # a reader beside it sees every row once as well
-            assert {name: records.read(results, name).num_rows for name in records.SCHEMAS} == before
+            assert {name: records.read(results, name).num_rows for name in schemas.SCHEMAS} == before
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait()
         worker.stdout.close()
-        assert {name: records.read(results, name).num_rows for name in records.SCHEMAS} == before
+        assert {name: records.read(results, name).num_rows for name in schemas.SCHEMAS} == before
     compaction.compact(results)
-    assert {name: records.read(results, name).num_rows for name in records.SCHEMAS} == before
+    assert {name: records.read(results, name).num_rows for name in schemas.SCHEMAS} == before
 
 
 def test_an_object_store_that_drops_empty_folders_is_read(tmp_path):
     results = tmp_path.as_uri()
     made_results.write(results, {"seed": 0})
     compaction.compact(results)
-    for name in records.SCHEMAS:
+    for name in schemas.SCHEMAS:
         (tmp_path / name).rmdir()
     assert len(records.trial_states(results)) == 1 and records.read(results, "curves").num_rows == 2 * 8 * 2 * 20
 

@@ -10,40 +10,40 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
 
-from trainables import records
+from trainables import records, resultfiles, schemas
 from trainables.config import InputError, TrialConfig, key
 
 
 def lenet_rows(trial: str, epochs=3) -> pa.Table:
     columns = {"key": [trial] * epochs, "epoch": range(epochs), "train_loss": [0.5] * epochs}
-    return records.table("lenet", {**columns, "test_accuracy": [0.9] * epochs})
+    return schemas.table("lenet", {**columns, "test_accuracy": [0.9] * epochs})
 
 
 def trial_rows(state="completed") -> pa.Table:
     provenance = dict.fromkeys(("seconds_data", "seconds_lenet", "seconds_truth", "seconds_probe", "seconds_mine"), 0.0)
-    provenance |= {"state": state, "error": None, "started_at": records.now(), "git_commit": None, "versions": "{}"}
+    provenance |= {"state": state, "error": None, "started_at": schemas.now(), "git_commit": None, "versions": "{}"}
     provenance |= {"device": "cpu", "threads": 1, "peak_memory_bytes": 1, "peak_device_bytes": None}
-    return records.trial_row(TrialConfig(), provenance)
+    return schemas.trial_row(TrialConfig(), provenance)
 
 
-@pytest.mark.parametrize("name", records.SCHEMAS)
+@pytest.mark.parametrize("name", schemas.SCHEMAS)
 def test_every_column_is_described(name):
-    for field in records.SCHEMAS[name]:
+    for field in schemas.SCHEMAS[name]:
         assert field.metadata[b"description"]
 
 
 def test_a_misspelt_column_is_refused():
     columns = {"key": ["a"], "epoch": [0], "train_loss": [0.1]}
     with pytest.raises(ValueError, match="test_accuracy, test_acuracy"):
-        records.table("lenet", {**columns, "test_acuracy": [0.9]})
+        schemas.table("lenet", {**columns, "test_acuracy": [0.9]})
 
 
 def test_a_missing_value_is_null_where_it_may_be_and_refused_where_not():
     with pytest.raises(ValueError, match="train_loss has missing values"):
-        records.table("lenet", {"key": ["a"], "epoch": [0], "train_loss": [None], "test_accuracy": [0.9]})
-    column = records._array(np.array([1.0, np.nan]), records.SCHEMAS["estimates"].field("estimate"))
+        schemas.table("lenet", {"key": ["a"], "epoch": [0], "train_loss": [None], "test_accuracy": [0.9]})
+    column = schemas._array(np.array([1.0, np.nan]), schemas.SCHEMAS["estimates"].field("estimate"))
     assert column.to_pylist() == [1.0, None]
-    column = records._array(np.array([1.0, np.nan, np.inf]), records.SCHEMAS["curves"].field("bound"))
+    column = schemas._array(np.array([1.0, np.nan, np.inf]), schemas.SCHEMAS["curves"].field("bound"))
     assert column.null_count == 0
 
 
@@ -74,30 +74,30 @@ def test_any_pyarrow_file_system_serves(monkeypatch):
     """An object store has no rename: the final name is written in one put."""
     store = pa.fs._MockFileSystem()
     store.create_dir("bucket/trials")  # object stores need no folders, the mock does
-    monkeypatch.setattr(records, "_OBJECT_STORES", ("mock",))
-    records.write_bytes(store, "bucket/trials/a.parquet", b"content")
+    monkeypatch.setattr(resultfiles, "_OBJECT_STORES", ("mock",))
+    resultfiles.write_bytes(store, "bucket/trials/a.parquet", b"content")
     names = [info.path for info in store.get_file_info(pa.fs.FileSelector("bucket", recursive=True))]
     assert names == ["bucket/trials", "bucket/trials/a.parquet"]
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path):
     with pytest.raises(TypeError):
-        records.write_bytes(pa.fs.LocalFileSystem(), str(tmp_path / "a.parquet"), object())
+        resultfiles.write_bytes(pa.fs.LocalFileSystem(), str(tmp_path / "a.parquet"), object())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_writer_killed_at_any_moment_leaves_whole_files(tmp_path):
     program = (
         "import sys, numpy as np\n"
-        "from trainables import records\n"
+        "from trainables import records, schemas, resultfiles\n"
         "n = 200_000\n"
         "columns = {'key': ['a'] * n, 'epoch': np.arange(n), 'train_loss': np.random.rand(n)}\n"
-        "rows = records.table('lenet', {**columns, 'test_accuracy': np.random.rand(n)})\n"
+        "rows = schemas.table('lenet', {**columns, 'test_accuracy': np.random.rand(n)})\n"
         "content = records.to_parquet(rows)\n"
-        "store, root = records.filesystem(sys.argv[1])\n"
+        "store, root = resultfiles.filesystem(sys.argv[1])\n"
         "print('ready', flush=True)\n"
         "while True:\n"
-        "    records.write_bytes(store, root + '/lenet/a.parquet', content)\n"
+        "    resultfiles.write_bytes(store, root + '/lenet/a.parquet', content)\n"
     )
     for delay in (0.01, 0.02, 0.03, 0.05, 0.08):
         writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
@@ -132,8 +132,8 @@ def test_folders_without_results_and_other_versions_are_named(tmp_path):
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"results '.*file/below' cannot be written"):
-        records.check_writable(str(tmp_path / "file" / "below"))
-    records.check_writable(str(tmp_path / "new"))
+        resultfiles.check_writable(str(tmp_path / "file" / "below"))
+    resultfiles.check_writable(str(tmp_path / "new"))
     assert list((tmp_path / "new").iterdir()) == []
 
 

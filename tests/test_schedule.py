@@ -138,26 +138,26 @@ def test_a_trial_goes_on_from_its_checkpoint_and_removes_it(tiny, done, tmp_path
     runs = [progress.run for progress in trial.run(tiny, str(tmp_path), CPU)]
     assert runs == [1, 2]
     assert list((tmp_path / "checkpoints").iterdir()) == []
-    from trainables import records
+    from trainables import records, schemas
 
-    assert records.read(str(tmp_path), "curves").equals(done["curves"].cast(records.SCHEMAS["curves"]))
+    assert records.read(str(tmp_path), "curves").equals(done["curves"].cast(schemas.SCHEMAS["curves"]))
 
 
 @pytest.mark.parametrize("epochs", [3, 4])
 def test_a_trial_cut_off_after_its_last_probe_completes(tiny, tmp_path, epochs):
     """With and without LeNet-5 epochs after the last probe."""
-    from trainables import records
+    from trainables import records, resultfiles
 
     config, results = replace(tiny, {"lenet.epochs": epochs}), str(tmp_path)
     running = trial.run(config, results, CPU)
     assert [next(running).run, next(running).run] == [1, 2]
     running.close()
     assert records.trial_state(results, key(config)) is None
-    checkpoint = records.read_snapshot(results, trial.CHECKPOINTS, key(config))
+    checkpoint = resultfiles.read_snapshot(results, trial.CHECKPOINTS, key(config))
     assert [progress.run for progress in trial.run(config, results, CPU)] == [2]
     assert records.trial_state(results, key(config)) == "completed"
     # Killed between the rows and the removal of the checkpoint: the rows stay.
-    records.write_snapshot(results, trial.CHECKPOINTS, key(config), checkpoint)
+    resultfiles.write_snapshot(results, trial.CHECKPOINTS, key(config), checkpoint)
     assert [progress.run for progress in trial.run(config, results, CPU)] == [2]
     assert records.trial_state(results, key(config)) == "completed"
     assert records.read(results, "lenet").num_rows == epochs

@@ -8,7 +8,7 @@ from study import plan, space, status, studies
 from study.plan import Plan
 from tests.made_rows import evaluate
 from tests.test_imports import run_without
-from trainables import compaction, records, trial
+from trainables import compaction, resultfiles, trial
 from trainables.config import InputError, TrialConfig, key
 
 NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
@@ -33,7 +33,7 @@ def end(results: Path, config: TrialConfig, ago: int, state: str = "completed") 
 
 
 def probe(results: Path, config: TrialConfig, ago: int) -> None:
-    records.write_snapshot(str(results), trial.CHECKPOINTS, key(config), b"")
+    resultfiles.write_snapshot(str(results), trial.CHECKPOINTS, key(config), b"")
     at(results / trial.CHECKPOINTS / f"{key(config)}.pt", ago)
 
 

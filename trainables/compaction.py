@@ -17,7 +17,7 @@ import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
 
-from trainables import partfiles, records
+from trainables import partfiles, records, resultfiles, schemas
 from trainables.config import InputError
 from trainables.partfiles import MergedFile
 
@@ -45,15 +45,15 @@ def compact(results: str) -> list[Compacted]:
             its table stays as it was.
     """
     records.read(results, "trials", ["key"], skipped=[])  # says so if there are none
-    records.check_writable(results)
+    resultfiles.check_writable(results)
     states = records.trial_states(results, skipped=[])
     completed = frozenset(key for key, state in states.items() if state == "completed")
     # The table of trials is last, as when a trial is written.
-    return [_compact(results, name, completed) for name in sorted(records.SCHEMAS, key="trials".__eq__)]
+    return [_compact(results, name, completed) for name in sorted(schemas.SCHEMAS, key="trials".__eq__)]
 
 
 def _compact(results: str, name: str, completed: frozenset[str]) -> Compacted:
-    store, root = records.filesystem(results)
+    store, root = resultfiles.filesystem(results)
     folder = f"{root}/{name}"
     there = partfiles.list_files(store, folder)
     readable = functools.partial(_readable, results, name, store)
@@ -66,13 +66,13 @@ def _compact(results: str, name: str, completed: frozenset[str]) -> Compacted:
     inputs = _inputs(parts, merged, {partfiles.key_of(info.path) for info in there})
     keys = sorted(key for _, counting in inputs for key in counting)
     generation = 1 + max((file.generation for file in merged), default=0)
-    metadata = {"schema_version": records.SCHEMA_VERSION, **partfiles.merged_metadata(keys, generation)}
+    metadata = {"schema_version": schemas.SCHEMA_VERSION, **partfiles.merged_metadata(keys, generation)}
     with tempfile.TemporaryDirectory() as scratch:
         content = Path(scratch) / "merged.parquet"
-        rows = _write(content, records.SCHEMAS[name].with_metadata(metadata), store, inputs)
+        rows = _write(content, schemas.SCHEMAS[name].with_metadata(metadata), store, inputs)
         with pa.memory_map(str(content)) as source:
             path = f"{root}/{partfiles.MERGED}/{name}/{uuid.uuid4().hex}.parquet"
-            records.write_bytes(store, path, source.read_buffer())
+            resultfiles.write_bytes(store, path, source.read_buffer())
     for info in parts:
         # A trial that was written again meanwhile keeps its part.
         if _unchanged(store.get_file_info(info.path), info):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from trainables import records, verdict
+from trainables import schemas, verdict
 from trainables.config import MineConfig
 from trainables.mine import Curves
 from trainables.truth import Truth
@@ -58,7 +58,7 @@ def estimates(
     summary = verdict.curve_summary(_by_fit(curves.bound), _by_fit(curves.finite), known["ceiling"])
     pooled = verdict.running_means(_by_fit(curves.pooled_bound), verdict.window(epochs))
     fits = pairs * replicates
-    return records.table(
+    return schemas.table(
         "estimates",
         {
             **_fit_columns(trial, run, lenet_epoch, curves, repeat=1),
@@ -76,7 +76,7 @@ def estimates(
 def curves(trial: str, run: int, lenet_epoch: int, run_curves: Curves) -> pa.Table:
     """One row a fit and MINE epoch."""
     epochs, pairs, replicates = run_curves.bound.shape
-    return records.table(
+    return schemas.table(
         "curves",
         {
             **_fit_columns(trial, run, lenet_epoch, run_curves, repeat=epochs),

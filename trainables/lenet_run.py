@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables import lenet, records, snapshots, truth
+from trainables import lenet, resultfiles, snapshots, truth
 from trainables.config import InputError, TrialConfig, content_key, lenet_key
 from trainables.data import DataSet, Images
 from trainables.draws import generator
@@ -130,11 +130,11 @@ def _to_truth(content: dict[str, Any]) -> Truth:
 
 def _publish(results: str | None, folder: str, name: str, content: dict[str, Any]) -> None:
     if results is not None:
-        records.write_snapshot(results, folder, name, snapshots.dump(content, VERSION, name))
+        resultfiles.write_snapshot(results, folder, name, snapshots.dump(content, VERSION, name))
 
 
 def _read(results: str | None, folder: str, name: str) -> dict[str, Any] | None:
-    snapshot = None if results is None else records.read_snapshot(results, folder, name)
+    snapshot = None if results is None else resultfiles.read_snapshot(results, folder, name)
     if snapshot is None:
         return None
     try:

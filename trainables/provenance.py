@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from trainables import records
+from trainables import schemas
 
 COMMIT_VARIABLE = "MINE_STUDY_COMMIT"
 """Environment variable that names the code's commit where its packages were shipped without their checkout."""
@@ -46,7 +46,7 @@ def columns(device: torch.device, seconds: dict[str, float]) -> dict[str, Any]:
     on_gpu = device.type == "cuda"
     return {
         "git_commit": git_commit(),
-        "versions": records.versions_json(_versions()),
+        "versions": schemas.versions_json(_versions()),
         "device": torch.cuda.get_device_name(device) if on_gpu else f"cpu ({platform.machine()})",
         "threads": torch.get_num_threads(),
         **{f"seconds_{phase}": spent for phase, spent in seconds.items()},

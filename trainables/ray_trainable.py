@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from ray import tune
 
-from trainables import data, lenet_run, records, trial, verdict
+from trainables import data, lenet_run, records, resultfiles, trial, verdict
 from trainables.config import key, unflatten
 from trainables.schedule import Progress
 
@@ -30,7 +30,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
         InputError: on a node that sees another folder under the results' name.
     """
     config, results = unflatten(parameters["trial"]), parameters["results"]
-    records.check_seen(results, parameters["probe"])
+    resultfiles.check_seen(results, parameters["probe"])
     if records.trial_state(results, key(config)) == "completed":
         tune.report({"state": "completed"})
         return
@@ -59,7 +59,7 @@ def prepare(parameters: dict[str, Any]) -> None:
             and the rest as in `run_trial`.
     """
     config, results = unflatten(parameters["trial"]), parameters["results"]
-    records.check_seen(results, parameters["probe"])
+    resultfiles.check_seen(results, parameters["probe"])
     torch.set_num_threads(parameters["threads"])
     images = data.load(config.data).to(_device(parameters["gpus"]))
     trained = lenet_run.obtain(config, images, results)

@@ -1,19 +1,11 @@
-"""Records: the Arrow schemas of the four tables, and writing and reading a trial's parts.
+"""Records: writing and reading a trial's rows in the four tables.
 
-Results lie under any `pyarrow.fs` URI or local path as `<table>/<trial key>.parquet`. A trial's part is
-written whole or not at all and named by its key, so a repeated trial overwrites itself; the part in
-`trials` is written last and says that the others are complete. `trainables.compaction` merges parts.
-
-A leaf but for the configuration and `partfiles`; it imports neither torch nor ray.
+A trial's part of a table lies under `<table>/<trial key>.parquet`. It is written whole or not at all and named
+by its key, so a repeated trial overwrites itself; the part in `trials` is written last and says that the others
+are complete. `trainables.compaction` merges parts. It imports neither torch nor ray.
 """
 
-import datetime
-import json
-import math
-import typing
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -23,191 +15,9 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from trainables import partfiles
-from trainables.config import ADDED, InputError, TrialConfig, descriptions, fields, flatten, key
-
-SCHEMA_VERSION = "1"
-"""Raised when a column changes its meaning or goes away. Where a column of the configuration is not there, it came
-later, and what `config.ADDED` says of it is read."""
-
-STATES = ("completed", "failed")
-"""A trial's state: completed also where fits exploded; failed if it raised."""
-
-PROBES = "probes"
-"""Folder of the files by which nodes show that they see the same results."""
-
-_OBJECT_STORES = ("s3", "gcs", "abfs")
-
-
-def _field(name: str, kind: pa.DataType, description: str, unit: str = "", nullable: bool = False) -> pa.Field:
-    metadata = {"description": description, **({"unit": unit} if unit else {})}
-    return pa.field(name, kind, nullable=nullable, metadata=metadata)
-
-
-def _configuration_fields() -> list[pa.Field]:
-    """One column a configuration field; its type from the annotation, its description from the docstring."""
-    columns = []
-    for path, hint in fields().items():
-        allowed = typing.get_args(hint)
-        nullable = type(None) in allowed
-        if typing.get_origin(hint) is tuple:
-            kind = pa.list_(pa.string())
-        else:
-            sample = next((a for a in allowed if a is not type(None)), hint)
-            python_type = sample if isinstance(sample, type) else type(sample)
-            kind = {int: pa.int64(), float: pa.float64(), str: pa.string()}[python_type]
-        columns.append(_field(path, kind, descriptions()[path], nullable=nullable))
-    return columns
-
-
-_KEY = _field("key", pa.string(), "Trial key: hash of all that changes the trial's numbers.")
-_FIT = [
-    _KEY,
-    _field("run", pa.int32(), "Run: the n-th MINE training of the schedule, from 1."),
-    _field("lenet_epoch", pa.int32(), "LeNet-5's epoch after which the run took place, from 0."),
-    _field("pair", pa.string(), "Pair, variable;layer."),
-    _field("replicate", pa.int32(), "Replicate: which of the statistics networks side by side, from 0."),
-]
-
-SCHEMAS: dict[str, pa.Schema] = {
-    "trials": pa.schema(
-        [
-            _KEY,
-            _field("state", pa.string(), "completed or failed."),
-            _field("error", pa.string(), "What a failed trial raised.", nullable=True),
-            *_configuration_fields(),
-            _field("started_at", pa.timestamp("us", tz="UTC"), "When the trial started."),
-            _field("git_commit", pa.string(), "Commit of the code; null outside a checkout.", nullable=True),
-            _field("versions", pa.string(), "Versions of Python and the packages, as JSON."),
-            _field("device", pa.string(), "Device that the trial ran on."),
-            _field("threads", pa.int32(), "Threads that torch used."),
-            _field("seconds_data", pa.float64(), "Loading the data.", "s"),
-            _field("seconds_lenet", pa.float64(), "Training and testing LeNet-5, or reading its run.", "s"),
-            _field("seconds_truth", pa.float64(), "Computing truths and ceilings, or reading them.", "s"),
-            _field("seconds_probe", pa.float64(), "Computing the layers' outputs.", "s"),
-            _field("seconds_mine", pa.float64(), "Training the statistics networks.", "s"),
-            _field("peak_memory_bytes", pa.int64(), "Peak resident memory of the process so far.", "byte"),
-            _field("peak_device_bytes", pa.int64(), "Peak memory on the GPU; null on a CPU.", "byte", nullable=True),
-        ]
-    ),
-    "lenet": pa.schema(
-        [
-            _KEY,
-            _field("epoch", pa.int32(), "LeNet-5's training epoch, from 0."),
-            _field("train_loss", pa.float64(), "Mean cross-entropy over the epoch.", "nat"),
-            _field("test_accuracy", pa.float64(), "Share of test images classified rightly after the epoch."),
-        ]
-    ),
-    "estimates": pa.schema(
-        [
-            *_FIT,
-            _field("epochs", pa.int32(), "MINE epochs of the fit."),
-            _field("estimate", pa.float64(), "Mean bound over the last window; null if not finite.", "nat", True),
-            _field("pooled_estimate", pa.float64(), "The same of the pooled bound.", "nat", True),
-            _field("previous_window_mean", pa.float64(), "Mean bound over the window before the last.", "nat", True),
-            _field("highest_running_mean", pa.float64(), "Highest mean bound over any window.", "nat", True),
-            _field("lowest_running_mean", pa.float64(), "Lowest mean bound over any window.", "nat", True),
-            _field("first_nonfinite_epoch", pa.int32(), "First MINE epoch with a non-finite number.", nullable=True),
-            _field("first_outside_epoch", pa.int32(), "First MINE epoch, from 1, outside the rule.", nullable=True),
-            _field("dead_units", pa.int32(), "Hidden units that were zero on every sample of the last epoch."),
-            _field("dead_hidden_layers", pa.int32(), "Hidden layers all of whose units were so."),
-            _field("ceiling", pa.float64(), "H(X) or H(Y) of the samples that MINE used.", "nat"),
-            _field("truth", pa.float64(), "Exact mutual information with the noisy layer.", "nat"),
-            _field("truth_standard_error", pa.float64(), "Standard error of truth; 0 without noise.", "nat"),
-            _field("truth_draws", pa.int32(), "Monte Carlo draws of truth; a cap bounds them."),
-            _field("truth_without_noise", pa.float64(), "Truth of the same layer at noise_std 0.", "nat"),
-            _field("target", pa.float64(), "What the marginals make the bound aim at; may be infinite.", "nat"),
-            _field("started_from", pa.string(), "Weights at the start: initialisation or previous run."),
-        ]
-    ),
-    "curves": pa.schema(
-        [
-            *_FIT,
-            _field("mine_epoch", pa.int32(), "MINE epoch, from 1."),
-            _field("bound", pa.float32(), "Mean bound of the epoch's batches; NaN or infinite as it came.", "nat"),
-            _field("pooled_bound", pa.float32(), "The bound over all of the epoch's samples at once.", "nat"),
-            _field("log_mean_exp", pa.float32(), "Mean log-mean-exp term of the epoch's batches.", "nat"),
-            _field("gradient_norm", pa.float32(), "Norm of the fit's gradient at the epoch's last step."),
-        ]
-    ),
-}  # fmt: skip
-
-
-def table(name: str, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> pa.Table:
-    """An Arrow table of one of the four kinds; NaN becomes null in nullable columns.
-
-    Raises:
-        ValueError: if the columns are not exactly those of the schema, or a column that must not be
-            missing has a missing value.
-    """
-    schema = SCHEMAS[name].with_metadata({"schema_version": SCHEMA_VERSION})
-    if set(columns) != set(schema.names):
-        odd = sorted(set(columns) ^ set(schema.names))
-        raise ValueError(f"columns of {name} do not match its schema: {', '.join(odd)}")
-    arrays = [_array(columns[field.name], field) for field in schema]
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _array(values: Sequence[Any] | np.ndarray, field: pa.Field) -> pa.Array:
-    if field.nullable and not isinstance(values, np.ndarray):
-        values = [None if isinstance(v, float) and math.isnan(v) else v for v in values]
-    array = pa.array(values, from_pandas=field.nullable).cast(field.type)
-    if array.null_count and not field.nullable:
-        raise ValueError(f"column {field.name} has missing values and must have none")
-    return array
-
-
-def trial_row(config: TrialConfig, provenance: Mapping[str, Any]) -> pa.Table:
-    """The one row of `trials`: key, configuration, and `provenance`, which holds every other column."""
-    columns: dict[str, Any] = {"key": key(config), **flatten(config), **provenance}
-    columns["mine.pairs"] = list(config.mine.pairs)
-    return table("trials", {name: [value] for name, value in columns.items()})
-
-
-def filesystem(results: str, field: str = "results") -> tuple[pa.fs.FileSystem, str]:
-    """The file system and the path of a results folder given as a local path or a URI; `field` is what it is called.
-
-    Raises:
-        InputError: if it is empty, or the URI's scheme is not known.
-    """
-    if not results.split("://", 1)[-1]:
-        raise InputError(f"{field} {results!r} names no place; it must be a local path or a URI of pyarrow.fs.")
-    if "://" not in results:
-        return pa.fs.LocalFileSystem(), str(PurePosixPath(_absolute(results)))
-    try:
-        return pa.fs.FileSystem.from_uri(results)
-    except (pa.ArrowInvalid, OSError, ValueError) as error:
-        raise InputError(
-            f"{field} {results!r} cannot be opened ({error}); it must be a local path or a URI of pyarrow.fs."
-        ) from error
-
-
-def _absolute(path: str) -> str:
-    from pathlib import Path
-
-    return str(Path(path).expanduser().absolute())
-
-
-def write_bytes(filesystem: pa.fs.FileSystem, path: str, content: bytes | pa.Buffer) -> None:
-    """Write a file whole or not at all; a reader never sees a part of it.
-
-    An object store shows an object only once it is complete and has no rename; elsewhere the content
-    goes to a temporary name in the same folder and is renamed.
-    """
-    if filesystem.type_name in _OBJECT_STORES:
-        with filesystem.open_output_stream(path) as stream:
-            stream.write(content)
-        return
-    filesystem.create_dir(str(PurePosixPath(path).parent), recursive=True)
-    # Readers of a folder pass over names that begin with a dot.
-    temporary = str(PurePosixPath(path).with_name(f".{uuid.uuid4().hex}.tmp"))
-    try:
-        with filesystem.open_output_stream(temporary) as stream:
-            stream.write(content)
-        filesystem.move(temporary, path)
-    except BaseException:
-        if filesystem.get_file_info(temporary).type == pa.fs.FileType.File:
-            filesystem.delete_file(temporary)
-        raise
+from trainables.config import ADDED, InputError
+from trainables.resultfiles import filesystem, write_bytes
+from trainables.schemas import SCHEMA_VERSION, SCHEMAS
 
 
 def to_parquet(content: pa.Table) -> pa.Buffer:
@@ -223,23 +33,6 @@ def write_trial(results: str, parts: Mapping[str, pa.Table]) -> None:
     trial = parts["trials"].column("key")[0].as_py()
     for name in sorted(parts, key=lambda name: name == "trials"):
         write_bytes(store, f"{root}/{name}/{trial}.parquet", to_parquet(parts[name]))
-
-
-def check_writable(results: str, field: str = "results") -> None:
-    """Write and remove a probe; `field` is what the folder is called.
-
-    Raises:
-        InputError: if the folder cannot be written.
-    """
-    store, root = filesystem(results, field)
-    probe = f"{root}/.probe-{uuid.uuid4().hex}"
-    try:
-        write_bytes(store, probe, b"")
-        store.delete_file(probe)
-    except OSError as error:
-        raise InputError(
-            f"{field} {results!r} cannot be written ({error}); it must be a writable folder or URI."
-        ) from error
 
 
 def read(
@@ -479,78 +272,3 @@ def trial_state(results: str, trial: str) -> str | None:
             )
             return rows["state"][0].as_py()
     return None
-
-
-def write_snapshot(results: str, folder: str, name: str, content: bytes) -> None:
-    """Write a file that is no table (a checkpoint, a LeNet-5 run, a truth), in place of the one before."""
-    store, root = filesystem(results)
-    write_bytes(store, f"{root}/{folder}/{name}.pt", content)
-
-
-def read_snapshot(results: str, folder: str, name: str) -> bytes | None:
-    """What `write_snapshot` wrote; None if there is nothing."""
-    store, root = filesystem(results)
-    try:
-        with store.open_input_stream(f"{root}/{folder}/{name}.pt") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return None
-
-
-def delete_snapshot(results: str, folder: str, name: str) -> None:
-    """Remove what `write_snapshot` wrote, if it is there."""
-    store, root = filesystem(results)
-    path = f"{root}/{folder}/{name}.pt"
-    try:
-        # An object store deletes what is not there in silence, and puts a folder in its place.
-        if store.get_file_info(path).type == pa.fs.FileType.File:
-            store.delete_file(path)
-    except FileNotFoundError:
-        return  # another sweep in the same folder was faster
-
-
-def check_seen(results: str, sweep: str) -> None:
-    """Hold this process to the folder that the sweep's driver sees.
-
-    Raises:
-        InputError: if the file that the driver wrote there cannot be read here.
-    """
-    if read_snapshot(results, PROBES, sweep) is None:
-        raise InputError(f"results {results!r} is here not the folder that the sweep started in; it must be.")
-
-
-def write_text(results: str, folder: str, name: str, text: str) -> None:
-    """Write a small text file beside the tables, in place of the one before, whole or not at all."""
-    store, root = filesystem(results)
-    write_bytes(store, f"{root}/{folder}/{name}", text.encode())
-
-
-def read_texts(results: str, folder: str, ending: str) -> list[tuple[str, str]]:
-    """The text files of a folder beside the tables whose names end so: (name, text), by name."""
-    store, root = filesystem(results)
-    texts = []
-    for name in sorted(written_at(results, folder, ending)):
-        with store.open_input_stream(f"{root}/{folder}/{name}{ending}") as stream:
-            texts.append((f"{name}{ending}", stream.read().decode()))
-    return texts
-
-
-def written_at(results: str, folder: str, ending: str) -> dict[str, datetime.datetime]:
-    """When each file of a folder was written, by its name without the ending; empty where there is no folder."""
-    store, root = filesystem(results)
-    infos = store.get_file_info(pa.fs.FileSelector(f"{root}/{folder}", allow_not_found=True))
-    return {
-        info.base_name.removesuffix(ending): info.mtime
-        for info in infos
-        if info.type == pa.fs.FileType.File and info.base_name.endswith(ending) and not info.base_name.startswith(".")
-    }
-
-
-def versions_json(versions: Mapping[str, str]) -> str:
-    """Versions as the JSON text that the `versions` column holds."""
-    return json.dumps(dict(sorted(versions.items())))
-
-
-def now() -> datetime.datetime:
-    """The present time in UTC, as `started_at` holds it."""
-    return datetime.datetime.now(datetime.UTC)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from trainables import data, fit_rows, lenet, lenet_run, mine, provenance, records, snapshots, truth
+from trainables import data, fit_rows, lenet, lenet_run, mine, provenance, schemas, snapshots, truth
 from trainables.config import TrialConfig, key
 from trainables.lenet_run import LeNetRun
 from trainables.statistics_network import StatisticsNetworks
@@ -36,7 +36,7 @@ class Progress:
     finite: torch.Tensor | None = None
     rows: dict[str, list[pa.Table]] = field(default_factory=lambda: {"lenet": [], "estimates": [], "curves": []})
     seconds: dict[str, float] = field(default_factory=dict)
-    started_at: datetime.datetime = field(default_factory=records.now)
+    started_at: datetime.datetime = field(default_factory=schemas.now)
 
     @property
     def epoch(self) -> int:
@@ -53,7 +53,7 @@ class Progress:
         columns = provenance.columns(self.device, self.seconds)
         columns |= {"state": "completed", "error": None, "started_at": self.started_at}
         tables = {name: pa.concat_tables(parts) for name, parts in self.rows.items()}
-        return {**tables, "trials": records.trial_row(self.config, columns)}
+        return {**tables, "trials": schemas.trial_row(self.config, columns)}
 
 
 def run(
@@ -118,7 +118,7 @@ def _networks(progress: Progress) -> tuple[StatisticsNetworks, np.ndarray]:
 def _lenet_rows(config: TrialConfig, trained: LeNetRun) -> pa.Table:
     epochs = len(trained.train_loss)
     columns = {"key": [key(config)] * epochs, "epoch": range(epochs)}
-    return records.table("lenet", columns | {"train_loss": trained.train_loss, "test_accuracy": trained.test_accuracy})
+    return schemas.table("lenet", columns | {"train_loss": trained.train_loss, "test_accuracy": trained.test_accuracy})
 
 
 def save(progress: Progress) -> bytes:
@@ -161,5 +161,5 @@ def _from_ipc(content: bytes) -> pa.Table:
 def failed_parts(config: TrialConfig, device: torch.device, error: str) -> dict[str, pa.Table]:
     """The one row that a trial leaves which raised."""
     columns = provenance.columns(device, provenance.Stopwatch(device).seconds)
-    columns |= {"state": "failed", "error": error, "started_at": records.now()}
-    return {"trials": records.trial_row(config, columns)}
+    columns |= {"state": "failed", "error": error, "started_at": schemas.now()}
+    return {"trials": schemas.trial_row(config, columns)}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import torch
 
-from trainables import records, schedule
+from trainables import records, resultfiles, schedule
 from trainables.config import InputError, TrialConfig, key
 from trainables.schedule import Progress
 
@@ -34,19 +34,19 @@ def run(config: TrialConfig, results: str, device: torch.device) -> Iterator[Pro
         if progress is not None:
             yield progress
         for progress in schedule.run(config, device, results, progress):  # noqa: B020  # the same, moved on
-            records.write_snapshot(results, CHECKPOINTS, key(config), schedule.save(progress))
+            resultfiles.write_snapshot(results, CHECKPOINTS, key(config), schedule.save(progress))
             yield progress
         assert progress is not None, "a schedule has at least one probe, after epoch 0"
         records.write_trial(results, progress.parts())
     except Exception:
         records.write_trial(results, schedule.failed_parts(config, device, traceback.format_exc()))
         raise
-    records.delete_snapshot(results, CHECKPOINTS, key(config))
+    resultfiles.delete_snapshot(results, CHECKPOINTS, key(config))
 
 
 def _restore(config: TrialConfig, results: str, device: torch.device) -> Progress | None:
     """Where the trial stood when it was last cut off; None: start anew."""
-    checkpoint = records.read_snapshot(results, CHECKPOINTS, key(config))
+    checkpoint = resultfiles.read_snapshot(results, CHECKPOINTS, key(config))
     if checkpoint is None:
         return None
     try:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from trainables import compaction, records
+from trainables import compaction, records, schemas
 from trainables.config import PAIRS, TrialConfig, key, replace
 
 RUNS, REPLICATES = 6, 3
@@ -81,16 +81,16 @@ def make(results: str, trials: int, seeds: int, curve_epochs: int = 0) -> dict[s
 
 def _trial(config: TrialConfig, failed: bool) -> pa.Table:
     columns: dict[str, object] = {f"seconds_{phase}": 1.0 for phase in ("data", "lenet", "truth", "probe", "mine")}
-    columns |= {"state": "failed" if failed else "completed", "started_at": records.now(), "git_commit": "made"}
+    columns |= {"state": "failed" if failed else "completed", "started_at": schemas.now(), "git_commit": "made"}
     columns |= {"error": "Traceback\nRuntimeError: made to fail" if failed else None, "versions": "{}"}
     columns |= {"device": "none", "threads": 1, "peak_memory_bytes": 1, "peak_device_bytes": None}
-    return records.trial_row(config, columns)
+    return schemas.trial_row(config, columns)
 
 
 def _lenet(config: TrialConfig, rng: np.random.Generator) -> pa.Table:
     accuracy = 1 - 0.5 / (1 + np.arange(21)) + 0.005 * rng.standard_normal(21)
     columns = {"key": [key(config)] * 21, "epoch": range(21), "train_loss": 1 - accuracy}
-    return records.table("lenet", {**columns, "test_accuracy": accuracy})
+    return schemas.table("lenet", {**columns, "test_accuracy": accuracy})
 
 
 def _fit_columns(config: TrialConfig, repeat: int = 1) -> dict[str, object]:
@@ -130,7 +130,7 @@ def _estimates(config: TrialConfig, rng: np.random.Generator) -> pa.Table:
         "target": np.minimum(truth, 4.6),
         "started_from": ["initialisation"] * rows,
     }
-    return records.table("estimates", columns)  # type: ignore[arg-type]
+    return schemas.table("estimates", columns)  # type: ignore[arg-type]
 
 
 def _curves(estimates: pa.Table, epochs: int, rng: np.random.Generator) -> pa.Table:
@@ -139,7 +139,7 @@ def _curves(estimates: pa.Table, epochs: int, rng: np.random.Generator) -> pa.Ta
     bound = level * (1 - np.exp(-epoch / 8)) + 0.02 * rng.standard_normal(len(level))
     columns = {name: np.repeat(estimates[name].to_numpy(), epochs) for name in estimates.column_names[:5]}
     columns |= {"mine_epoch": epoch, "bound": bound, "pooled_bound": bound}
-    return records.table("curves", {**columns, "log_mean_exp": bound / 2, "gradient_norm": np.ones(len(level))})
+    return schemas.table("curves", {**columns, "log_mean_exp": bound / 2, "gradient_norm": np.ones(len(level))})
 
 
 _PROGRAMS = {

@@ -1,0 +1,150 @@
+"""Files of a results folder, on a local disk or in an object store: written whole or not at all.
+
+A results folder is any local path or `pyarrow.fs` URI. It imports neither torch nor ray.
+"""
+
+import datetime
+import uuid
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.fs
+import pyarrow.parquet
+
+from trainables.config import InputError
+
+PROBES = "probes"
+"""Folder of the files by which nodes show that they see the same results."""
+
+
+_OBJECT_STORES = ("s3", "gcs", "abfs")
+
+
+def filesystem(results: str, field: str = "results") -> tuple[pa.fs.FileSystem, str]:
+    """The file system and the path of a results folder given as a local path or a URI; `field` is what it is called.
+
+    Raises:
+        InputError: if it is empty, or the URI's scheme is not known.
+    """
+    if not results.split("://", 1)[-1]:
+        raise InputError(f"{field} {results!r} names no place; it must be a local path or a URI of pyarrow.fs.")
+    if "://" not in results:
+        return pa.fs.LocalFileSystem(), str(PurePosixPath(_absolute(results)))
+    try:
+        return pa.fs.FileSystem.from_uri(results)
+    except (pa.ArrowInvalid, OSError, ValueError) as error:
+        raise InputError(
+            f"{field} {results!r} cannot be opened ({error}); it must be a local path or a URI of pyarrow.fs."
+        ) from error
+
+
+def _absolute(path: str) -> str:
+    from pathlib import Path
+
+    return str(Path(path).expanduser().absolute())
+
+
+def write_bytes(filesystem: pa.fs.FileSystem, path: str, content: bytes | pa.Buffer) -> None:
+    """Write a file whole or not at all; a reader never sees a part of it.
+
+    An object store shows an object only once it is complete and has no rename; elsewhere the content
+    goes to a temporary name in the same folder and is renamed.
+    """
+    if filesystem.type_name in _OBJECT_STORES:
+        with filesystem.open_output_stream(path) as stream:
+            stream.write(content)
+        return
+    filesystem.create_dir(str(PurePosixPath(path).parent), recursive=True)
+    # Readers of a folder pass over names that begin with a dot.
+    temporary = str(PurePosixPath(path).with_name(f".{uuid.uuid4().hex}.tmp"))
+    try:
+        with filesystem.open_output_stream(temporary) as stream:
+            stream.write(content)
+        filesystem.move(temporary, path)
+    except BaseException:
+        if filesystem.get_file_info(temporary).type == pa.fs.FileType.File:
+            filesystem.delete_file(temporary)
+        raise
+
+
+def check_writable(results: str, field: str = "results") -> None:
+    """Write and remove a probe; `field` is what the folder is called.
+
+    Raises:
+        InputError: if the folder cannot be written.
+    """
+    store, root = filesystem(results, field)
+    probe = f"{root}/.probe-{uuid.uuid4().hex}"
+    try:
+        write_bytes(store, probe, b"")
+        store.delete_file(probe)
+    except OSError as error:
+        raise InputError(
+            f"{field} {results!r} cannot be written ({error}); it must be a writable folder or URI."
+        ) from error
+
+
+def write_snapshot(results: str, folder: str, name: str, content: bytes) -> None:
+    """Write a file that is no table (a checkpoint, a LeNet-5 run, a truth), in place of the one before."""
+    store, root = filesystem(results)
+    write_bytes(store, f"{root}/{folder}/{name}.pt", content)
+
+
+def read_snapshot(results: str, folder: str, name: str) -> bytes | None:
+    """What `write_snapshot` wrote; None if there is nothing."""
+    store, root = filesystem(results)
+    try:
+        with store.open_input_stream(f"{root}/{folder}/{name}.pt") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def delete_snapshot(results: str, folder: str, name: str) -> None:
+    """Remove what `write_snapshot` wrote, if it is there."""
+    store, root = filesystem(results)
+    path = f"{root}/{folder}/{name}.pt"
+    try:
+        # An object store deletes what is not there in silence, and puts a folder in its place.
+        if store.get_file_info(path).type == pa.fs.FileType.File:
+            store.delete_file(path)
+    except FileNotFoundError:
+        return  # another sweep in the same folder was faster
+
+
+def check_seen(results: str, sweep: str) -> None:
+    """Hold this process to the folder that the sweep's driver sees.
+
+    Raises:
+        InputError: if the file that the driver wrote there cannot be read here.
+    """
+    if read_snapshot(results, PROBES, sweep) is None:
+        raise InputError(f"results {results!r} is here not the folder that the sweep started in; it must be.")
+
+
+def write_text(results: str, folder: str, name: str, text: str) -> None:
+    """Write a small text file beside the tables, in place of the one before, whole or not at all."""
+    store, root = filesystem(results)
+    write_bytes(store, f"{root}/{folder}/{name}", text.encode())
+
+
+def read_texts(results: str, folder: str, ending: str) -> list[tuple[str, str]]:
+    """The text files of a folder beside the tables whose names end so: (name, text), by name."""
+    store, root = filesystem(results)
+    texts = []
+    for name in sorted(written_at(results, folder, ending)):
+        with store.open_input_stream(f"{root}/{folder}/{name}{ending}") as stream:
+            texts.append((f"{name}{ending}", stream.read().decode()))
+    return texts
+
+
+def written_at(results: str, folder: str, ending: str) -> dict[str, datetime.datetime]:
+    """When each file of a folder was written, by its name without the ending; empty where there is no folder."""
+    store, root = filesystem(results)
+    infos = store.get_file_info(pa.fs.FileSelector(f"{root}/{folder}", allow_not_found=True))
+    return {
+        info.base_name.removesuffix(ending): info.mtime
+        for info in infos
+        if info.type == pa.fs.FileType.File and info.base_name.endswith(ending) and not info.base_name.startswith(".")
+    }
