@@ -104,25 +104,30 @@ def test_curves_equal_algorithm_1_written_plainly(settings):
 
 
 def test_float32_follows_float64():
-    chosen = config(noise_std=0.3)
+    chosen = config(noise_std=0.3, matmul_precision="highest")
     single, double = fit(chosen, samples_of())[0], fit(chosen, samples_of(dtype=torch.float64), torch.float64)[0]
     torch.testing.assert_close(single.bound, double.bound, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("precision", ["highest", "high", "medium"])
-def test_matmul_precision_follows_float64_and_is_the_run_s_alone(precision, monkeypatch):
-    # Wide enough for the products that have a form in bfloat16; its 8 digits allow a hundredth.
-    seen = []
-    plain = StatisticsNetworks.__call__
+def test_matmul_precision_follows_float64_and_is_the_runs_alone(precision, monkeypatch):
+    """Products wide enough for their form in bfloat16, whose 8 digits allow a hundredth."""
+    seen, plain = [], StatisticsNetworks.__call__
     monkeypatch.setattr(
         StatisticsNetworks,
         "__call__",
         lambda self, *inputs: seen.append(torch.get_float32_matmul_precision()) or plain(self, *inputs),
     )
     before = torch.get_float32_matmul_precision()
-    chosen = config(noise_std=0.3, matmul_precision=precision)
-    reduced, double = fit(chosen, samples_of())[0], fit(chosen, samples_of(dtype=torch.float64), torch.float64)[0]
-    torch.testing.assert_close(reduced.bound, double.bound, atol=1e-2, rtol=1e-2)
+    chosen = config(noise_std=0.3, matmul_precision=precision, pairs=("X;relu3",), batch_size=64, learning_rate=1e-3)
+    source = draws.generator(0, "test samples")
+    x = torch.randn(256, 200, generator=source)
+    z = (x @ torch.randn(200, 300, generator=source) / 10).relu()
+    bounds = []
+    for dtype in (torch.float32, torch.float64):
+        networks = StatisticsNetworks(chosen, {"X": (200,), "relu3": (300,)}, seed=0, dtype=dtype)
+        bounds.append(mine.train(networks, Samples(x.to(dtype), None, {"relu3": z.to(dtype)}), seed=0).bound)
+    torch.testing.assert_close(*bounds, atol=1e-2 if precision == "medium" else 1e-4, rtol=1e-2)
     assert set(seen) == {precision}
     assert torch.get_float32_matmul_precision() == before
 

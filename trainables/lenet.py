@@ -14,7 +14,7 @@ from trainables.draws import batches
 LAYER_SHAPES = {"maxpool1": (20, 12, 12), "maxpool2": (50, 4, 4), "relu3": (500,), "sm1": (CLASSES,)}
 """Shape of each probed layer's output, without the sample axis."""
 
-EVALUATION_BATCH = 1_000
+EVALUATION_BATCH = 250
 """Images per forward pass where nothing is learnt; bounds the memory of the convolutions."""
 
 
