@@ -4,8 +4,7 @@ import pandas as pd
 
 from analysis import paper
 from analysis.stability import failures
-
-WORDS = ("Exploding", "Converged", "Underestimated")
+from trainables.verdict import WORDS
 
 
 def table(stability: pd.DataFrame) -> pd.DataFrame:
@@ -21,25 +20,17 @@ def table(stability: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         `variable`, `paper_row`, `paper`, `configurations`, the least number of their `seeds`, and the shares that
-        `agree`, and that we call
-        `exploding`, `converged`, `underestimated` or by no word (`no_word`).
+        `agree`, and that we call `exploding`, `converged`, `underestimated` or by no word (`no_word`).
     """
     rows = []
     for variable, _, _, name, word in paper.STABILITY:
         chosen = stability[(stability["variable"] == variable) & (stability["paper_row"] == name)]
         if chosen.empty:
             continue
-        words = {each.lower(): (chosen["word"] == each).mean() for each in WORDS}
-        named = {
-            "variable": variable,
-            "paper_row": name,
-            "paper": word,
-            "configurations": len(chosen),
-            "seeds": chosen["seeds"].min(),
-        }
-        rows.append(
-            {**named, "agree": (chosen["agrees"] == "yes").mean(), **words, "no_word": (chosen["word"] == "").mean()}
-        )
+        shares = chosen["word"].value_counts(normalize=True)
+        named = [shares.get(each, 0.0) for each in (*WORDS, "")]
+        agree = (chosen["agrees"] == "yes").mean()
+        rows.append((variable, name, word, len(chosen), chosen["seeds"].min(), agree, *named))
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 

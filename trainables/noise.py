@@ -2,8 +2,8 @@
 
 PyTorch's CPU generator uses one thread, so on a CPU the draw would be the largest cost of a step. The steps
 of an epoch therefore take turns at a fixed number of generators, and a block of steps is drawn at once, each
-step by one thread: either by all threads between the products of two blocks, or by half of them while the
-other half multiplies. The numbers depend neither on that, nor on the number of threads, nor on the blocks.
+step by one thread: either by all threads between the products of two blocks, or by half of them, at most one a
+stream, while the others multiply. The numbers depend neither on that, nor on the number of threads, nor on the blocks.
 """
 
 import math
@@ -33,7 +33,7 @@ def generators(seed: int, run: int, layer: str, device: torch.device | str = "cp
 class Noise:
     """Standard normals for the layers of every step of a run, times `std`; a context that ends its threads.
 
-    While the context of an overlapped draw is open, PyTorch has only the other half of the threads.
+    While the context of an overlapped draw is open, PyTorch has only the other threads.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Noise:
         self._all_threads = torch.get_num_threads()
         on_cpu = device.type == "cpu"
         self._overlap = bool(std) and overlap and on_cpu and self._all_threads > 1
-        self._threads = self._all_threads // 2 if self._overlap else self._all_threads
+        self._threads = min(self._all_threads // 2 if self._overlap else self._all_threads, STREAMS)
         self._pool = ThreadPoolExecutor(self._threads) if std and on_cpu else None
         self._block = self._steps_at_once() if on_cpu else 1
         self._blocks = self._plan()
