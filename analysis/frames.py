@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainables import records
-from trainables.config import configuration_key, fields, unflatten
+from trainables.config import InputError, configuration_key, fields, unflatten
 
 _LABELS = ("key", "pair", "started_from")
 """Columns of long tables with few different texts, held as categories."""
@@ -216,3 +216,28 @@ def setting(value: object) -> str:
     ('1e-05', '1', 'reinit')
     """
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def having(frame: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
+    """The trials that have these values.
+
+    >>> kept = having(trials("docs/example/results"), ["mine.hidden_units=20", "mine.transfer_mode=reinit"])
+    >>> kept["mine.hidden_units"].unique().tolist(), kept["mine.transfer_mode"].unique().tolist()
+    ([20], ['reinit'])
+
+    Args:
+        where: each FIELD=VALUE, the value as the tables show it; None where the field is unset.
+
+    Raises:
+        InputError: if one has another form, names no field of the configuration, or no trial has all of them.
+    """
+    kept = frame
+    for condition in where:
+        path, equals, value = condition.partition("=")
+        if not equals or path not in frame.columns or path not in fields():
+            raise InputError(f"where is {condition!r}; it must be FIELD=VALUE, such as mine.noise_std=0.3.")
+        kept = kept[kept[path].map(lambda found: "None" if pd.isna(found) else setting(found)) == value]
+        if kept.empty:
+            values = sorted({"None" if pd.isna(found) else setting(found) for found in frame[path]})
+            raise InputError(f"where is {condition!r}; no such trial is here, where {path} is {', '.join(values)}.")
+    return kept

@@ -1,6 +1,7 @@
 """The tables by name, and rendering them for people: markdown, CSV, LaTeX."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,12 @@ FORMATS = ("markdown", "csv", "latex")
 
 
 def build(
-    which: Which, results: str, rule: VerdictRule | None = None, by_pair: bool = False, field: str | None = None
+    which: Which,
+    results: str,
+    rule: VerdictRule | None = None,
+    by_pair: bool = False,
+    field: str | None = None,
+    where: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, list[str]]:
     """A table from a results folder, and what a reader must know of it, in sentences.
 
@@ -30,17 +36,19 @@ def build(
             agreement (in how many settings the rows of Table 2 come out).
         by_pair: stability with a row a pair.
         field: differences of this field alone.
+        where: only trials with these values, each FIELD=VALUE as the tables show it (`mine.noise_std=0.3`).
 
     Raises:
-        InputError: if the folder holds no results. Files that cannot be read are left out and named in the notes.
+        InputError: if the folder holds no results, or `where` names no field or leaves no trial. Files that cannot be read are left out and named in the notes.
     """
     skipped: list[str] = []
-    trials = frames.trials(results, skipped)
+    trials = frames.having(frames.trials(results, skipped), where)
     if which == "accuracy":
-        rows = accuracy.table(trials, frames.lenet(results, skipped))
+        lenet = frames.lenet(results, skipped)
+        rows = accuracy.table(trials, lenet[lenet["key"].isin(trials.index)])
         notes = accuracy.notes(trials, rows)
     else:
-        fits = judging.fits(results, skipped)
+        fits = _of(trials, judging.fits(results, skipped)) if where else judging.fits(results, skipped)
         if which == "stability":
             rows = stability.table(trials, fits, rule, by_pair)
             notes = stability.notes(trials, rows)
@@ -61,6 +69,12 @@ def build(
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
     return rows, [*notes, *stability.repeated(trials), *unread(skipped)]
+
+
+def _of(trials: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
+    """The fits of these trials."""
+    fits = fits[fits["key"].isin(trials.index)]
+    return fits.assign(key=fits["key"].cat.remove_unused_categories())
 
 
 def unread(skipped: list[str]) -> list[str]:

@@ -303,6 +303,7 @@ def table(
     by_pair: bool = False,
     thresholds: float = 1.0,
     field: str | None = None,
+    where: tuple[str, ...] = (),
 ) -> int:
     """Print a table of a results folder; the stability table if none is named.
 
@@ -317,6 +318,7 @@ def table(
         by_pair: stability: one row a pair instead of one for the X pairs and one for the Y pairs.
         thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy.
         field: differences: of this field alone, such as mine.noise_std.
+        where: Only the trials with these values, such as mine.noise_std=0.3 mine.transfer_mode=reinit.
     """
     from analysis import tables
     from trainables.verdict import VerdictRule
@@ -331,7 +333,7 @@ def table(
     for name, is_unused in unused.items():
         if is_unused:
             raise InputError(f"{name} is given; it must be left out for the table {which!r}, which does not use it.")
-    rows, notes = tables.build(which, results, VerdictRule().scaled(thresholds), by_pair, field)
+    rows, notes = tables.build(which, results, VerdictRule().scaled(thresholds), by_pair, field, where)
     print(tables.render(rows, format), end="")
     # In a file or a pipe for CSV and LaTeX the table stands alone.
     if format == "markdown":

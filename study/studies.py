@@ -26,25 +26,59 @@ DEMO = Study(
     seeds=(0, 1, 2),
 )
 
-_NOISE = 1.0
+_PAPER = replace(
+    TrialConfig(),
+    {
+        "lenet.optimizer": "adam",
+        "lenet.batch_size": 2000,
+        "mine.branch_units": 2,
+        "mine.conv_channels": 1,
+        "mine.epochs": 25,
+        "mine.batch_size": 32,
+        "mine.learning_rate": 3e-4,
+        "mine.samples": 6000,
+    },
+)
+"""What the paper leaves open, chosen on seed 0 and not on the study's own seeds (docs/reproduction.md: the evidence)."""
+
+_NOISE = 0.3
 """The paper adds noise and does not say how much."""
+
+_TABLE_2 = tuple(
+    replace(_PAPER, changes)
+    for changes in (
+        {"mine.architecture": 1},  # X: architecture 1; Y: architecture 1
+        {"mine.architecture": 1, "mine.noise_std": _NOISE},  # X: architecture 1(2)
+        {"mine.architecture": 1, "mine.noise_std": _NOISE, "mine.hidden_units": 20},  # X: architecture 1(3)
+        {"mine.architecture": 2},  # X: architecture 2
+        {"mine.architecture": 3},  # X: architecture 3
+        {"mine.architecture": 3, "mine.noise_std": _NOISE},  # X: architecture 3(2)
+        {"mine.architecture": 1, "mine.noise_std": _NOISE, "mine.hidden_units": 100},  # Y: architecture 1(3)
+    )
+)
+
+_FIGURES_1_AND_2 = grid(
+    replace(
+        TrialConfig(),
+        {
+            "lenet.optimizer": "adam",
+            "lenet.batch_size": 2000,
+            "mine.hidden_units": 20,
+            "mine.pairs": ("Y;relu3",),
+            "mine.learning_rate": 1e-4,
+            "mine.batch_size": 200,
+            "mine.epochs": 60,
+        },
+    ),
+    {"mine.transfer_mode": ("reinit", "finetune")},
+)
+"""I(Y;relu3) on all 60,000 samples: an epoch there is what the paper counts in."""
 
 PAPER = Study(
     name="paper",
-    description="The eight rows of the paper's Table 2, on MNIST; every configuration estimates all eight pairs.",
-    configurations=tuple(
-        replace(TrialConfig(), changes)
-        for changes in (
-            {"mine.architecture": 1},  # X: architecture 1; Y: architecture 1
-            {"mine.architecture": 1, "mine.noise_std": _NOISE},  # X: architecture 1(2)
-            {"mine.architecture": 1, "mine.noise_std": _NOISE, "mine.hidden_units": 20},  # X: architecture 1(3)
-            {"mine.architecture": 2},  # X: architecture 2
-            {"mine.architecture": 3},  # X: architecture 3
-            {"mine.architecture": 3, "mine.noise_std": _NOISE},  # X: architecture 3(2)
-            {"mine.architecture": 1, "mine.noise_std": _NOISE, "mine.hidden_units": 100},  # Y: architecture 1(3)
-        )
-    ),
-    seeds=(0, 1, 2),
+    description="The eight rows of the paper's Table 2, and its Figures 1 and 2, on MNIST.",
+    configurations=_TABLE_2 + _FIGURES_1_AND_2,
+    seeds=(5, 6, 7, 8, 9),
 )
 
 GRID = Study(
