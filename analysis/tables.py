@@ -39,7 +39,8 @@ def build(
         where: only trials with these values, each FIELD=VALUE as the tables show it (`mine.noise_std=0.3`).
 
     Raises:
-        InputError: if the folder holds no results, or `where` names no field or leaves no trial. Files that cannot be read are left out and named in the notes.
+        InputError: if the folder holds no results, or `where` names no field or leaves no trial. Files that cannot
+            be read are left out and named in the notes.
     """
     skipped: list[str] = []
     trials = frames.having(frames.trials(results, skipped), where)

@@ -39,7 +39,7 @@ _PAPER = replace(
         "mine.samples": 6000,
     },
 )
-"""What the paper leaves open, chosen on seed 0 and not on the study's own seeds (docs/reproduction.md: the evidence)."""
+"""What the paper leaves open; chosen on seed 0, none of the study's own (docs/reproduction.md has the evidence)."""
 
 _NOISE = 0.3
 """The paper adds noise and does not say how much."""

@@ -15,7 +15,9 @@ def test_the_paper_study_has_a_configuration_for_every_row_of_table_2():
     found = frame.assign(name=paper.stability_rows(frame)["paper_row"])
     named = found.loc[found["name"] != "", ["variable", "name"]].itertuples(index=False, name=None)
     assert set(named) == {(variable, name) for variable, _, _, name, _ in paper.STABILITY}
-    assert len(studies.PAPER.configurations) == 7  # architecture 1 without noise serves X and Y
+    # Architecture 1 without noise serves X and Y; two more are Figures 1 and 2.
+    assert len(studies.PAPER.configurations) == 7 + 2
+    assert {config.mine.transfer_mode for config in studies.PAPER.configurations[7:]} == {"reinit", "finetune"}
 
 
 def test_the_grid_is_the_full_factorial():
@@ -31,13 +33,13 @@ def test_the_demo_is_about_a_dozen_trials_on_digits():
 
 def test_overrides_replace_values_and_several_are_all_run():
     planned = space.trials(studies.PAPER, {"mine.epochs": (5,), "mine.learning_rate": (1e-3, 1e-4)}, seeds=(7, 8))
-    assert len(planned) == 7 * 2 * 2
+    assert len(planned) == 9 * 2 * 2
     assert {config.mine.epochs for config in planned} == {5}
-    assert [config.seed for config in planned] == [7] * 14 + [8] * 14
+    assert [config.seed for config in planned] == [7] * 18 + [8] * 18
 
 
 def test_configurations_that_an_override_makes_equal_run_once():
-    assert len(space.trials(studies.PAPER, {"mine.noise_std": (1.0,)}, seeds=(0,))) == 5
+    assert len(space.trials(studies.PAPER, {"mine.noise_std": (1.0,)}, seeds=(0,))) == 5 + 2
 
 
 def test_labels_name_what_differs():

@@ -349,6 +349,27 @@ def test_an_option_that_a_table_does_not_use_is_refused(capsys, results, name, u
     assert ended.value.code == 2 and "it must be left out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_of_some_trials_is_that_of_a_study_of_them_alone(tmp_path, results, name):
+    rows, _ = tables.build(name, results, where=["mine.noise_std=1"])
+    both, _ = tables.build(name, results)
+    alone = str(tmp_path)
+    made_results.study(alone)
+    for key_ in frames.trials(alone).query("`mine.noise_std` == 0").index:
+        for path in tmp_path.glob(f"*/{key_}*"):
+            path.unlink()
+    pd.testing.assert_frame_equal(rows, tables.build(name, alone)[0])
+    assert name == "accuracy" or len(rows) < len(both) or name == "agreement" and not rows.equals(both)
+
+
+def test_a_table_of_no_trials_is_refused(results):
+    with pytest.raises(InputError, match="where is 'mine.noise_std=7'; no such trial is here, where .* is 0, 1"):
+        tables.build("stability", results, where=["mine.noise_std=7"])
+    for wrong in ("mine.noise_std", "noise=1", "state=completed"):
+        with pytest.raises(InputError, match=f"where is '{wrong}'; it must be FIELD=VALUE"):
+            tables.build("stability", results, where=[wrong])
+
+
 def test_agreement_counts_configurations_by_the_papers_row(tmp_path):
     """Two settings of one row, of which one explodes as the paper says; a row without settings is left out."""
     folder = str(tmp_path)
