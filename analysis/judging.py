@@ -12,7 +12,7 @@ from trainables.verdict import STABILITIES, VerdictRule
 _READ = (
     "key", "run", "pair", "replicate", "estimate", "previous_window_mean", "highest_running_mean",
     "lowest_running_mean", "first_nonfinite_epoch", "first_outside_epoch", "dead_hidden_layers", "ceiling", "truth",
-    "truth_standard_error", "target",
+    "truth_standard_error", "truth_without_noise", "target",
 )  # fmt: skip
 
 

@@ -7,12 +7,23 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis import accuracy, agreement, consistency, convergence, differences, disorder, frames, judging, stability
+from analysis import (
+    accuracy,
+    agreement,
+    consistency,
+    convergence,
+    differences,
+    disorder,
+    distance,
+    frames,
+    judging,
+    stability,
+)
 from analysis.frames import setting
 from trainables.config import InputError
 from trainables.verdict import BIASES, VerdictRule
 
-Which = Literal["stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement"]
+Which = Literal["stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance"]
 
 FORMATS = ("markdown", "csv", "latex")
 
@@ -32,8 +43,8 @@ def build(
     [0, 4, 8, 12, 16, 20]
 
     Args:
-        which: stability (the paper's Table 2), accuracy (Table 3), convergence, consistency, order, differences or
-            agreement (in how many settings the rows of Table 2 come out).
+        which: stability (the paper's Table 2), accuracy (Table 3), convergence, consistency, order, differences,
+            agreement (in how many settings the rows of Table 2 come out) or distance (to the truth, nearest first).
         by_pair: stability with a row a pair.
         field: differences of this field alone.
         where: only trials with these values, each FIELD=VALUE as the tables show it (`mine.noise_std=0.3`).
@@ -56,6 +67,9 @@ def build(
         elif which == "agreement":
             rows = agreement.table(stability.table(trials, fits, rule))
             notes = agreement.notes(trials, rows)
+        elif which == "distance":
+            rows = distance.table(trials, fits, rule)
+            notes = distance.notes(trials, rows)
         elif which == "convergence":
             pieces = frames.curve_pieces(results, convergence.CURVE_COLUMNS, skipped=skipped)
             rows = convergence.table(trials, convergence.fit_epochs(judging.judge(fits, rule), pieces, rule))
@@ -120,6 +134,7 @@ PERCENT = (
     "most", "paper_accuracy", "relative_spread_seeds", "relative_spread_replicates", "exploded_halved",
     "exploded_committed", "exploded_doubled", "settled_halved", "settled_committed", "settled_doubled",
     "agree", "exploding", "converged", "underestimated", "no_word",
+    "distance", "unstable", "retained",
 )  # fmt: skip
 
 _ONE_DIGIT = ("accuracy", "spread", "least", "most", "reinit", "finetune", "difference")

@@ -297,13 +297,14 @@ def status(results: tyro.conf.Positional[str]) -> int:
 def table(
     results: tyro.conf.Positional[str],
     which: Literal[
-        "stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement"
+        "stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance"
     ] = "stability",
     format: Literal["markdown", "csv", "latex"] = "markdown",  # noqa: A002  # the flag's name
     by_pair: bool = False,
     thresholds: float = 1.0,
     field: str | None = None,
     where: tuple[str, ...] = (),
+    first: int | None = None,
 ) -> int:
     """Print a table of a results folder; the stability table if none is named.
 
@@ -313,18 +314,21 @@ def table(
             epoch (Table 3); convergence: epochs to the final level, reinit against finetune; consistency: spreads
             and rank agreement; order: layers in the wrong order (eq. 6 and 7); differences: two values of one
             field, with intervals on the difference; agreement: in which share of the settings each row of the
-            paper's Table 2 comes out.
+            paper's Table 2 comes out; distance: configurations by their distance to the truth, the nearest first.
         format: How to print it; csv has every column.
         by_pair: stability: one row a pair instead of one for the X pairs and one for the Y pairs.
         thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy.
         field: differences: of this field alone, such as mine.noise_std.
         where: Only the trials with these values, such as mine.noise_std=0.3 mine.transfer_mode=reinit.
+        first: Only so many rows, from the top.
     """
     from analysis import tables
     from trainables.verdict import VerdictRule
 
     if not 0 < thresholds < math.inf:
         raise InputError(f"thresholds is {thresholds}; it must be a finite number above 0.")
+    if first is not None and first < 1:
+        raise InputError(f"first is {first}; it must be at least 1.")
     unused = {
         "by_pair": by_pair and which != "stability",
         "field": field is not None and which != "differences",
@@ -334,7 +338,7 @@ def table(
         if is_unused:
             raise InputError(f"{name} is given; it must be left out for the table {which!r}, which does not use it.")
     rows, notes = tables.build(which, results, VerdictRule().scaled(thresholds), by_pair, field, where)
-    print(tables.render(rows, format), end="")
+    print(tables.render(rows.head(len(rows) if first is None else first), format), end="")
     # In a file or a pipe for CSV and LaTeX the table stands alone.
     if format == "markdown":
         print("\n" + "\n".join(notes))

@@ -10,10 +10,10 @@ from scipy import stats
 
 from analysis import consistency, convergence, frames, judging, load, report, tables
 from tests import made_results
-from trainables import compaction, records
+from trainables import compaction, records, verdict
 from trainables.config import ADDED, InputError, fields, key
 
-NAMES = ("stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement")
+NAMES = ("stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance")
 
 
 @pytest.fixture(scope="module")
@@ -347,6 +347,17 @@ def test_an_option_that_a_table_does_not_use_is_refused(capsys, results, name, u
     with pytest.raises(SystemExit) as ended:
         cli.main(["table", results, "--which", name, *flags])
     assert ended.value.code == 2 and "it must be left out" in capsys.readouterr().err
+
+
+def test_distance_is_what_a_search_minimises_and_the_nearest_comes_first(results):
+    rows, _ = tables.build("distance", results)
+    study = load(results)
+    fits = study.configured(study.estimates, ["mine.noise_std", "mine.transfer_mode", "seed"])
+    grouped = fits.groupby(["mine.noise_std", "mine.transfer_mode", "seed"]).apply(verdict.distance_to_truth)
+    expected = grouped.groupby(level=[0, 1]).mean()
+    found = rows.set_index(["mine.noise_std", "mine.transfer_mode"])["distance"]
+    assert found.to_dict() == pytest.approx(expected.to_dict()) and found.is_monotonic_increasing
+    assert rows["distance"].between(rows["distance_low"], rows["distance_high"]).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
