@@ -17,13 +17,13 @@ def table(trials: pd.DataFrame, lenet: pd.DataFrame) -> pd.DataFrame:
     Returns:
         LeNet-5's settings that vary; `epoch`; `seeds`; `accuracy` with its interval over seeds; `spread`
         (standard deviation over seeds), `least`, `most`; `paper_accuracy`, empty but on MNIST with the paper's
-        learning rate. Trials of one seed share a LeNet-5, which counts once.
+        learning rate, and the `deviation` from it. Trials of one seed share a LeNet-5, which counts once.
     """
     paths = ["data.name", *(path for path in fields() if path.startswith(("lenet.", "schedule.")))]
     shown = [path for path in paths if path in frames.varied_columns(trials)]
     columns = [
         *shown, "epoch", "seeds", "accuracy", "accuracy_low", "accuracy_high", "spread", "least", "most",
-        "paper_accuracy",
+        "paper_accuracy", "deviation",
     ]  # fmt: skip
     if lenet.empty:
         return pd.DataFrame(columns=columns)
@@ -44,6 +44,7 @@ def table(trials: pd.DataFrame, lenet: pd.DataFrame) -> pd.DataFrame:
     made = made.assign(spread=grouped.std(), least=grouped.min(), most=grouped.max())
     like_paper = (made["data.name"] == "mnist") & (made["lenet.learning_rate"] == 3e-4)
     made["paper_accuracy"] = made["epoch"].map(paper.ACCURACY).where(like_paper)
+    made["deviation"] = made["accuracy"] - made["paper_accuracy"]
     return made[columns].sort_values([*shown, "epoch"], ignore_index=True)
 
 

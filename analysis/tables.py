@@ -116,6 +116,7 @@ _HEADINGS = {
     "paper_row": "paper's row",
     "paper": "paper says",
     "paper_accuracy": "paper",
+    "deviation": "less the paper's",
     "reinit_settled": "reinit settled",
     "finetune_settled": "finetune settled",
     "spread_seeds": "spread of seeds",
@@ -131,13 +132,13 @@ _HEADINGS = {
 PERCENT = (
     "exploded", "collapsed", "unsettled", "settled", "at_zero", "truth_at_ceiling", "disorder", "disorder_truth",
     "reinit_settled", "finetune_settled", "violated", "violated_truth", "wrongly", "accuracy", "spread", "least",
-    "most", "paper_accuracy", "relative_spread_seeds", "relative_spread_replicates", "exploded_halved",
+    "most", "paper_accuracy", "deviation", "relative_spread_seeds", "relative_spread_replicates", "exploded_halved",
     "exploded_committed", "exploded_doubled", "settled_halved", "settled_committed", "settled_doubled",
     "agree", "exploding", "converged", "underestimated", "no_word",
     "distance", "unstable", "retained",
 )  # fmt: skip
 
-_ONE_DIGIT = ("accuracy", "spread", "least", "most", "reinit", "finetune", "difference")
+_ONE_DIGIT = ("accuracy", "deviation", "spread", "least", "most", "reinit", "finetune", "difference")
 
 _ONLY_IN_CSV = {f"{bias}_{kind}" for kind in ("truth", "target") for bias in BIASES}
 """Columns left out where a table is read by people: it would not fit a page."""

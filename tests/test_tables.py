@@ -48,6 +48,7 @@ def test_accuracy_stands_beside_the_papers(results):
     assert rows["epoch"].tolist() == [0, 4, 8, 12, 16, 20] and rows["seeds"].tolist() == [3] * 6
     assert rows["accuracy"].tolist() == pytest.approx([0.51 + 0.02 * epoch for epoch in rows["epoch"]])
     assert rows["paper_accuracy"].tolist() == [0.70, 0.83, 0.91, 0.94, 0.96, 0.97]
+    assert rows["deviation"].tolist() == pytest.approx([-0.19, -0.24, -0.24, -0.19, -0.13, -0.06])
     assert rows["spread"].tolist() == pytest.approx([0.01] * 6)
     # Four trials of a seed share one LeNet-5, which counts once: Student's t with two degrees of freedom.
     assert rows["accuracy_high"].iloc[0] - 0.51 == pytest.approx(4.303 * 0.01 / 3**0.5, abs=1e-4)
