@@ -1,4 +1,4 @@
-"""The agreement table: in which share of the settings that were run each row of the paper's Table 2 comes out."""
+"""The paper's Table 2 beside ours, and in which share of the settings that were run each of its rows comes out."""
 
 import pandas as pd
 
@@ -33,6 +33,35 @@ def table(stability: pd.DataFrame) -> pd.DataFrame:
         rows.append((variable, name, word, len(chosen), chosen["seeds"].min(), agree, *named))
     return pd.DataFrame(rows, columns=_COLUMNS)
 
+
+def side_by_side(stability: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the paper's Table 2 in its order, with our word beside the paper's.
+
+    >>> from analysis import tables
+    >>> rows, _ = tables.build("stability", "docs/example/results")
+    >>> side_by_side(rows)[["variable", "paper_row", "mine.hidden_units"]].head(3).values.tolist()
+    [['X', 'Architecture 1', 10], ['X', 'Architecture 1(2)', 10], ['X', 'Architecture 1(3)', 20]]
+
+    Args:
+        stability: as `analysis.stability.table` returns it, by variable.
+
+    Returns:
+        The settings, and the columns of `stability` that the words rest on; a row for every configuration that is
+        one of the paper's.
+    """
+    place = {(variable, name): number for number, (variable, _, _, name, _) in enumerate(paper.STABILITY)}
+    number = pd.Series(zip(stability["variable"], stability["paper_row"], strict=True)).map(place)
+    chosen = stability.assign(place=number.to_numpy()).dropna(subset="place")
+    settings = [name for name in stability if "." in name]
+    return chosen.sort_values("place", kind="stable")[
+        ["variable", "paper_row", *settings, "seeds", "paper", "word", "agrees", *_EVIDENCE]
+    ].reset_index(drop=True)
+
+
+_EVIDENCE = [
+    "exploded", "exploded_low", "exploded_high", "settled", "settled_low", "settled_high",
+    "estimate", "estimate_low", "estimate_high", "estimate_seeds", "target", "truth",
+]  # fmt: skip
 
 _COLUMNS = [
     "variable", "paper_row", "paper", "configurations", "seeds", "agree",

@@ -23,7 +23,9 @@ from analysis.frames import setting
 from trainables.config import InputError
 from trainables.verdict import BIASES, VerdictRule
 
-Which = Literal["stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance"]
+Which = Literal[
+    "stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance", "paper"
+]
 
 FORMATS = ("markdown", "csv", "latex")
 
@@ -44,7 +46,8 @@ def build(
 
     Args:
         which: stability (the paper's Table 2), accuracy (Table 3), convergence, consistency, order, differences,
-            agreement (in how many settings the rows of Table 2 come out) or distance (to the truth, nearest first).
+            agreement (in how many settings the rows of Table 2 come out), distance (to the truth, nearest first) or
+            paper (Table 2 in the paper's order, with the columns that the words rest on).
         by_pair: stability with a row a pair.
         field: differences of this field alone.
         where: only trials with these values, each FIELD=VALUE as the tables show it (`mine.noise_std=0.3`).
@@ -67,6 +70,10 @@ def build(
         elif which == "agreement":
             rows = agreement.table(stability.table(trials, fits, rule))
             notes = agreement.notes(trials, rows)
+        elif which == "paper":
+            every = stability.table(trials, fits, rule)
+            rows = agreement.side_by_side(every)
+            notes = stability.notes(trials, every)
         elif which == "distance":
             rows = distance.table(trials, fits, rule)
             notes = distance.notes(trials, rows)

@@ -297,7 +297,7 @@ def status(results: tyro.conf.Positional[str]) -> int:
 def table(
     results: tyro.conf.Positional[str],
     which: Literal[
-        "stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance"
+        "stability", "paper", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance"
     ] = "stability",
     format: Literal["markdown", "csv", "latex"] = "markdown",  # noqa: A002  # the flag's name
     by_pair: bool = False,
@@ -310,11 +310,12 @@ def table(
 
     Args:
         results: Folder or URI that a trial or a sweep wrote.
-        which: stability: explosion, settling, estimates, the paper's words (its Table 2); accuracy: LeNet-5's by
-            epoch (Table 3); convergence: epochs to the final level, reinit against finetune; consistency: spreads
-            and rank agreement; order: layers in the wrong order (eq. 6 and 7); differences: two values of one
-            field, with intervals on the difference; agreement: in which share of the settings each row of the
-            paper's Table 2 comes out; distance: configurations by their distance to the truth, the nearest first.
+        which: stability: explosion, settling, estimates, the paper's words (its Table 2); paper: Table 2 alone, in its
+            order, ours beside it; accuracy: LeNet-5's by epoch (Table 3); convergence: epochs to the final level,
+            reinit against finetune; consistency: spreads and rank agreement; order: layers in the wrong order (eq. 6
+            and 7); differences: two values of one field, with intervals on the difference; agreement: in which share
+            of the settings each row of the paper's Table 2 comes out; distance: configurations by their distance to
+            the truth, the nearest first.
         format: How to print it; csv has every column.
         by_pair: stability: one row a pair instead of one for the X pairs and one for the Y pairs.
         thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy.

@@ -8,7 +8,7 @@ from tests import doc_tables
 
 BLOCKS = [
     (path.name, command, table)
-    for path in sorted(Path("docs").glob("*.md"))
+    for path in (Path("README.md"), *sorted(Path("docs").glob("*.md")))
     for command, table in doc_tables.BLOCK.findall(path.read_text())
 ]
 

@@ -13,7 +13,17 @@ from tests import made_results
 from trainables import compaction, records, verdict
 from trainables.config import ADDED, InputError, fields, key
 
-NAMES = ("stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance")
+NAMES = (
+    "stability",
+    "accuracy",
+    "convergence",
+    "consistency",
+    "order",
+    "differences",
+    "agreement",
+    "distance",
+    "paper",
+)
 
 
 @pytest.fixture(scope="module")
