@@ -52,7 +52,7 @@ def side_by_side(stability: pd.DataFrame) -> pd.DataFrame:
     place = {(variable, name): number for number, (variable, _, _, name, _) in enumerate(paper.STABILITY)}
     number = pd.Series(zip(stability["variable"], stability["paper_row"], strict=True)).map(place)
     chosen = stability.assign(place=number.to_numpy()).dropna(subset="place")
-    settings = [name for name in stability if "." in name]
+    settings = [name for name in stability.columns.astype(str) if "." in name]
     return chosen.sort_values("place", kind="stable")[
         ["variable", "paper_row", *settings, "seeds", "paper", "word", "agrees", *_EVIDENCE]
     ].reset_index(drop=True)
