@@ -9,7 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainables import records
-from trainables.config import InputError, configuration_key, fields, unflatten
+from trainables.config import (
+    PAIRS,
+    InputError,
+    TrialConfig,
+    configuration_key,
+    fields,
+    replace,
+    unflatten,
+    unused_fields,
+)
 
 _LABELS = ("key", "pair", "started_from")
 """Columns of long tables with few different texts, held as categories."""
@@ -186,13 +195,22 @@ def configuration_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def varied_columns(frame: pd.DataFrame) -> list[str]:
-    """The configuration columns that differ between trials.
+    """The configuration columns that differ between trials, each among the trials whose numbers it can change.
 
     >>> varied_columns(trials("docs/example/results"))
     ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
     """
-    candidates = [path for path in configuration_columns(frame) if path != "data.root"]
-    return [path for path in candidates if frame[path].astype(str).nunique() > 1]
+    known = [path for path in _DECIDES_USE if path in frame.columns]
+    values: dict[str, set[str]] = {path: set() for path in configuration_columns(frame)}
+    for group, rows in frame.groupby(known, dropna=False, observed=True) if known else [((), frame)]:
+        unused = unused_fields(replace(TrialConfig(), dict(zip(known, group, strict=True))))
+        for path in values.keys() - set(unused):
+            values[path] |= set(rows[path].astype(str).unique())
+    return [path for path, found in values.items() if len(found) > 1]
+
+
+_DECIDES_USE = ("lenet.optimizer", "mine.architecture", "mine.gradient_correction")
+"""The settings that decide which others are used (`config.unused_fields`)."""
 
 
 ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
@@ -210,12 +228,17 @@ def shown_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def setting(value: object) -> str:
-    """A configuration's value as it was given.
+    """A configuration's value as it was given; all pairs and unset sizes (all samples) as all.
 
-    >>> setting(1e-5), setting(1.0), setting("reinit")
-    ('1e-05', '1', 'reinit')
+    >>> setting(1e-5), setting(1.0), setting("reinit"), setting("X;sm1, Y;sm1")
+    ('1e-05', '1', 'reinit', 'X;sm1, Y;sm1')
     """
+    if value is pd.NA or value == _ALL_PAIRS:
+        return "all"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+_ALL_PAIRS = ", ".join(PAIRS)
 
 
 def having(frame: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
@@ -226,7 +249,7 @@ def having(frame: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
     ([20], ['reinit'])
 
     Args:
-        where: each FIELD=VALUE, the value as the tables show it; None where the field is unset.
+        where: each FIELD=VALUE, the value as the tables show it.
 
     Raises:
         InputError: if one has another form, names no field of the configuration, or no trial has all of them.
@@ -236,8 +259,8 @@ def having(frame: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
         path, equals, value = condition.partition("=")
         if not equals or path not in frame.columns or path not in fields():
             raise InputError(f"where is {condition!r}; it must be FIELD=VALUE, such as mine.noise_std=0.3.")
-        kept = kept[kept[path].map(lambda found: "None" if pd.isna(found) else setting(found)) == value]
+        kept = kept[kept[path].map(setting) == value]
         if kept.empty:
-            values = sorted({"None" if pd.isna(found) else setting(found) for found in frame[path]})
+            values = sorted(set(frame[path].map(setting)))
             raise InputError(f"where is {condition!r}; no such trial is here, where {path} is {', '.join(values)}.")
     return kept
