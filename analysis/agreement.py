@@ -58,6 +58,21 @@ def side_by_side(stability: pd.DataFrame) -> pd.DataFrame:
     ].reset_index(drop=True)
 
 
+def side_by_side_notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """What a reader must know of Table 2 beside ours."""
+    lines = [
+        "Shares are of fits, intervals 95 % over seeds (by Wilson where all seeds show 0 or 100 %), values in nats. "
+        "Estimate, target and truth are means over the settled fits, so conditional on not exploding.",
+    ]
+    if rows.empty:
+        lines.append("No configuration here is one of the paper's.")
+    elif trials["mine.samples"].notna().any():
+        lines.append(f"A reduced scale: {trials['mine.samples'].min()} samples at the least; the paper's is not known.")
+    if (rows["seeds"] == 1).any():
+        lines.append("Rows with one seed have no interval: the seed is the unit of statistics.")
+    return lines + failures(trials)
+
+
 _EVIDENCE = [
     "exploded", "exploded_low", "exploded_high", "settled", "settled_low", "settled_high",
     "estimate", "estimate_low", "estimate_high", "estimate_seeds", "target", "truth",

@@ -57,7 +57,7 @@ def table(
 def _neighbours(made: pd.DataFrame, varied: list[str], path: str) -> Iterator[tuple[int, int]]:
     """Rows that differ in one setting alone: the one with its first value, and each other."""
     others = [one for one in varied if one != path]
-    texts = made[others].astype(str).agg("/".join, axis=1) if others else pd.Series("", index=made.index)
+    texts = made[others].map(frames.setting).agg("/".join, axis=1) if others else pd.Series("", index=made.index)
     for _, group in made.sort_values(path).groupby([texts, "variable"], sort=True):
         for second in group.index[1:]:
             yield group.index[0], second

@@ -61,6 +61,8 @@ def explosion_grid(
     ['0', '1']
     """
     known = trials.loc[judged["key"].cat.categories, [rows, columns, "seed"]]
+    # Unset sizes last; a group's key must not be missing.
+    known = known.assign(**{path: known[path].astype(object).fillna(np.inf) for path in (rows, columns)})
     fits = known.iloc[judged["key"].cat.codes].assign(exploded=(judged["stability"] == "exploded").to_numpy(float))
     per_seed = fits.groupby([rows, columns, "seed"])["exploded"].mean()
     values, texts = {}, {}

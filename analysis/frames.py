@@ -1,15 +1,19 @@
 """From Parquet to DataFrames. Columns of the configuration carry its field paths."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from trainables import records
 from trainables.config import (
+    DECIDE_USE,
     PAIRS,
     InputError,
     TrialConfig,
@@ -200,17 +204,13 @@ def varied_columns(frame: pd.DataFrame) -> list[str]:
     >>> varied_columns(trials("docs/example/results"))
     ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
     """
-    known = [path for path in _DECIDES_USE if path in frame.columns]
+    known = [path for path in DECIDE_USE if path in frame.columns]
     values: dict[str, set[str]] = {path: set() for path in configuration_columns(frame)}
     for group, rows in frame.groupby(known, dropna=False, observed=True) if known else [((), frame)]:
         unused = unused_fields(replace(TrialConfig(), dict(zip(known, group, strict=True))))
         for path in values.keys() - set(unused):
             values[path] |= set(rows[path].astype(str).unique())
     return [path for path, found in values.items() if len(found) > 1]
-
-
-_DECIDES_USE = ("lenet.optimizer", "mine.architecture", "mine.gradient_correction")
-"""The settings that decide which others are used (`config.unused_fields`)."""
 
 
 ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
@@ -230,10 +230,11 @@ def shown_columns(frame: pd.DataFrame) -> list[str]:
 def setting(value: object) -> str:
     """A configuration's value as it was given; all pairs and unset sizes (all samples) as all.
 
-    >>> setting(1e-5), setting(1.0), setting("reinit"), setting("X;sm1, Y;sm1")
-    ('1e-05', '1', 'reinit', 'X;sm1, Y;sm1')
+    >>> setting(1e-5), setting(1.0), setting("reinit"), setting(", ".join(PAIRS)), setting(pd.NA)
+    ('1e-05', '1', 'reinit', 'all', 'all')
     """
-    if value is pd.NA or value == _ALL_PAIRS:
+    missing = value is None or value is pd.NA or value != value or value == math.inf
+    if missing or value == _ALL_PAIRS:
         return "all"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -249,7 +250,7 @@ def having(frame: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
     ([20], ['reinit'])
 
     Args:
-        where: each FIELD=VALUE, the value as the tables show it.
+        where: each FIELD=VALUE, the value as the tables or a sweep's flags give it.
 
     Raises:
         InputError: if one has another form, names no field of the configuration, or no trial has all of them.
@@ -259,8 +260,19 @@ def having(frame: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
         path, equals, value = condition.partition("=")
         if not equals or path not in frame.columns or path not in fields():
             raise InputError(f"where is {condition!r}; it must be FIELD=VALUE, such as mine.noise_std=0.3.")
-        kept = kept[kept[path].map(setting) == value]
-        if kept.empty:
-            values = sorted(set(frame[path].map(setting)))
-            raise InputError(f"where is {condition!r}; no such trial is here, where {path} is {', '.join(values)}.")
+        texts = kept[path].map(setting)
+        matches = (texts == value) | (kept[path].map(str) == value) | _equal(kept[path], value)
+        if not matches.any():
+            there = f"{path} is {', '.join(sorted(set(texts)))}"
+            raise InputError(f"where is {condition!r}; no such trial is here: {there}.")
+        kept = kept[matches]
     return kept
+
+
+def _equal(column: pd.Series, text: str) -> NDArray[np.bool_]:
+    """Whether the values equal the number that a text says; False throughout if it says none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return np.zeros(len(column), dtype=bool)
+    return (pd.to_numeric(column, errors="coerce").astype(float) == number).to_numpy(bool)

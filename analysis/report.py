@@ -207,12 +207,9 @@ def _embedded(picture: Path) -> str:
 def _common(trials: pd.DataFrame) -> list[tuple[str, str]]:
     """The settings that all trials share."""
     varied = frames.varied_columns(trials)
-    same = [path for path in fields() if path not in ("seed", *varied) and path != "data.root"]
-    return [(path, _text(trials[path].iloc[0])) for path in same] if len(trials) else []
-
-
-def _text(value: Any) -> str:
-    return "all" if value is None or value is pd.NA or value != value else frames.setting(value)
+    paths = [path for path in fields() if path not in ("seed", "data.root", *varied)]
+    texts = {path: set(trials[path].map(frames.setting)) for path in paths}
+    return [(path, found.pop()) for path, found in texts.items() if len(found) == 1]
 
 
 def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, Any]]:
@@ -228,7 +225,7 @@ def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, An
                 "configuration": trial["configuration"],
                 "state": trial["state"],
                 "seed": trial["seed"],
-                "settings": [_text(trial[path]) for path in varied],
+                "settings": [frames.setting(trial[path]) for path in varied],
                 "verdicts": [] if of_trial is None else [of_trial.get(name, 0) for name in STABILITIES],
                 "started": f"{trial['started_at']:%Y-%m-%d %H:%M}",
                 "seconds": f"{seconds[key]:.0f}",

@@ -63,7 +63,7 @@ def build(
         rows = accuracy.table(trials, lenet[lenet["key"].isin(trials.index)])
         notes = accuracy.notes(trials, rows)
     else:
-        fits = _of(trials, judging.fits(results, skipped)) if where else judging.fits(results, skipped)
+        fits = _of(trials, judging.fits(results, skipped))
         if which == "stability":
             rows = stability.table(trials, fits, rule, by_pair)
             notes = stability.notes(trials, rows)
@@ -71,9 +71,8 @@ def build(
             rows = agreement.table(stability.table(trials, fits, rule))
             notes = agreement.notes(trials, rows)
         elif which == "paper":
-            every = stability.table(trials, fits, rule)
-            rows = agreement.side_by_side(every)
-            notes = stability.notes(trials, every)
+            rows = agreement.side_by_side(stability.table(trials, fits, rule))
+            notes = agreement.side_by_side_notes(trials, rows)
         elif which == "distance":
             rows = distance.table(trials, fits, rule)
             notes = distance.notes(trials, rows)

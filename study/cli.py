@@ -303,7 +303,7 @@ def table(
     by_pair: bool = False,
     thresholds: float = 1.0,
     field: str | None = None,
-    where: tuple[str, ...] = (),
+    where: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     first: int | None = None,
 ) -> int:
     """Print a table of a results folder; the stability table if none is named.
@@ -320,7 +320,7 @@ def table(
         by_pair: stability: one row a pair instead of one for the X pairs and one for the Y pairs.
         thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy.
         field: differences: of this field alone, such as mine.noise_std.
-        where: Only the trials with these values, such as mine.noise_std=0.3 mine.transfer_mode=reinit.
+        where: Only the trials with this value, such as mine.noise_std=0.3; may be given several times.
         first: Only so many rows, from the top.
     """
     from analysis import tables

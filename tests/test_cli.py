@@ -27,6 +27,10 @@ def test_a_trial_then_its_table(capsys, tmp_path):
     assert out.count("\n| 1 ") == 2 and "| 0.3 " in out
     code, out, _ = run(capsys, "table", results, "--format", "csv", "--by-pair")
     assert out.count("\n") == 9
+    code, out, _ = run(capsys, "table", results, "--first", "1", "--where", "seed=0", "--where", "mine.hidden_units=20")
+    assert code == 0 and out.count("\n| 1 ") == 1
+    code, _, err = run(capsys, "table", results, "--where", "mine.hidden_units=20", "--where", "seed=1")
+    assert code == 2 and "where is 'seed=1'; no such trial is here: seed is 0" in err
     code, out, _ = run(capsys, "table", results, "--format", "latex")
     assert r"\begin{tabular}" in out
 
@@ -63,6 +67,7 @@ def test_a_trial_then_its_table(capsys, tmp_path):
         (["trial", "--device", "tpu"], "device is 'tpu'"),
         (["table", "/nowhere"], "results '/nowhere' holds no trials"),
         (["table", "/nowhere", "--thresholds", "0"], "thresholds is 0.0"),
+        (["table", "/nowhere", "--first", "0"], "first is 0"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(capsys, monkeypatch, tmp_path, arguments, words):

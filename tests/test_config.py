@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from trainables import config
-from trainables.config import InputError, TrialConfig, flatten, key, replace, unflatten
+from trainables.config import DECIDE_USE, InputError, TrialConfig, flatten, key, replace, unflatten, unused_fields
 
 
 def test_flatten_and_unflatten_are_inverse():
@@ -106,3 +106,19 @@ def test_an_added_field_leaves_the_keys_of_trials_from_before_as_they_were():
     before = replace(TrialConfig(), config.ADDED)
     assert key(before) == "da6c9697307ced6a"  # of the default configuration before the first field was added
     assert key(replace(before, {"mine.matmul_precision": "high"})) != key(before)
+
+
+def test_only_the_named_fields_decide_which_are_used():
+    other = {
+        "seed": 1, "data.name": "digits", "lenet.momentum": 0.5, "lenet.epochs": 5, "mine.noise_std": 1.0,
+        "mine.branch_units": 7, "mine.conv_channels": 2, "mine.optimizer": "sgd", "mine.transfer_mode": "finetune",
+        "mine.marginals": "independent", "mine.hidden_layers": 2, "mine.log_mean_exp": "stable",
+    }  # fmt: skip
+    for architecture in (1, 2, 3):
+        base = replace(TrialConfig(), {"mine.architecture": architecture})
+        for path, value in other.items():
+            assert unused_fields(replace(base, {path: value})) == unused_fields(base)
+    deciding = {"lenet.optimizer": "adam", "mine.architecture": 2, "mine.gradient_correction": "moving_average"}
+    assert set(deciding) == set(DECIDE_USE)
+    for path, value in deciding.items():
+        assert unused_fields(replace(TrialConfig(), {path: value})) != unused_fields(TrialConfig())

@@ -8,10 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from analysis import consistency, convergence, frames, judging, load, report, tables
+from analysis import consistency, convergence, figure_data, frames, judging, load, report, tables
+from study import studies
 from tests import made_results
 from trainables import compaction, records, verdict
-from trainables.config import ADDED, InputError, fields, key
+from trainables.config import ADDED, InputError, fields, flatten, key
 
 NAMES = (
     "stability",
@@ -381,15 +382,51 @@ def test_a_table_of_some_trials_is_that_of_a_study_of_them_alone(tmp_path, resul
         for path in tmp_path.glob(f"*/{key_}*"):
             path.unlink()
     pd.testing.assert_frame_equal(rows, tables.build(name, alone)[0])
-    assert name == "accuracy" or len(rows) < len(both) or name == "agreement" and not rows.equals(both)
+    assert name == "accuracy" or not rows.equals(both)  # all trials of a seed share a LeNet-5
 
 
 def test_a_table_of_no_trials_is_refused(results):
-    with pytest.raises(InputError, match="where is 'mine.noise_std=7'; no such trial is here, where .* is 0, 1"):
+    with pytest.raises(InputError, match="where is 'mine.noise_std=7'; no such trial is here: mine.noise_std is 0, 1"):
         tables.build("stability", results, where=["mine.noise_std=7"])
+    with pytest.raises(InputError, match="where is 'mine.noise_std=0'; no such trial is here: mine.noise_std is 1"):
+        tables.build("stability", results, where=["mine.noise_std=1.0", "mine.noise_std=0"])
     for wrong in ("mine.noise_std", "noise=1", "state=completed"):
         with pytest.raises(InputError, match=f"where is '{wrong}'; it must be FIELD=VALUE"):
             tables.build("stability", results, where=[wrong])
+
+
+@pytest.fixture(scope="module")
+def paper_study(tmp_path_factory) -> str:
+    """Made rows of the study `paper`, in which the samples and the pairs of some configurations are unset."""
+    folder = str(tmp_path_factory.mktemp("paper"))
+    for config in studies.PAPER.configurations:
+        changes = {path: value for path, value in flatten(config).items() if path not in ("seed", "mine.epochs")}
+        made_results.write(folder, {**changes, "mine.replicates": 2})
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_table_is_made_of_the_paper_study(paper_study, name):
+    rows, _ = tables.build(name, paper_study)
+    printed = tables.render(rows, "markdown")
+    assert len(rows) and "nan" not in printed and "<NA>" not in printed
+    assert "branch_units" not in printed and "conv_channels" not in printed  # one value each where they are used
+
+
+def test_unset_samples_are_all(paper_study):
+    rows, _ = tables.build("convergence", paper_study, where=["mine.samples=all"])
+    assert set(rows["run"]) and set(rows["variable"]) == {"Y"}
+    trials, fits = frames.trials(paper_study), judging.judge(judging.fits(paper_study))
+    shares, _ = figure_data.explosion_grid(trials, fits, "mine.transfer_mode", "mine.samples")
+    assert sorted(shares.columns) == ["6000", "all"] and sorted(shares.index) == ["finetune", "reinit"]
+
+
+def test_a_setting_that_changes_no_number_splits_no_row(tmp_path):
+    folder = str(tmp_path)
+    for seed in (0, 1):
+        made_results.write(folder, {"seed": seed, "lenet.optimizer": "adam", "lenet.momentum": 0.9 - 0.4 * seed})
+    for name in ("accuracy", "stability"):
+        assert tables.build(name, folder)[0]["seeds"].eq(2).all()
 
 
 def test_agreement_counts_configurations_by_the_papers_row(tmp_path):

@@ -390,6 +390,10 @@ def unused_fields(config: TrialConfig) -> list[str]:
     return [path for path, is_unused in unused.items() if is_unused]
 
 
+DECIDE_USE = ("lenet.optimizer", "mine.architecture", "mine.gradient_correction")
+"""The fields by which `unused_fields` decides."""
+
+
 def derive_seed(seed: int, *purpose: object) -> int:
     """A 63-bit seed for one purpose of one trial; different purposes give unrelated streams.
 
