@@ -115,6 +115,6 @@ def test_dry_run_counts_trials_hours_and_disk(capsys, monkeypatch, tmp_path):
 
 def test_a_dry_run_refuses_what_the_sweep_would(capsys, tmp_path):
     plan.write(str(tmp_path), plan.Plan("demo", tuple(space.trials(studies.DEMO, {}, (0,)))))
-    for options in ([], ["--search", "random", "--trials", "3"]):
+    for options in ([], ["--search", "random", "--trials", "5"]):
         code, _, err = run(capsys, "sweep", "paper", "--dry-run", "--results", str(tmp_path), *options)
         assert code == 2 and "study is 'paper'; it must be 'demo'" in err
