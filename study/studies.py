@@ -26,11 +26,11 @@ DEMO = Study(
     seeds=(0, 1, 2),
 )
 
+_LENET = replace(TrialConfig(), {"lenet.optimizer": "adam", "lenet.batch_size": 2000})
+
 _PAPER = replace(
-    TrialConfig(),
+    _LENET,
     {
-        "lenet.optimizer": "adam",
-        "lenet.batch_size": 2000,
         "mine.branch_units": 2,
         "mine.conv_channels": 1,
         "mine.epochs": 25,
@@ -59,10 +59,8 @@ _TABLE_2 = tuple(
 
 _FIGURES_1_AND_2 = grid(
     replace(
-        TrialConfig(),
+        _LENET,
         {
-            "lenet.optimizer": "adam",
-            "lenet.batch_size": 2000,
             "mine.hidden_units": 20,
             "mine.pairs": ("Y;relu3",),
             "mine.learning_rate": 1e-4,
