@@ -74,7 +74,7 @@ def side_by_side_notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
 
 
 _EVIDENCE = [
-    "exploded", "exploded_low", "exploded_high", "settled", "settled_low", "settled_high",
+    "exploded", "exploded_low", "exploded_high", "collapsed", "settled", "settled_low", "settled_high",
     "estimate", "estimate_low", "estimate_high", "estimate_seeds", "target", "truth",
 ]  # fmt: skip
 

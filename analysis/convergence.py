@@ -132,14 +132,16 @@ def _line(name: str, found: intervals.Interval) -> dict[str, float]:
     return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high, f"{name}_seeds": found.seeds}
 
 
-def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+def notes(trials: pd.DataFrame, rows: pd.DataFrame, rule: VerdictRule | None = None) -> list[str]:
     """What a reader must know of the table, in sentences.
 
     >>> notes(frames.trials("docs/example/results"), pd.DataFrame())[0][:6]
     'Epochs'
     """
+    rule = rule or VerdictRule()
     lines = [
-        "Epochs until a settled fit stays within 5 % (at least 0.05 nats) of its final level, fits that ended within "
+        f"Epochs until a settled fit stays within {100 * rule.settled_share:g} % (at least {rule.settled_floor:g} "
+        "nats) of its final level, fits that ended within "
         "0.05 nats of 0 left out; settled: the share of fits counted. Means over pairs and replicates within a seed, "
         "then over seeds, intervals 95 % over seeds, n seeds. difference: finetune less reinit, paired by seed over "
         "the pairs that settled in both. The first run starts alike in both modes."

@@ -36,10 +36,8 @@ def draw(results: str, pair: str) -> matplotlib.figure.Figure:
     figure, axes = figures.panels(len(groups))
     for ax, (_, group) in zip(axes, groups, strict=True):
         known = fits[fits["key"].isin(group.index)][["ceiling", "truth", "target"]].mean()
-        settings = (f"{path.split('.')[-1]} {frames.setting(group.iloc[0][path])}" for path in varied)
-        figures.learning_curves(
-            ax, curves[curves["key"].isin(group.index)], dict(known), figures.wrapped(", ".join(settings))
-        )
+        settings = frames.in_words(group.iloc[0], varied)
+        figures.learning_curves(ax, curves[curves["key"].isin(group.index)], dict(known), figures.wrapped(settings))
     figures.finish(figure, f"MINE's bound for {pair}, every run, seed and replicate")
     return figure
 

@@ -47,8 +47,7 @@ def table(
     for path in [field] if field else varied:
         for first, second in _neighbours(made, varied, path):
             line = _compare(per_seed, cells, first, second)
-            same = [(one.split(".")[-1], frames.setting(made.at[first, one])) for one in varied if one != path]
-            others = ", ".join(f"{name} {value}" for name, value in same)
+            others = frames.in_words(made.loc[first], [one for one in varied if one != path])
             values = {"from": made.loc[first, path], "to": made.loc[second, path]}
             lines.append({"field": path, **values, "others": others, "variable": made.loc[first, "variable"], **line})
     return pd.DataFrame(lines, columns=columns)

@@ -62,6 +62,8 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     ]
     if len(rows) > 1:
         lines.append("The first row is the best of many, so its distance is likelier too low than too high.")
+    if "mine.pairs" in rows:
+        lines.append("Rows of different pairs are not to be compared: a distance is a mean over the pairs estimated.")
     if len(rows) and (rows["seeds"] == 1).any():
         lines.append("Rows with one seed have no interval: the seed is the unit of statistics.")
     return lines + failures(trials)

@@ -11,7 +11,7 @@ import matplotlib.figure
 import pandas as pd
 
 from analysis import figure_data, figures, frames
-from trainables.config import PAIRS
+from trainables.config import PAIRS, short_names
 from trainables.verdict import VerdictRule
 
 MOST_CONFIGURATIONS = 8
@@ -49,7 +49,7 @@ def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
     """
     varied = [path for path in frames.varied_columns(trials) if path not in without]
     shown = varied or ["mine.architecture", "mine.noise_std", "mine.hidden_units"]
-    return ", ".join(f"{path.split('.')[-1]} {frames.setting(trials.loc[key, path])}" for path in shown)
+    return frames.in_words(trials.loc[key], shown)
 
 
 def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame, results: str) -> Iterator[Drawing]:
@@ -144,7 +144,7 @@ def heat_maps(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
             chosen = judged[judged["variable"] == variable]
             shares, texts = figure_data.explosion_grid(trials, chosen, rows, columns)
             figures.explosion_heat_map(ax, shares, texts, f"pairs with {variable}")
-        short = f"{rows.split('.')[-1]} and {columns.split('.')[-1]}"
+        short = " and ".join(short_names([rows, columns]).values())
         figures.finish(figure, f"Explosion by {short}")
         yield Drawing(
             f"explosion_{number}",

@@ -147,7 +147,7 @@ def _effects(compared: pd.DataFrame) -> list[str]:
     most = certain.iloc[int(certain["exploded"].abs().argmax())]
     others = f" ({most['others']})" if most["others"] else ""
     return [
-        f"{text} whose 95 % interval leaves out 0; the largest: {most['field'].split('.')[-1]} "
+        f"{text} whose 95 % interval leaves out 0; the largest: {most['field']} "
         f"{frames.setting(most['from'])} to {frames.setting(most['to'])}{others}, {most['variable']}: "
         f"{100 * most['exploded']:+.0f} [{100 * most['exploded_low']:+.0f}, {100 * most['exploded_high']:+.0f}] "
         f"percentage points, n = {most['exploded_seeds']:.0f}."
@@ -168,7 +168,7 @@ def _order(disorder: pd.DataFrame) -> list[str]:
 
 def _configuration(trials: pd.DataFrame, row: pd.Series) -> str:
     paths: Sequence[str] = frames.varied_columns(trials) or frames.ALWAYS_SHOWN
-    return ", ".join(f"{path.split('.')[-1]} {frames.setting(row[path])}" for path in paths)
+    return frames.in_words(row, paths)
 
 
 def _share(row: pd.Series, name: str) -> str:

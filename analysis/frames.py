@@ -1,5 +1,6 @@
 """From Parquet to DataFrames. Columns of the configuration carry its field paths."""
 
+import difflib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from trainables.config import (
     configuration_key,
     fields,
     replace,
+    short_names,
     unflatten,
     unused_fields,
 )
@@ -227,6 +229,15 @@ def shown_columns(frame: pd.DataFrame) -> list[str]:
     return [path for path in configuration_columns(frame) if path in varied or path in ALWAYS_SHOWN]
 
 
+def in_words(row: Any, paths: Sequence[str]) -> str:
+    """Settings in words, from a row of trials or any mapping by field path.
+
+    >>> in_words({"mine.noise_std": 1.0, "lenet.epochs": 21, "mine.epochs": 9}, ["mine.noise_std", "lenet.epochs"])
+    'noise_std 1, epochs 21'
+    """
+    return ", ".join(f"{name} {setting(row[path])}" for path, name in short_names(paths).items())
+
+
 def setting(value: object) -> str:
     """A configuration's value as it was given; all pairs and unset sizes (all samples) as all.
 
@@ -258,8 +269,12 @@ def having(frame: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
     kept = frame
     for condition in where:
         path, equals, value = condition.partition("=")
-        if not equals or path not in frame.columns or path not in fields():
+        if not equals:
             raise InputError(f"where is {condition!r}; it must be FIELD=VALUE, such as mine.noise_std=0.3.")
+        if path not in frame.columns or path not in fields():
+            near = [name for name in fields() if path in name] or difflib.get_close_matches(path, fields())
+            meant = f"it may be {' or '.join(near)}" if near else "`mine-study sweep --help` lists them"
+            raise InputError(f"where is {condition!r}; {path!r} is no field of the configuration: {meant}.")
         texts = kept[path].map(setting)
         matches = (texts == value) | (kept[path].map(str) == value) | _equal(kept[path], value)
         if not matches.any():

@@ -97,6 +97,8 @@ def of_means(per_seed: NDArray[np.float64], confidence: float = 0.95) -> pd.Data
 
     >>> of_means(np.array([[1.0, 2.0, 3.0], [4.0, np.nan, np.nan]]))["seeds"].tolist()
     [3, 1]
+    >>> of_means(np.empty((1, 0)))["seeds"].tolist()
+    [0]
     """
     from scipy import stats  # slower to import than all the rest of the table
 
@@ -107,8 +109,8 @@ def of_means(per_seed: NDArray[np.float64], confidence: float = 0.95) -> pd.Data
         mean = filled.sum(axis=1) / seeds
         spread = np.where(known, per_seed - mean[:, None], 0.0)
         deviation = np.sqrt((spread**2).sum(axis=1) / (seeds - 1))
-        largest = np.abs(filled).max(axis=1)
-        differ = np.abs(spread).max(axis=1) > _ROUNDING * largest
+        largest = np.abs(filled).max(axis=1, initial=0)
+        differ = np.abs(spread).max(axis=1, initial=0) > _ROUNDING * largest
         half = stats.t.ppf((1 + confidence) / 2, seeds - 1) * deviation / np.sqrt(seeds)
     usable = (seeds > 1) & differ  # without spread there is nothing to measure, which is not certainty
     low, high = np.where(usable, mean - half, np.nan), np.where(usable, mean + half, np.nan)

@@ -57,13 +57,31 @@ def neighbours(fits: pd.DataFrame, column: str, rule: VerdictRule | None = None)
     Returns:
         One column of 1, 0 or NaN (a value is missing) for two neighbours.
     """
+    rise, tolerance = _rises(fits, column, rule)
+    return (rise > tolerance).astype(float).where(rise.notna())
+
+
+def ties(fits: pd.DataFrame, column: str, rule: VerdictRule | None = None) -> pd.DataFrame:
+    """As `neighbours`, whether two layers are no further apart than the tolerance.
+
+    >>> from analysis import frames
+    >>> fits = frames.estimates("docs/example/results")
+    >>> bool((ties(fits, "truth") + neighbours(fits, "truth")).max().max() == 1)
+    True
+    """
+    rise, tolerance = _rises(fits, column, rule)
+    return (rise.abs() <= tolerance).astype(float).where(rise.notna())
+
+
+def _rises(fits: pd.DataFrame, column: str, rule: VerdictRule | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Every layer less the one before, and the tolerance."""
     rule = rule or VerdictRule()
     layers = by_layer(fits, column)
     earlier, later = layers.to_numpy()[:, :-1], layers.to_numpy()[:, 1:]
-    excess = later - earlier - np.maximum(rule.settled_floor, rule.settled_share * np.abs(earlier))
-    wrong = np.where(np.isnan(excess), np.nan, excess > 0)
+    tolerance = np.maximum(rule.settled_floor, rule.settled_share * np.abs(earlier))
     names = [f"{one}, {next_one}" for one, next_one in zip(layers, layers.columns[1:], strict=False)]
-    return pd.DataFrame(wrong, index=layers.index, columns=names)
+    rise, allowed = (pd.DataFrame(one, index=layers.index, columns=names) for one in (later - earlier, tolerance))
+    return rise, allowed
 
 
 def violations(fits: pd.DataFrame, column: str, rule: VerdictRule | None = None) -> pd.Series:

@@ -1,7 +1,7 @@
 """The tables by name, and rendering them for people: markdown, CSV, LaTeX."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ from analysis import (
     stability,
 )
 from analysis.frames import setting
-from trainables.config import InputError
+from trainables.config import InputError, short_names
 from trainables.verdict import BIASES, VerdictRule
 
 Which = Literal[
@@ -62,8 +62,10 @@ def build(
         lenet = frames.lenet(results, skipped)
         rows = accuracy.table(trials, lenet[lenet["key"].isin(trials.index)])
         notes = accuracy.notes(trials, rows)
+        lost = without_rows(trials, set(lenet["key"]), "lenet")
     else:
         fits = _of(trials, judging.fits(results, skipped))
+        lost = without_rows(trials, set(fits["key"]), "estimates")
         if which == "stability":
             rows = stability.table(trials, fits, rule, by_pair)
             notes = stability.notes(trials, rows)
@@ -79,17 +81,31 @@ def build(
         elif which == "convergence":
             pieces = frames.curve_pieces(results, convergence.CURVE_COLUMNS, skipped=skipped)
             rows = convergence.table(trials, convergence.fit_epochs(judging.judge(fits, rule), pieces, rule))
-            notes = convergence.notes(trials, rows)
+            notes = convergence.notes(trials, rows, rule)
         elif which == "consistency":
             rows = consistency.table(trials, fits, rule)
             notes = consistency.notes(trials, rows)
         elif which == "order":
             rows = disorder.table(trials, fits, rule)
-            notes = disorder.notes(trials, rows)
+            notes = disorder.notes(trials, rows, rule)
         else:
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
-    return rows, [*notes, *stability.repeated(trials), *unread(skipped)]
+    return rows, [*notes, *lost, *stability.repeated(trials), *unread(skipped)]
+
+
+def without_rows(trials: pd.DataFrame, there: set[str], table: str) -> list[str]:
+    """Completed trials whose rows of another table are gone, in a sentence.
+
+    >>> without_rows(pd.DataFrame({"state": ["completed", "failed"]}, index=["a", "b"]), set(), "estimates")
+    ['1 of 1 completed trials have no rows in the table estimates: files of the results folder are missing.']
+    """
+    done = trials.index[trials["state"] == "completed"]
+    gone = len(done.difference(list(there)))
+    if not gone:
+        return []
+    sentence = f"{gone} of {len(done)} completed trials have no rows in the table {table}"
+    return [f"{sentence}: files of the results folder are missing."]
 
 
 def _of(trials: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
@@ -137,11 +153,11 @@ _HEADINGS = {
 
 PERCENT = (
     "exploded", "collapsed", "unsettled", "settled", "at_zero", "truth_at_ceiling", "disorder", "disorder_truth",
-    "reinit_settled", "finetune_settled", "violated", "violated_truth", "wrongly", "accuracy", "spread", "least",
-    "most", "paper_accuracy", "deviation", "relative_spread_seeds", "relative_spread_replicates", "exploded_halved",
-    "exploded_committed", "exploded_doubled", "settled_halved", "settled_committed", "settled_doubled",
-    "agree", "exploding", "converged", "underestimated", "no_word",
-    "distance", "unstable", "retained",
+    "tied", "reinit_settled", "finetune_settled", "violated", "violated_truth", "wrongly", "accuracy", "spread",
+    "least", "most", "paper_accuracy", "deviation", "relative_spread_seeds", "relative_spread_replicates",
+    "exploded_halved", "exploded_committed", "exploded_doubled",
+    "settled_halved", "settled_committed", "settled_doubled",
+    "agree", "exploding", "converged", "underestimated", "no_word", "distance", "unstable", "retained",
 )  # fmt: skip
 
 _ONE_DIGIT = ("accuracy", "deviation", "spread", "least", "most", "reinit", "finetune", "difference")
@@ -184,13 +200,14 @@ def fold(rows: pd.DataFrame) -> pd.DataFrame:
     '50 [25, 75]'
     """
     hidden = _ONLY_IN_CSV | (_STABILITY_ONLY_IN_CSV if "exploded" in rows else set())
+    over = headings(rows.columns)
     folded = {}
     for name in rows.columns:
         part = name.endswith(("_low", "_high")) or (name.endswith("_seeds") and name[:-6] in rows)
         if part or name in hidden:
             continue
         if "." in name or name in ("from", "to"):  # a setting: as it was given
-            folded[heading(name)] = rows[name].map(setting)
+            folded[over[name]] = rows[name].map(setting)
             continue
         percent = name in PERCENT
         digits = 1 if name in _ONE_DIGIT else 0 if percent or name == "exploded_epoch" else 2
@@ -205,18 +222,22 @@ def fold(rows: pd.DataFrame) -> pd.DataFrame:
                 counts = zip(spans, rows[f"{name}_seeds"], usual, cells, strict=True)
                 spans = [f"{span} n={n:.0f}" if text and n != all_ else span for span, n, all_, text in counts]
             cells = cells + pd.Series(spans, index=cells.index, dtype=object)
-        folded[heading(name)] = cells
+        folded[over[name]] = cells
     return pd.DataFrame(folded)
 
 
-def heading(name: str) -> str:
-    """What stands over a column where people read it.
+def headings(names: Iterable[str]) -> dict[str, str]:
+    """What stands over each column where people read it.
 
-    >>> heading("at_zero"), heading("mine.noise_std")
-    ('at 0 %', 'noise_std')
+    >>> headings(["at_zero", "mine.noise_std", "lenet.epochs", "mine.epochs"])
+    {'at_zero': 'at 0 %', 'mine.noise_std': 'noise_std', 'lenet.epochs': 'lenet.epochs', 'mine.epochs': 'mine.epochs'}
     """
-    if "." in name:
-        return name.split(".")[-1]
+    columns = [str(name) for name in names]
+    short = short_names(name for name in columns if "." in name)
+    return {name: short.get(name) or _heading(name) for name in columns}
+
+
+def _heading(name: str) -> str:
     text = _HEADINGS.get(name, name.replace("_", " "))
     return f"{text} %" if name in PERCENT else text
 

@@ -19,7 +19,16 @@ import numpy as np
 
 from study.space import OPEN_AXES, PAPER_AXES, Study, grid
 from trainables import records, verdict
-from trainables.config import InputError, TrialConfig, configuration_key, content_key, flatten, key, replace
+from trainables.config import (
+    InputError,
+    TrialConfig,
+    configuration_key,
+    content_key,
+    flatten,
+    key,
+    replace,
+    short_names,
+)
 
 
 @dataclass(frozen=True)
@@ -237,7 +246,7 @@ def label(point: Point) -> str:
     >>> label({"mine.architecture": 2, "mine.noise_std": 0.3})
     'architecture=2 noise_std=0.3'
     """
-    return " ".join(f"{path.split('.')[-1]}={one}" for path, one in point.items())
+    return " ".join(f"{name}={point[path]}" for path, name in short_names(point).items())
 
 
 def confirmation(search: Search, study: Study, point: Point, results: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.config import InputError, TrialConfig, flatten, key, replace
+from trainables.config import InputError, TrialConfig, flatten, key, replace, short_names
 
 PAPER_AXES: Mapping[str, tuple[Any, ...]] = {
     "mine.architecture": (1, 2, 3),
@@ -79,6 +79,5 @@ def differences(planned: Sequence[TrialConfig]) -> list[str]:
     """
     flat = [flatten(config) for config in planned]
     varied = [path for path in flat[0] if path != "seed" and len({str(one[path]) for one in flat}) > 1]
-    return [
-        " ".join([*(f"{path.split('.')[-1]}={one[path]}" for path in varied), f"seed={one['seed']}"]) for one in flat
-    ]
+    short = short_names(varied)
+    return [" ".join([*(f"{short[path]}={one[path]}" for path in varied), f"seed={one['seed']}"]) for one in flat]

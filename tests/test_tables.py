@@ -8,11 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from analysis import consistency, convergence, figure_data, frames, judging, load, report, tables
+from analysis import consistency, convergence, figure_data, frames, judging, load, order, report, tables
 from study import studies
 from tests import made_results
 from trainables import compaction, records, verdict
 from trainables.config import ADDED, InputError, fields, flatten, key
+from trainables.verdict import VerdictRule
 
 NAMES = (
     "stability",
@@ -321,13 +322,17 @@ def test_rows_from_before_a_field_was_added_have_what_trials_did_then(tmp_path, 
     assert pq.read_table(merged)["mine.matmul_precision"].to_pylist() == ["highest"] * 3
 
 
-def test_a_field_that_was_there_before_must_have_its_column(tmp_path):
+@pytest.mark.parametrize(
+    "table, column", [("trials", "mine.epochs"), ("trials", "mine.samples"), ("estimates", "first_nonfinite_epoch")]
+)
+def test_a_field_that_was_there_before_must_have_its_column(tmp_path, table, column):
+    """Also one that may be null: without it 'all samples' or 'never exploded' would be read from nothing."""
     config = made_results.write(str(tmp_path), {})
     made_results.write(str(tmp_path), {"seed": 1})
-    part = tmp_path / "trials" / f"{key(config)}.parquet"
-    pq.write_table(pq.read_table(part).drop_columns(["mine.epochs"]), part)
+    part = tmp_path / table / f"{key(config)}.parquet"
+    pq.write_table(pq.read_table(part).drop_columns([column]), part)
     _, notes = tables.build("stability", str(tmp_path))
-    assert any("columns that are missing or of another type: mine.epochs" in note for note in notes)
+    assert any(f"columns that are missing or of another type: {column}" in note for note in notes)
 
 
 def test_an_unfinished_trial_has_no_rows(tmp_path):
@@ -390,9 +395,59 @@ def test_a_table_of_no_trials_is_refused(results):
         tables.build("stability", results, where=["mine.noise_std=7"])
     with pytest.raises(InputError, match="where is 'mine.noise_std=0'; no such trial is here: mine.noise_std is 1"):
         tables.build("stability", results, where=["mine.noise_std=1.0", "mine.noise_std=0"])
-    for wrong in ("mine.noise_std", "noise=1", "state=completed"):
-        with pytest.raises(InputError, match=f"where is '{wrong}'; it must be FIELD=VALUE"):
+    for wrong, said in (
+        ("mine.noise_std", "it must be FIELD=VALUE"),
+        ("noise=1", "'noise' is no field of the configuration: it may be mine.noise_std"),
+        ("state=completed", "'state' is no field of the configuration: `mine-study sweep --help` lists them"),
+    ):
+        with pytest.raises(InputError, match=f"where is '{wrong}'; {said}"):
             tables.build("stability", results, where=[wrong])
+
+
+def test_fields_of_one_name_keep_their_columns(tmp_path):
+    """lenet.batch_size and mine.batch_size, in tables and in the words of `differences`."""
+    folder = str(tmp_path)
+    for lenet, mine in ((64, 50), (64, 100), (128, 50)):
+        made_results.write(folder, {"lenet.batch_size": lenet, "mine.batch_size": mine})
+    printed = tables.fold(tables.build("stability", folder)[0])
+    assert printed["lenet.batch_size"].unique().tolist() == ["64", "128"]
+    assert printed["mine.batch_size"].unique().tolist() == ["50", "100"]
+    others = tables.build("differences", folder, field="mine.batch_size")[0]["others"]
+    assert others.unique().tolist() == ["batch_size 64"]
+
+
+def test_configurations_that_share_no_settled_cell_have_no_difference(tmp_path):
+    """One whose fits all exploded beside one whose fits settled: the estimates' difference is empty, not an error."""
+    folder = str(tmp_path)
+    for marginals, exploded in (("permutation", 0.0), ("derangement", 1.0)):
+        made_results.write(folder, {"mine.marginals": marginals}, exploded=exploded)
+    rows, _ = tables.build("differences", folder)
+    assert rows["estimate"].isna().all() and rows["estimate_seeds"].eq(0).all() and rows["exploded"].notna().all()
+
+
+def test_lost_rows_of_completed_trials_are_told(tmp_path):
+    config = made_results.write(str(tmp_path), {})
+    made_results.write(str(tmp_path), {"seed": 1})
+    (tmp_path / "estimates" / f"{key(config)}.parquet").unlink()
+    (tmp_path / "lenet" / f"{key(config)}.parquet").unlink()
+    for name in ("stability", "accuracy", "paper"):
+        assert any("1 of 2 completed trials have no rows" in note for note in tables.build(name, str(tmp_path))[1])
+
+
+def test_notes_say_the_tolerance_in_use(results):
+    for name in ("convergence", "order"):
+        for factor, said in ((0.5, "2.5 %"), (1, "5 %"), (2, "10 %")):
+            assert said in tables.build(name, results, VerdictRule().scaled(factor))[1][0]
+
+
+def test_a_later_layer_is_larger_tied_or_smaller():
+    """Within 5 % or 0.05 nats of the layer before is tied; a layer without an estimate is none of these."""
+    values = {"Y;maxpool1": 1.0, "Y;maxpool2": 1.04, "Y;relu3": 1.2, "Y;sm1": np.nan}
+    fits = pd.DataFrame({"key": "a", "pair": list(values), "run": 1, "replicate": 0, "estimate": list(values.values())})
+    fits = fits.astype({"key": "category", "pair": "category"})
+    assert order.neighbours(fits, "estimate").fillna(-1).values.tolist() == [[0, 1, -1]]
+    assert order.ties(fits, "estimate").fillna(-1).values.tolist() == [[1, 0, -1]]
+    assert order.neighbours(fits, "estimate", VerdictRule().scaled(0.5)).iloc[0, 0] == 1
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import json
 import math
 import textwrap
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -374,6 +374,17 @@ def content_key(content: Mapping[str, Any]) -> str:
     """A name for what a mapping of plain values decides: 16 hexadecimal digits."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def short_names(paths: Iterable[str]) -> dict[str, str]:
+    """Field paths without their section, but where two of them would then be the same.
+
+    >>> short_names(["mine.noise_std", "lenet.batch_size", "mine.batch_size"])
+    {'mine.noise_std': 'noise_std', 'lenet.batch_size': 'lenet.batch_size', 'mine.batch_size': 'mine.batch_size'}
+    """
+    last = {path: path.rpartition(".")[2] for path in paths}
+    names = list(last.values())
+    return {path: path if names.count(name) > 1 else name for path, name in last.items()}
 
 
 def unused_fields(config: TrialConfig) -> list[str]:

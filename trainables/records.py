@@ -224,9 +224,9 @@ def open_file(
 
 
 def _odd_columns(schema: pa.Schema, found: pa.Schema) -> list[str]:
-    """Columns that a file lacks, but for those that may be null or came later, or has with another type."""
+    """Columns that a file lacks, but for those that came later, or has with another type."""
     there = dict(zip(found.names, found.types, strict=True))
-    wanted = [column for column in schema if column.name in there or not (column.nullable or column.name in ADDED)]
+    wanted = [column for column in schema if column.name in there or column.name not in ADDED]
     return [column.name for column in wanted if there.get(column.name) != column.type]
 
 

@@ -69,6 +69,7 @@ class VerdictRule:
         """
         scaled = {name: value * factor for name, value in dataclasses.asdict(self).items()}
         scaled["bias_ratio"] = 1 + (self.bias_ratio - 1) * factor
+        scaled["exploding_share"] = min(1.0, scaled["exploding_share"])  # above 1 no fits would be enough
         for name in ("standard_errors", "settling_share", "least_reference", "least_retained"):
             scaled[name] = getattr(self, name)
         return VerdictRule(**scaled)
