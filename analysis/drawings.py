@@ -124,8 +124,8 @@ def planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
         figures.finish(figure, name, figures.plane_legend())
         yield Drawing(
             f"plane_{number}",
-            f"Information plane, {name}: estimates by layer, numbered by run (means over replicates; exploded fits "
-            "left out; pale where a fit did not settle), with truths and targets as hollow markers.",
+            f"Information plane, {name}: estimates by layer, first and last run numbered (means over replicates; "
+            "exploded fits left out; pale where a fit did not settle), with truths and targets as hollow markers.",
             figure,
         )
 

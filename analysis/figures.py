@@ -116,7 +116,7 @@ def _known_lines(ax: Axes, known: Mapping[str, float]) -> None:
 
 
 def information_plane(ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, float], title: str = "") -> None:
-    """I(X;L) against I(Y;L) by layer, runs numbered and joined, as the paper's Figures 3 to 5.
+    """I(X;L) against I(Y;L) by layer, runs joined, the first and the last numbered, as the paper's Figures 3 to 5.
 
     Truths are hollow markers of the layer's shape, targets hollow stars (none where infinite); ceilings are lines.
 
@@ -142,7 +142,8 @@ def information_plane(ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, flo
         for settled, alpha in ((True, 1.0), (False, 0.35)):
             part = there[there["settled"] == settled]
             ax.scatter(part["x"], part["y"], marker=marker, s=26, color=colour, alpha=alpha, linewidths=0, zorder=4)
-        for row in there.itertuples():
+        ends = there.iloc[sorted({0, len(there) - 1})] if len(there) else there  # every number would not be read
+        for row in ends.itertuples():
             ax.annotate(str(row.run), (row.x, row.y), xytext=(3, 3), textcoords="offset points", color=colour,
                         fontsize=7, zorder=5)  # fmt: skip
     ax.axvline(ceilings["X"], **_CEILING_LINE)

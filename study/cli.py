@@ -274,10 +274,11 @@ def _dry_run(study: Any, planned: list[TrialConfig], results: str, resources: Re
 def _print_cost(planned: list[TrialConfig], resources: Resources) -> int:
     from study import cost
 
+    print("timing steps of each kind on this CPU ...", flush=True)
     measured = cost.measure(planned, resources, os.cpu_count() or 1)
     print(
-        f"{len(planned)} trials, {measured.concurrent} at a time: about {measured.seconds / 3600:.2g} hours and "
-        f"{measured.disk_bytes / 1e6:.2g} MB here, without the truths (steps of each kind were timed on this CPU)"
+        f"{len(planned)} to run, {measured.concurrent} at a time: about {measured.seconds / 3600:.2g} hours and "
+        f"{measured.disk_bytes / 1e6:.2g} MB here, without the truths"
     )
     return 0
 

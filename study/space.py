@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.config import InputError, TrialConfig, flatten, key, replace, short_names
+from trainables.config import PAIRS, InputError, TrialConfig, flatten, key, replace, short_names
 
 PAPER_AXES: Mapping[str, tuple[Any, ...]] = {
     "mine.architecture": (1, 2, 3),
@@ -80,4 +80,13 @@ def differences(planned: Sequence[TrialConfig]) -> list[str]:
     flat = [flatten(config) for config in planned]
     varied = [path for path in flat[0] if path != "seed" and len({str(one[path]) for one in flat}) > 1]
     short = short_names(varied)
-    return [" ".join([*(f"{short[path]}={one[path]}" for path in varied), f"seed={one['seed']}"]) for one in flat]
+    return [
+        " ".join([*(f"{short[path]}={_text(one[path])}" for path in varied), f"seed={one['seed']}"]) for one in flat
+    ]
+
+
+def _text(value: object) -> str:
+    """A value in a label; all pairs, and sizes that are unset, as all."""
+    if value is None or (isinstance(value, list | tuple) and len(value) == len(PAIRS)):
+        return "all"
+    return ",".join(value) if isinstance(value, list | tuple) else str(value)
