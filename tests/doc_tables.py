@@ -23,7 +23,12 @@ def made(arguments: str) -> str:
 
 def remake(path: Path) -> int:
     """Write a document's tables anew; how many it has."""
-    text, count = BLOCK.subn(lambda block: f"<!-- mine-study {block[1]} -->\n\n{made(block[1])}", path.read_text())
+
+    def block_with_table(block: re.Match[str]) -> str:
+        first = "" if block[2] else "\n"  # a table made for the first time must not run into the text below
+        return f"<!-- mine-study {block[1]} -->\n\n{made(block[1])}{first}"
+
+    text, count = BLOCK.subn(block_with_table, path.read_text())
     path.write_text(text)
     return count
 
