@@ -11,7 +11,7 @@ import matplotlib.figure
 import pandas as pd
 
 from analysis import figure_data, figures, frames
-from trainables.config import PAIRS, short_names
+from trainables.config import PAIRS, short_name
 from trainables.verdict import VerdictRule
 
 MOST_CONFIGURATIONS = 8
@@ -144,7 +144,7 @@ def heat_maps(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
             chosen = judged[judged["variable"] == variable]
             shares, texts = figure_data.explosion_grid(trials, chosen, rows, columns)
             figures.explosion_heat_map(ax, shares, texts, f"pairs with {variable}")
-        short = " and ".join(short_names([rows, columns]).values())
+        short = f"{short_name(rows)} and {short_name(columns)}"
         figures.finish(figure, f"Explosion by {short}")
         yield Drawing(
             f"explosion_{number}",

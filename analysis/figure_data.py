@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import frames, intervals, stability
-from trainables.config import short_names
+from trainables.config import short_name
 
 
 def plane(judged: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -74,10 +74,9 @@ def explosion_grid(
         texts[row, column] = f"{100 * found.mean:.0f} %{span}\nn = {found.seeds}"
     shares = pd.Series(values).unstack()
     words = pd.Series(texts).unstack().fillna("")
-    short = short_names([rows, columns])
     for frame in (shares, words):
-        frame.index = pd.Index([frames.setting(one) for one in frame.index], name=short[rows])
-        frame.columns = pd.Index([frames.setting(one) for one in frame.columns], name=short[columns])
+        frame.index = pd.Index([frames.setting(one) for one in frame.index], name=short_name(rows))
+        frame.columns = pd.Index([frames.setting(one) for one in frame.columns], name=short_name(columns))
     return shares, words
 
 

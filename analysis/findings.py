@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import differences, frames, judging
+from trainables.config import short_name
 from trainables.verdict import STABILITIES, VerdictRule
 
 _MOST = 8
@@ -147,7 +148,7 @@ def _effects(compared: pd.DataFrame) -> list[str]:
     most = certain.iloc[int(certain["exploded"].abs().argmax())]
     others = f" ({most['others']})" if most["others"] else ""
     return [
-        f"{text} whose 95 % interval leaves out 0; the largest: {most['field']} "
+        f"{text} whose 95 % interval leaves out 0; the largest: {short_name(most['field'])} "
         f"{frames.setting(most['from'])} to {frames.setting(most['to'])}{others}, {most['variable']}: "
         f"{100 * most['exploded']:+.0f} [{100 * most['exploded_low']:+.0f}, {100 * most['exploded_high']:+.0f}] "
         f"percentage points, n = {most['exploded_seeds']:.0f}."

@@ -21,7 +21,7 @@ from trainables.config import (
     configuration_key,
     fields,
     replace,
-    short_names,
+    short_name,
     unflatten,
     unused_fields,
 )
@@ -232,10 +232,10 @@ def shown_columns(frame: pd.DataFrame) -> list[str]:
 def in_words(row: Any, paths: Sequence[str]) -> str:
     """Settings in words, from a row of trials or any mapping by field path.
 
-    >>> in_words({"mine.noise_std": 1.0, "lenet.epochs": 21, "mine.epochs": 9}, ["mine.noise_std", "lenet.epochs"])
-    'noise_std 1, epochs 21'
+    >>> in_words({"mine.noise_std": 1.0, "lenet.epochs": 21}, ["mine.noise_std", "lenet.epochs"])
+    'noise_std 1, lenet.epochs 21'
     """
-    return ", ".join(f"{name} {setting(row[path])}" for path, name in short_names(paths).items())
+    return ", ".join(f"{short_name(path)} {setting(row[path])}" for path in paths)
 
 
 def setting(value: object) -> str:

@@ -167,7 +167,7 @@ def _section(trials: pd.DataFrame, name: str, title: str, rows: pd.DataFrame, no
         notes = [*notes, f"{MOST_ROWS} of {len(rows)} rows are shown; all are in tables/{name}.csv."]
     folded = tables.fold(shown)
     links = _links(trials, shown) if name in ("stability", "pairs") else {}
-    values = {heading: shown[column] for column, heading in tables.headings(shown.columns).items()}
+    values = {tables.heading(str(column)): shown[column] for column in shown}
     cells = []
     for column in map(str, folded):
         raw = values.get(column, folded[column])
@@ -190,14 +190,13 @@ def _links(trials: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[str, int], st
     """Verdicts to their curves: by heading and place of the row."""
     shown = frames.shown_columns(trials)
     known = {tuple(map(str, row[:-1])): row[-1] for row in trials[[*shown, "configuration"]].itertuples(index=False)}
-    over = tables.headings(rows.columns)
     found = {}
     for place, (_, row) in enumerate(rows.iterrows()):
         configuration = known[tuple(str(row[path]) for path in shown)]
         pair = row.get("pair", None)
         target = f"#c-{configuration}" + (f"-{pair.replace(';', '-')}" if pair else "")
         for name in STABILITIES:
-            found[over[name], place] = target
+            found[tables.heading(name), place] = target
     return found
 
 

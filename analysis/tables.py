@@ -1,7 +1,7 @@
 """The tables by name, and rendering them for people: markdown, CSV, LaTeX."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ from analysis import (
     stability,
 )
 from analysis.frames import setting
-from trainables.config import InputError, short_names
+from trainables.config import InputError, short_name
 from trainables.verdict import BIASES, VerdictRule
 
 Which = Literal[
@@ -173,9 +173,9 @@ def render(rows: pd.DataFrame, kind: str) -> str:
     """A table as text; csv keeps every column and full precision, the others fold intervals into cells.
 
     >>> print(render(pd.DataFrame({"mine.epochs": [5], "settled": [0.5]}), "markdown"), end="")
-    | epochs   | settled %   |
-    |:---------|:------------|
-    | 5        | 50          |
+    | mine.epochs   | settled %   |
+    |:--------------|:------------|
+    | 5             | 50          |
 
     Raises:
         InputError: on an unknown format.
@@ -200,14 +200,13 @@ def fold(rows: pd.DataFrame) -> pd.DataFrame:
     '50 [25, 75]'
     """
     hidden = _ONLY_IN_CSV | (_STABILITY_ONLY_IN_CSV if "exploded" in rows else set())
-    over = headings(rows.columns)
     folded = {}
     for name in rows.columns:
         part = name.endswith(("_low", "_high")) or (name.endswith("_seeds") and name[:-6] in rows)
         if part or name in hidden:
             continue
         if "." in name or name in ("from", "to"):  # a setting: as it was given
-            folded[over[name]] = rows[name].map(setting)
+            folded[heading(name)] = rows[name].map(setting)
             continue
         percent = name in PERCENT
         digits = 1 if name in _ONE_DIGIT else 0 if percent or name == "exploded_epoch" else 2
@@ -222,22 +221,18 @@ def fold(rows: pd.DataFrame) -> pd.DataFrame:
                 counts = zip(spans, rows[f"{name}_seeds"], usual, cells, strict=True)
                 spans = [f"{span} n={n:.0f}" if text and n != all_ else span for span, n, all_, text in counts]
             cells = cells + pd.Series(spans, index=cells.index, dtype=object)
-        folded[over[name]] = cells
+        folded[heading(name)] = cells
     return pd.DataFrame(folded)
 
 
-def headings(names: Iterable[str]) -> dict[str, str]:
-    """What stands over each column where people read it.
+def heading(name: str) -> str:
+    """What stands over a column where people read it.
 
-    >>> headings(["at_zero", "mine.noise_std", "lenet.epochs", "mine.epochs"])
-    {'at_zero': 'at 0 %', 'mine.noise_std': 'noise_std', 'lenet.epochs': 'lenet.epochs', 'mine.epochs': 'mine.epochs'}
+    >>> heading("at_zero"), heading("mine.noise_std"), heading("mine.epochs")
+    ('at 0 %', 'noise_std', 'mine.epochs')
     """
-    columns = [str(name) for name in names]
-    short = short_names(name for name in columns if "." in name)
-    return {name: short.get(name) or _heading(name) for name in columns}
-
-
-def _heading(name: str) -> str:
+    if "." in name:
+        return short_name(name)
     text = _HEADINGS.get(name, name.replace("_", " "))
     return f"{text} %" if name in PERCENT else text
 

@@ -27,7 +27,7 @@ from trainables.config import (
     flatten,
     key,
     replace,
-    short_names,
+    short_name,
 )
 
 
@@ -246,7 +246,7 @@ def label(point: Point) -> str:
     >>> label({"mine.architecture": 2, "mine.noise_std": 0.3})
     'architecture=2 noise_std=0.3'
     """
-    return " ".join(f"{name}={point[path]}" for path, name in short_names(point).items())
+    return " ".join(f"{short_name(path)}={one}" for path, one in point.items())
 
 
 def confirmation(search: Search, study: Study, point: Point, results: str) -> str:

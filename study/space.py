@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.config import PAIRS, InputError, TrialConfig, flatten, key, replace, short_names
+from trainables.config import PAIRS, InputError, TrialConfig, flatten, key, replace, short_name
 
 PAPER_AXES: Mapping[str, tuple[Any, ...]] = {
     "mine.architecture": (1, 2, 3),
@@ -79,9 +79,9 @@ def differences(planned: Sequence[TrialConfig]) -> list[str]:
     """
     flat = [flatten(config) for config in planned]
     varied = [path for path in flat[0] if path != "seed" and len({str(one[path]) for one in flat}) > 1]
-    short = short_names(varied)
     return [
-        " ".join([*(f"{short[path]}={_text(one[path])}" for path in varied), f"seed={one['seed']}"]) for one in flat
+        " ".join([*(f"{short_name(path)}={_text(one[path])}" for path in varied), f"seed={one['seed']}"])
+        for one in flat
     ]
 
 

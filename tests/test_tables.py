@@ -413,7 +413,7 @@ def test_fields_of_one_name_keep_their_columns(tmp_path):
     assert printed["lenet.batch_size"].unique().tolist() == ["64", "128"]
     assert printed["mine.batch_size"].unique().tolist() == ["50", "100"]
     others = tables.build("differences", folder, field="mine.batch_size")[0]["others"]
-    assert others.unique().tolist() == ["batch_size 64"]
+    assert others.unique().tolist() == ["lenet.batch_size 64"]
 
 
 def test_configurations_that_share_no_settled_cell_have_no_difference(tmp_path):

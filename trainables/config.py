@@ -13,7 +13,7 @@ import json
 import math
 import textwrap
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -376,15 +376,14 @@ def content_key(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def short_names(paths: Iterable[str]) -> dict[str, str]:
-    """Field paths without their section, but where two of them would then be the same.
+def short_name(path: str) -> str:
+    """A field's path without its section, but where another field of the configuration has the same last part.
 
-    >>> short_names(["mine.noise_std", "lenet.batch_size", "mine.batch_size"])
-    {'mine.noise_std': 'noise_std', 'lenet.batch_size': 'lenet.batch_size', 'mine.batch_size': 'mine.batch_size'}
+    >>> short_name("mine.noise_std"), short_name("mine.batch_size")
+    ('noise_std', 'mine.batch_size')
     """
-    last = {path: path.rpartition(".")[2] for path in paths}
-    names = list(last.values())
-    return {path: path if names.count(name) > 1 else name for path, name in last.items()}
+    last = path.rpartition(".")[2]
+    return last if sum(other.rpartition(".")[2] == last for other in fields()) < 2 else path
 
 
 def unused_fields(config: TrialConfig) -> list[str]:
