@@ -35,7 +35,7 @@ def draw(results: str, pair: str) -> matplotlib.figure.Figure:
     groups = drawn.groupby("configuration", sort=False)
     figure, axes = figures.panels(len(groups))
     for ax, (_, group) in zip(axes, groups, strict=True):
-        known = fits[fits["key"].isin(group.index)][["ceiling", "truth", "target"]].mean()
+        known = fits[fits["key"].isin(group.index)][["ceiling", "truth", "optimum"]].mean()
         settings = frames.in_words(group.iloc[0], varied)
         figures.learning_curves(ax, curves[curves["key"].isin(group.index)], dict(known), figures.wrapped(settings))
     figures.finish(figure, f"MINE's bound for {pair}, every run, seed and replicate")

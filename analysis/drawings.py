@@ -125,7 +125,7 @@ def planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
         yield Drawing(
             f"plane_{number}",
             f"Information plane, {name}: estimates by layer, first and last run numbered (means over replicates; "
-            "exploded fits left out; pale where a fit did not settle), with truths and targets as hollow markers.",
+            "exploded fits left out; pale where a fit did not settle), with truths and optima as hollow markers.",
             figure,
         )
 

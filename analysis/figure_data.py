@@ -34,17 +34,17 @@ def plane(judged: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     )
     grouped = fits.groupby(["layer", "run", "variable"])
     points = grouped.agg(
-        value=("usable", "mean"), truth=("truth", "mean"), target=("target", "mean"), settled=("quiet", "all")
+        value=("usable", "mean"), truth=("truth", "mean"), optimum=("optimum", "mean"), settled=("quiet", "all")
     )
     wide = points.unstack("variable")
     for name in ("X", "Y"):  # a study may estimate pairs of one variable only
-        for column in ("value", "truth", "target", "settled"):
+        for column in ("value", "truth", "optimum", "settled"):
             if (column, name) not in wide:
                 wide[column, name] = np.nan
     made = {
         "x": wide["value", "X"], "y": wide["value", "Y"], "settled": (wide["settled", "X"] == True)  # noqa: E712
         & (wide["settled", "Y"] == True), "truth_x": wide["truth", "X"], "truth_y": wide["truth", "Y"],  # noqa: E712
-        "target_x": wide["target", "X"], "target_y": wide["target", "Y"],
+        "optimum_x": wide["optimum", "X"], "optimum_y": wide["optimum", "Y"],
     }  # fmt: skip
     return pd.DataFrame(made).reset_index()
 
@@ -96,12 +96,12 @@ def runs(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def known_answers(fits: pd.DataFrame) -> dict[str, float]:
-    """Mean ceiling, truth and target of some fits, in nats.
+    """Mean ceiling, truth and optimum of some fits, in nats.
 
-    >>> known_answers(pd.DataFrame({"ceiling": [2.0], "truth": [1.0], "target": [1.0]}))["truth"]
+    >>> known_answers(pd.DataFrame({"ceiling": [2.0], "truth": [1.0], "optimum": [1.0]}))["truth"]
     1.0
     """
-    return {name: float(fits[name].mean()) for name in ("ceiling", "truth", "target")}
+    return {name: float(fits[name].mean()) for name in ("ceiling", "truth", "optimum")}
 
 
 def sample_fits(judged: pd.DataFrame, trials: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -24,7 +24,7 @@ LAYERS = {
 }
 """Colour and marker of each layer."""
 
-LINES = {"truth": ("#BBBBBB", "-", 3.0), "ceiling": ("black", "--", 1.0), "target": ("black", ":", 1.5)}
+LINES = {"truth": ("#BBBBBB", "-", 3.0), "ceiling": ("black", "--", 1.0), "optimum": ("black", ":", 1.5)}
 """Known answers, as lines: colour, style, width. The ceiling stays visible on a truth that equals it."""
 
 STYLE: dict[Any, Any] = {
@@ -43,13 +43,13 @@ def learning_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], 
 
     >>> _, (ax,) = panels(1)
     >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 1.0], "stability": "settled"})
-    >>> learning_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "target": float("inf")})
+    >>> learning_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "optimum": float("inf")})
     >>> ax.get_ylabel()
     'bound (nats)'
 
     Args:
         curves: columns `fit` (any label), `mine_epoch`, `bound` in nats, `stability`.
-        known: `ceiling`, `truth` and `target` in nats; one above the axis is written in its corner.
+        known: `ceiling`, `truth` and `optimum` in nats; one above the axis is written in its corner.
     """
     for verdict, colour in COLOURS.items():
         chosen = curves[curves["stability"] == verdict]
@@ -68,7 +68,7 @@ def run_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], title
 
     >>> _, (ax,) = panels(1)
     >>> made = pd.DataFrame({"fit": "a", "run": 1, "mine_epoch": [1, 2], "bound": [0.5, 1.0], "middle": True})
-    >>> run_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "target": 2.1})
+    >>> run_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "optimum": 2.1})
     >>> [text.get_text() for text in ax.texts]
     ['1']
 
@@ -104,7 +104,7 @@ def run_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], title
 
 
 def _known_lines(ax: Axes, known: Mapping[str, float]) -> None:
-    """Ceiling, truth and target as lines; one above the axis is written in its corner."""
+    """Ceiling, truth and optimum as lines; one above the axis is written in its corner."""
     top = _CEILING_ROOM * known["ceiling"]
     for name, (colour, style, width) in LINES.items():
         if known[name] < top:
@@ -118,25 +118,25 @@ def _known_lines(ax: Axes, known: Mapping[str, float]) -> None:
 def information_plane(ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, float], title: str = "") -> None:
     """I(X;L) against I(Y;L) by layer, runs joined, the first and the last numbered, as the paper's Figures 3 to 5.
 
-    Truths are hollow markers of the layer's shape, targets hollow stars (none where infinite); ceilings are lines.
+    Truths are hollow markers of the layer's shape, optima hollow stars (none where infinite); ceilings are lines.
 
     >>> _, (ax,) = panels(1)
     >>> made = pd.DataFrame({"layer": ["sm1"], "run": [1], "x": [1.0], "y": [1.0], "settled": [True],
-    ...     "truth_x": [2.0], "truth_y": [1.5], "target_x": [1.9], "target_y": [1.5]})
+    ...     "truth_x": [2.0], "truth_y": [1.5], "optimum_x": [1.9], "optimum_y": [1.5]})
     >>> information_plane(ax, made, {"X": 7.0, "Y": 2.3})
     >>> ax.get_xlabel()
     'I(X;L) (nats)'
 
     Args:
-        points: columns `layer`, `run`, `x`, `y`, `settled`, `truth_x`, `truth_y`, `target_x`, `target_y`, in nats.
+        points: columns `layer`, `run`, `x`, `y`, `settled`, `truth_x`, `truth_y`, `optimum_x`, `optimum_y`, in nats.
         ceilings: H(X) and H(Y) in nats, by variable.
     """
     for layer, (colour, marker) in LAYERS.items():
         rows = points[points["layer"] == layer].sort_values("run")
         hollow: dict[str, Any] = {"facecolors": "none", "linewidths": 0.9, "zorder": 2}
         ax.scatter(rows["truth_x"], rows["truth_y"], marker=marker, s=42, edgecolors=colour, alpha=0.8, **hollow)
-        target = rows[np.isfinite(rows["target_x"]) & np.isfinite(rows["target_y"])]
-        ax.scatter(target["target_x"], target["target_y"], marker="*", s=48, edgecolors=colour, alpha=0.8, **hollow)
+        optimum = rows[np.isfinite(rows["optimum_x"]) & np.isfinite(rows["optimum_y"])]
+        ax.scatter(optimum["optimum_x"], optimum["optimum_y"], marker="*", s=48, edgecolors=colour, alpha=0.8, **hollow)
         there = rows.dropna(subset=["x", "y"])
         ax.plot(there["x"], there["y"], color=colour, linewidth=0.8, alpha=0.6, zorder=3)
         for settled, alpha in ((True, 1.0), (False, 0.35)):
@@ -172,7 +172,7 @@ def plane_legend() -> list[Artist]:
     kinds = [
         Line2D([], [], color="#555555", marker="o", markersize=5, linewidth=0, alpha=0.35, label="not all settled"),
         Line2D([], [], color="#555555", marker="o", markersize=6, linewidth=0, fillstyle="none", label="truth"),
-        Line2D([], [], color="#555555", marker="*", markersize=7, linewidth=0, fillstyle="none", label="target"),
+        Line2D([], [], color="#555555", marker="*", markersize=7, linewidth=0, fillstyle="none", label="optimum"),
         Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="ceilings H(X), H(Y)"),
     ]
     return [*layers, *kinds]

@@ -12,7 +12,7 @@ from trainables.verdict import STABILITIES, VerdictRule
 _READ = (
     "key", "run", "pair", "replicate", "estimate", "previous_window_mean", "highest_running_mean",
     "lowest_running_mean", "first_nonfinite_epoch", "first_outside_epoch", "dead_hidden_layers", "ceiling", "truth",
-    "truth_standard_error", "truth_without_noise", "target",
+    "truth_standard_error", "truth_without_noise", "optimum",
 )  # fmt: skip
 
 
@@ -34,8 +34,8 @@ def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFr
 
     Returns:
         With `variable`, `stability`, `exploded_epoch` (the record holds it under the committed rule; NaN under
-        others), `settled_estimate`, and for settled fits whose reference is finite `bias_truth`, `bias_target`,
-        and `per_truth`, `per_target` where it is at least the rule's least reference.
+        others), `settled_estimate`, and for settled fits whose reference is finite `bias_truth`, `bias_optimum`,
+        and `per_truth`, `per_optimum` where it is at least the rule's least reference.
     """
     rule = rule or VerdictRule()
     judged = estimates.assign(key=_category(estimates["key"]), pair=_category(estimates["pair"]))
@@ -48,10 +48,10 @@ def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFr
     judged["exploded_epoch"] = verdict.exploded_epoch(estimates) if rule == VerdictRule() else np.nan
     settled, estimate = stability == "settled", judged["estimate"].to_numpy(float)
     judged["settled_estimate"] = np.where(settled, estimate, np.nan)
-    for kind in ("truth", "target"):
+    for kind in ("truth", "optimum"):
         reference = judged[kind].to_numpy(float)
         error = judged["truth_standard_error"] if kind == "truth" else 0.0
-        # Every estimate lies below an infinite target, which says nothing.
+        # Every estimate lies below an infinite optimum, which says nothing.
         comparable = settled & np.isfinite(reference)
         bias = verdict.bias(estimate, reference, error, rule).astype(object)
         bias[~comparable] = None

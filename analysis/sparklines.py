@@ -58,7 +58,7 @@ def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame) -> l
         return []
     configuration = trials["configuration"].reindex(judged["key"].cat.categories).to_numpy()
     of_fit = configuration[judged["key"].cat.codes]
-    known = judged.groupby([of_fit, judged["pair"].astype(str)])[["ceiling", "truth", "target"]].mean()
+    known = judged.groupby([of_fit, judged["pair"].astype(str)])[["ceiling", "truth", "optimum"]].mean()
     counts = judged.groupby([of_fit, judged["pair"].astype(str)])["stability"].value_counts().unstack(fill_value=0)
     sampled = sampled.sort_values(["fit", "mine_epoch"], kind="stable")
     cells = dict(list(sampled.groupby(["configuration", "pair"])))
@@ -97,7 +97,8 @@ def _spark(configuration: str, pair: str, curves: pd.DataFrame, known: pd.Series
         if np.isfinite(known[name]) and known[name] < top
     ]
     parts = ", ".join(f"{counts.get(name, 0)} {name}" for name in STABILITIES if counts.get(name, 0))
-    title = f"{pair}: {parts}; ceiling {known['ceiling']:.2f}, truth {known['truth']:.2f}, target {known['target']:.2f}"
+    lines_at = ", ".join(f"{name} {known[name]:.2f}" for name in ("ceiling", "truth", "optimum"))
+    title = f"{pair}: {parts}; {lines_at}"
     return Spark(pair, f"c-{configuration}-{pair.replace(';', '-')}", title, paths, lines)
 
 

@@ -36,10 +36,10 @@ def table(
           between the replicates of a seed, run and pair;
         - `at_zero`: share of the settled fits within 0.05 nats of 0, which most often never moved;
         - `truth_at_ceiling`: share of fits whose truth is the ceiling, so that the noise took nothing away;
-        - `truth`, `target`: as `estimate`, of the same fits (of all, if none settled); `per_truth`, `per_target`:
+        - `truth`, `optimum`: as `estimate`, of the same fits (of all, if none settled); `per_truth`, `per_optimum`:
           mean over seeds of the median ratio of estimate to each, over settled fits whose reference is at
-          least 0.1 nats, from `per_truth_seeds` and `per_target_seeds` seeds;
-        - `bias_truth`, `bias_target`: the two commonest verdicts on the settled fits' bias; the shares
+          least 0.1 nats, from `per_truth_seeds` and `per_optimum_seeds` seeds;
+        - `bias_truth`, `bias_optimum`: the two commonest verdicts on the settled fits' bias; the shares
           `within_truth`, `under_truth`, ... of each verdict;
         - `disorder`, `disorder_truth`: share of neighbouring layers in the wrong order (eq. 6 and 7), in the
           settled estimates and in the truths (not by pair);
@@ -64,10 +64,10 @@ def table(
 _COLUMNS = (
     "seeds", "fits", "exploded", "exploded_low", "exploded_high", "exploded_epoch", "collapsed", "unsettled",
     "settled", "settled_low", "settled_high", "estimate", "estimate_low", "estimate_high", "estimate_seeds",
-    "at_zero", "spread_seeds", "spread_replicates", "truth", "truth_at_ceiling", "target",
+    "at_zero", "spread_seeds", "spread_replicates", "truth", "truth_at_ceiling", "optimum",
     "per_truth", "per_truth_low", "per_truth_high", "per_truth_seeds",
-    "per_target", "per_target_low", "per_target_high", "per_target_seeds",
-    "bias_truth", "bias_target", *(f"{bias}_{kind}" for kind in ("truth", "target") for bias in verdict.BIASES),
+    "per_optimum", "per_optimum_low", "per_optimum_high", "per_optimum_seeds",
+    "bias_truth", "bias_optimum", *(f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in verdict.BIASES),
     "disorder", "disorder_truth", "word", "paper_row", "paper", "agrees",
 )  # fmt: skip
 
@@ -153,14 +153,14 @@ def level(per_seed: pd.Series, rows: int) -> pd.DataFrame:
 
 
 def _biases(judged: pd.DataFrame) -> pd.DataFrame:
-    """How far settled fits ended from the truth and from the target."""
+    """How far settled fits ended from the truth and from the optimum."""
     settled = (judged["stability"] == "settled").to_numpy()
     any_settled = np.bincount(judged["row"], settled) > 0
     compared = judged[settled | ~any_settled[judged["row"]]]
     # As for the estimate: each pair and run counts equally.
-    levels = compared.groupby(["row", "cell"])[["truth", "target"]].mean().groupby("row").mean()
+    levels = compared.groupby(["row", "cell"])[["truth", "optimum"]].mean().groupby("row").mean()
     found: list[Any] = [levels, judging.at_ceiling(judged).groupby(judged["row"]).mean().rename("truth_at_ceiling")]
-    for kind in ("truth", "target"):
+    for kind in ("truth", "optimum"):
         ratio = judged.groupby(["row", "seed"])[f"per_{kind}"].median()
         found.append(judging.named(intervals.of_means(judging.by_seed(ratio)), f"per_{kind}", seeds=True))
         counts = pd.crosstab(judged["row"], judged[f"bias_{kind}"], dropna=False)
@@ -193,7 +193,7 @@ def _disorder(judged: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
 
 def _words(judged: pd.DataFrame, rule: VerdictRule) -> pd.Series:
     """The paper's word for each row: per seed, then the majority over seeds."""
-    reference = np.minimum(judged["truth"], judged["target"])
+    reference = np.minimum(judged["truth"], judged["optimum"])
     usable = (judged["stability"] == "settled") & (reference >= rule.least_reference)
     of_fit = pd.DataFrame(
         {
@@ -218,10 +218,10 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """
     lines = [
         "Shares are of fits, intervals 95 % over seeds (none where seeds do not differ), values in nats. Estimate, "
-        "truth and target are means over the same settled fits, so conditional on not exploding; rows with other "
-        "settled fits have another truth. at 0: settled fits within 0.05 nats of 0. est./truth and est./target are "
+        "truth and optimum are means over the same settled fits, so conditional on not exploding; rows with other "
+        "settled fits have another truth. at 0: settled fits within 0.05 nats of 0. est./truth and est./optimum are "
         "medians over fits, then means over seeds.",
-        "truth: exact mutual information of the samples with the noisy layer; target: what the chosen marginals "
+        "truth: exact mutual information of the samples with the noisy layer; optimum: what the chosen marginals "
         "make the bound aim at; disorder: neighbouring layers in the wrong order (eq. 6, 7), then in the truths.",
     ]
     if "agrees" in rows and not (rows["agrees"] != "").any():
@@ -236,15 +236,15 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     if len(rows) and (rows["seeds"] == 1).any():
         lines.append("Rows with one seed have no interval: the seed is the unit of statistics.")
     if len(rows) and (rows["settled"] == 0).any():
-        lines.append("Rows without a settled fit have no estimate and no bias; their truth and target are of all fits.")
+        lines.append("Rows without a settled fit have no estimate and no bias; truth and optimum are of all fits.")
     if len(rows) and (rows["truth_at_ceiling"] == 1).any():
         lines.append(
             "Where truth at ceiling is 100 % there is no truth but the ceiling: the noise is too small (or 0) to take "
             "information away, so est./truth says which part of H(X) or H(Y) was found."
         )
-    if len(rows) and np.isinf(rows["target"].astype(float)).any():
+    if len(rows) and np.isinf(rows["optimum"].astype(float)).any():
         lines.append(
-            "An infinite target: without noise deranged marginals never meet the joint, so the bound has no top."
+            "An infinite optimum: without noise deranged marginals never meet the joint, so the bound has no top."
         )
     return lines + failures(trials)
 

@@ -130,9 +130,9 @@ _HEADINGS = {
     "at_zero": "at 0",
     "truth_at_ceiling": "truth at ceiling",
     "per_truth": "est./truth",
-    "per_target": "est./target",
+    "per_optimum": "est./optimum",
     "bias_truth": "bias to truth",
-    "bias_target": "bias to target",
+    "bias_optimum": "bias to optimum",
     "disorder_truth": "disorder (truth)",
     "word": "we say",
     "paper_row": "paper's row",
@@ -162,7 +162,7 @@ PERCENT = (
 
 _ONE_DIGIT = ("accuracy", "deviation", "spread", "least", "most", "reinit", "finetune", "difference")
 
-_ONLY_IN_CSV = {f"{bias}_{kind}" for kind in ("truth", "target") for bias in BIASES}
+_ONLY_IN_CSV = {f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in BIASES}
 """Columns left out where a table is read by people: it would not fit a page."""
 
 _STABILITY_ONLY_IN_CSV = {"spread_seeds", "spread_replicates"}

@@ -29,11 +29,11 @@ class Expectation:
 
 WITHIN = Expectation(("within",), "a smooth log-ratio that a small network can fit, far below ln(batch)")
 
-NEAR_LIMIT = Expectation(("within", "under"), "near ln(batch) = 4.6 a permutation's target falls below the truth")
+NEAR_LIMIT = Expectation(("within", "under"), "near ln(batch) = 4.6 a permutation's optimum falls below the truth")
 
 LIMITED = Expectation(
     ("under", "exploded"),
-    "a permutation's target is at most ln(batch); one batch in e holds no fixed point, so T may drift up",
+    "a permutation's optimum is at most ln(batch); one batch in e holds no fixed point, so T may drift up",
 )
 
 DRIFTING = Expectation(

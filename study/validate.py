@@ -18,8 +18,8 @@ from trainables.statistics_network import StatisticsNetworks
 SAMPLES = 10_000
 """Fresh samples an epoch."""
 
-_TARGET_SAMPLES = 1_000_000
-"""Samples for the permutation's target, a mean over the known log-ratio: its error is below 0.01 nats."""
+_OPTIMUM_SAMPLES = 1_000_000
+"""Samples for the permutation's optimum, a mean over the known log-ratio: its error is below 0.01 nats."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Answer:
     pair: str
     marginals: str
     truth: float
-    target: float
+    optimum: float
     estimate: float
     stability: str
     outcome: str
@@ -77,7 +77,7 @@ def run(problem: Problem, marginals: str, seed: int = 0) -> Iterator[Answer]:
         shapes["Y"] = (int(fresh.y.max()) + 1,)
     networks = StatisticsNetworks(config, shapes, seed, pairs=tuple(problem.truths))
     curves = mine.train(networks, lambda epoch: problem.draw(SAMPLES, generator(seed, "validate", epoch)), seed)
-    targets = _targets(problem, config, seed)
+    optima = _optima(problem, config, seed)
     for pair in curves.pairs:
         fits = curves.verdict_inputs(pair, problem.ceiling)
         stabilities, estimate = verdict.stability(fits), float(np.median(fits["estimate"]))
@@ -85,18 +85,18 @@ def run(problem: Problem, marginals: str, seed: int = 0) -> Iterator[Answer]:
         outcome = "exploded" if exploded else str(verdict.bias(estimate, problem.truths[pair]))
         expected = problem.expectation(pair, marginals)
         yield Answer(
-            problem.name, pair, marginals, problem.truths[pair], targets[pair], estimate,
+            problem.name, pair, marginals, problem.truths[pair], optima[pair], estimate,
             "exploded" if exploded else str(stabilities[0]), outcome, " or ".join(expected.outcomes),
             outcome in expected.outcomes, expected.why,
         )  # fmt: skip
 
 
-def _targets(problem: Problem, config: MineConfig, seed: int) -> dict[str, float]:
+def _optima(problem: Problem, config: MineConfig, seed: int) -> dict[str, float]:
     """What the marginals aim at; with fresh samples a derangement and independent draws aim at the truth."""
     if config.marginals != "permutation":
         return problem.truths
     source = generator(seed, "validate target")
-    clean = problem.draw(_TARGET_SAMPLES, source)
+    clean = problem.draw(_OPTIMUM_SAMPLES, source)
     layers = {name: z + config.noise_std * torch.randn(z.shape, generator=source) for name, z in clean.layers.items()}
     own, other = -math.log(config.batch_size), math.log1p(-1 / config.batch_size)
     return {
@@ -108,7 +108,7 @@ def _targets(problem: Problem, config: MineConfig, seed: int) -> dict[str, float
 def report(names: Sequence[str], seed: int = 0) -> bool:
     """Run problems under every kind of marginals, print each answer as it comes; True if all that must, pass."""
     start, failed, shown = time.monotonic(), 0, 0
-    heading = f"{'truth':>7s} {'target':>7s} {'estimate':>8s} {'error':>7s}  verdict"
+    heading = f"{'truth':>7s} {'optimum':>7s} {'estimate':>8s} {'error':>7s}  verdict"
     print(f"{'problem and pair':38s} {'marginals':12s} {heading}")
     for problem in chosen(names):
         for marginals in ("permutation", "derangement", "independent"):
@@ -122,8 +122,8 @@ def report(names: Sequence[str], seed: int = 0) -> bool:
 def _line(answer: Answer) -> str:
     error = answer.estimate - answer.truth
     line = (
-        f"{answer.problem + ' ' + answer.pair[2:]:38s} {answer.marginals:12s} {answer.truth:7.3f} {answer.target:7.3f} "
-        f"{answer.estimate:8.3f} {error:7.3f}  {answer.outcome} ({answer.stability})"
+        f"{answer.problem + ' ' + answer.pair[2:]:38s} {answer.marginals:12s} {answer.truth:7.3f} "
+        f"{answer.optimum:7.3f} {answer.estimate:8.3f} {error:7.3f}  {answer.outcome} ({answer.stability})"
     )
     if not answer.passed:
         return f"{line}  FAILED: expected {answer.expected}"

@@ -57,7 +57,7 @@ def write(
         "dead_units": np.zeros(fits, int), "dead_hidden_layers": np.zeros(fits, int), "ceiling": np.full(fits, 2.3),
         "truth": truth * (1 - 0.1 * layer) if truth < 2.3 else np.full(fits, truth),
         "truth_standard_error": np.full(fits, error), "truth_draws": np.full(fits, 1000),
-        "truth_without_noise": np.full(fits, 2.3), "target": np.full(fits, truth),
+        "truth_without_noise": np.full(fits, 2.3), "optimum": np.full(fits, truth),
         "started_from": ["initialisation"] * fits,
     }  # fmt: skip
     epoch = np.tile(np.arange(1, 21), fits)

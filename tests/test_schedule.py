@@ -228,4 +228,4 @@ def test_explosion_on_mnist_is_recorded_and_leaves_the_other_pairs_intact(mnist_
     labels = estimates[estimates.pair.str.startswith("Y")]
     assert labels.estimate.notna().all() and not (labels.stability == "exploded").any()
     assert (estimates.estimate.notna() | exploded).all()
-    assert (estimates[estimates.pair == "X;maxpool1"].target == math.inf).all()
+    assert (estimates[estimates.pair == "X;maxpool1"].optimum == math.inf).all()

@@ -26,7 +26,7 @@ def made_fits(trials: pd.DataFrame, level=2.0, pairs=PAIRS, runs=(1, 2), replica
         {"key": key, "run": run, "pair": pair, "replicate": replicate}
         for key, run, pair, replicate in itertools.product(trials.index, runs, pairs, replicates)
     ]
-    fits = pd.DataFrame(rows).assign(ceiling=11.0, dead_hidden_layers=0, truth=level, target=level)
+    fits = pd.DataFrame(rows).assign(ceiling=11.0, dead_hidden_layers=0, truth=level, optimum=level)
     fits["truth_standard_error"] = 0.01
     for column in ("estimate", "previous_window_mean", "highest_running_mean", "lowest_running_mean"):
         fits[column] = level
@@ -99,11 +99,11 @@ def test_truth_and_estimate_are_averaged_alike():
     trials = made_trials({}, seeds=(0,))
     fits = made_fits(trials, pairs=("X;maxpool1", "X;sm1"), runs=(1,), replicates=(0, 1, 2, 3))
     level = fits.pair.map({"X;maxpool1": 4.0, "X;sm1": 1.0})
-    for column in ("estimate", "previous_window_mean", "highest_running_mean", "truth", "target"):
+    for column in ("estimate", "previous_window_mean", "highest_running_mean", "truth", "optimum"):
         fits[column] = level
     fits.loc[(fits.pair == "X;sm1") & (fits.replicate > 0), "previous_window_mean"] = 9.0
     row = stability.table(trials, fits).iloc[0]
-    assert row[["estimate", "truth", "target"]].tolist() == [2.5, 2.5, 2.5]
+    assert row[["estimate", "truth", "optimum"]].tolist() == [2.5, 2.5, 2.5]
 
 
 def test_settled_fits_at_zero_are_counted():
@@ -184,21 +184,21 @@ def test_the_papers_words_stand_at_their_rows_and_nowhere_else():
         assert set(stability.table(trials, made_fits(trials))["paper"]) == {""}
 
 
-def test_truth_and_target_are_told_apart():
+def test_truth_and_optimum_are_told_apart():
     trials = made_trials({})
-    fits = made_fits(trials).assign(truth=8.0, target=2.5)
+    fits = made_fits(trials).assign(truth=8.0, optimum=2.5)
     row = stability.table(trials, fits).iloc[0]
-    assert row[["truth", "target", "per_truth", "per_target"]].tolist() == pytest.approx([8.0, 2.5, 0.25, 0.8])
-    assert row[["under_truth", "within_target"]].tolist() == [1.0, 1.0]
-    assert row[["bias_truth", "bias_target"]].tolist() == ["under 100%", "within 100%"]
-    infinite = stability.table(trials, fits.assign(target=np.inf)).iloc[0]
-    assert (infinite["target"], infinite["bias_target"]) == (np.inf, "")
-    assert np.isnan(infinite["per_target"]) and infinite["under_truth"] == 1.0
+    assert row[["truth", "optimum", "per_truth", "per_optimum"]].tolist() == pytest.approx([8.0, 2.5, 0.25, 0.8])
+    assert row[["under_truth", "within_optimum"]].tolist() == [1.0, 1.0]
+    assert row[["bias_truth", "bias_optimum"]].tolist() == ["under 100%", "within 100%"]
+    infinite = stability.table(trials, fits.assign(optimum=np.inf)).iloc[0]
+    assert (infinite["optimum"], infinite["bias_optimum"]) == (np.inf, "")
+    assert np.isnan(infinite["per_optimum"]) and infinite["under_truth"] == 1.0
 
 
 def test_only_settled_fits_are_held_against_the_truth():
     trials = made_trials({})
-    fits = made_fits(trials).assign(truth=2.0, target=2.0)
+    fits = made_fits(trials).assign(truth=2.0, optimum=2.0)
     hit = fits.replicate == 0
     fits.loc[hit, ["estimate", "previous_window_mean", "truth"]] = [0.2, 0.1, 50.0]
     row = stability.table(trials, fits).iloc[0]
@@ -210,7 +210,7 @@ def test_agrees_compares_our_word_with_the_papers():
     right = stability.table(trials, made_fits(trials)).set_index("variable")
     assert right["word"].tolist() == ["Converged", "Converged"]
     assert right["agrees"].to_dict() == {"X": "yes", "Y": ""}
-    low = stability.table(trials, made_fits(trials).assign(truth=11.0, target=4.6)).set_index("variable")
+    low = stability.table(trials, made_fits(trials).assign(truth=11.0, optimum=4.6)).set_index("variable")
     assert (low.loc["X", "word"], low.loc["X", "agrees"]) == ("Underestimated", "no")
     unsettled = made_fits(trials).assign(previous_window_mean=0.1)
     none = stability.table(trials, unsettled).set_index("variable")
@@ -224,9 +224,9 @@ def test_agrees_compares_our_word_with_the_papers():
 def test_the_word_is_the_majority_over_seeds():
     trials = made_trials({})
     fits = made_fits(trials)
-    fits.loc[fits.key == "0-0", "truth"] = fits.loc[fits.key == "0-0", "target"] = 8.0
+    fits.loc[fits.key == "0-0", "truth"] = fits.loc[fits.key == "0-0", "optimum"] = 8.0
     assert stability.table(trials, fits)["word"].tolist() == ["Converged", "Converged"]
-    fits.loc[fits.key == "0-1", ["truth", "target"]] = 1.0  # twice too high: no word
+    fits.loc[fits.key == "0-1", ["truth", "optimum"]] = 1.0  # twice too high: no word
     assert stability.table(trials, fits)["word"].tolist() == ["", ""]
 
 

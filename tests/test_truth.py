@@ -32,7 +32,7 @@ def test_points_far_closer_than_the_noise_are_not():
     assert abs(found.x) < 1e-3
     assert abs(found.y) < 1e-3
     for marginals in ("permutation", "derangement", "independent"):
-        assert abs(found.target("X", marginals, 100)) < 0.01
+        assert abs(found.optimum("X", marginals, 100)) < 0.01
 
 
 def test_duplicates_count_once():
@@ -70,7 +70,7 @@ def test_minus_zero_is_zero():
 
 
 def quadrature(points, labels, std, b):
-    """Truth and targets of a one-dimensional mixture by integration over z, straight from the definitions."""
+    """Truth and optima of a one-dimensional mixture by integration over z, straight from the definitions."""
     points, labels = np.asarray(points, float), np.asarray(labels)
     n = len(points)
     z = np.linspace(min(points) - 9 * std, max(points) + 9 * std, 40_001)
@@ -93,7 +93,7 @@ def quadrature(points, labels, std, b):
     return values
 
 
-def test_truth_and_targets_equal_quadrature_in_one_dimension():
+def test_truth_and_optima_equal_quadrature_in_one_dimension():
     points, labels, b = [0.0, 0.5, 0.9, 2.0, 2.2, 4.0], [0, 0, 1, 1, 1, 2], 4
     expected = quadrature(points, labels, 0.6, b)
     with pytest.MonkeyPatch.context() as patch:  # far finer than what a study asks for
@@ -102,7 +102,7 @@ def test_truth_and_targets_equal_quadrature_in_one_dimension():
         patch.setattr(truth, "_BLOCK", 50_000)
         found = compute(torch.tensor(points), labels, stds=(0.6,), most_draws=20_000_000)
     for (variable, marginals), value in expected.items():
-        assert found.target(variable, marginals, b) == pytest.approx(value, abs=1e-3), (variable, marginals)
+        assert found.optimum(variable, marginals, b) == pytest.approx(value, abs=1e-3), (variable, marginals)
 
 
 def test_the_linear_gaussian_layer_for_large_n():
@@ -166,22 +166,22 @@ def test_kolchinsky_tracey_bounds_bracket_the_truth():
     assert some == truth.kolchinsky_tracey(outputs, 0.5)
 
 
-def test_the_permutations_target_is_below_ln_b_and_nears_the_truth():
+def test_the_permutations_optimum_is_below_ln_b_and_nears_the_truth():
     outputs = torch.randn(2_000, 3, generator=generator(0, "points"))
     sharp, blurred = compute(outputs, stds=(0.01, 4.0)).values()
     for b in (2, 10, 100, 1_000):
-        assert sharp.target("X", "permutation", b) <= math.log(b) + 1e-9
-    near = [abs(blurred.target("X", "permutation", b) - blurred.x) for b in (2, 10, 100, 1_000)]
+        assert sharp.optimum("X", "permutation", b) <= math.log(b) + 1e-9
+    near = [abs(blurred.optimum("X", "permutation", b) - blurred.x) for b in (2, 10, 100, 1_000)]
     assert near == sorted(near, reverse=True)
     assert near[-1] < 0.002
 
 
-def test_targets_without_noise():
+def test_optima_without_noise():
     found = compute(torch.arange(50).float(), stds=(0.0,))
-    assert found.target("X", "permutation", 10) == pytest.approx(math.log(10))
-    assert found.target("X", "derangement", 10) == math.inf
-    assert found.target("X", "independent", 10) == pytest.approx(math.log(50))
-    assert found.target("Y", "derangement", 10) > found.y
+    assert found.optimum("X", "permutation", 10) == pytest.approx(math.log(10))
+    assert found.optimum("X", "derangement", 10) == math.inf
+    assert found.optimum("X", "independent", 10) == pytest.approx(math.log(50))
+    assert found.optimum("Y", "derangement", 10) > found.y
 
 
 def test_entropy_by_counting():

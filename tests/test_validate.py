@@ -51,13 +51,13 @@ def quick(name: str, **changes) -> problems.Problem:
     return dataclasses.replace(validate.chosen([name])[0], **changes)
 
 
-def test_an_answer_stands_beside_its_truth_and_target():
+def test_an_answer_stands_beside_its_truth_and_optimum():
     (answer,) = validate.run(quick("BPSK, noise variance 0.2", epochs=6), "permutation")
     assert answer.truth == pytest.approx(0.65873, abs=1e-4)
-    assert 0.60 < answer.target < answer.truth
+    assert 0.60 < answer.optimum < answer.truth
     assert answer.outcome == "within" and answer.passed
     (independent,) = validate.run(quick("BPSK, noise variance 0.2", epochs=2), "independent")
-    assert independent.target == independent.truth
+    assert independent.optimum == independent.truth
 
 
 def test_an_answer_that_is_not_expected_fails(monkeypatch, capsys):

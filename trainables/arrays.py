@@ -88,7 +88,7 @@ def fit(
 def truths(
     y: ArrayLike | None, activations: Mapping[str, ArrayLike], noise_std: float, seed: int = 0
 ) -> dict[str, Truth]:
-    """The exact information of the same arrays, and the targets of every kind of marginals, by layer.
+    """The exact information of the same arrays, and the optima of every kind of marginals, by layer.
 
     The population is the N rows: X is which row, so I(X;L + noise) holds for inputs that differ, with activations
     that are a function of them. Without labels, Y is a constant and its information 0.

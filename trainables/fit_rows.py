@@ -15,14 +15,14 @@ from trainables.truth import Truth
 
 @dataclass(frozen=True)
 class KnownAnswers:
-    """What stands beside each pair's estimates: ceiling, truth, target, in nats."""
+    """What stands beside each pair's estimates: ceiling, truth, optimum, in nats."""
 
     ceiling: float
     truth: float
     truth_standard_error: float
     truth_draws: int
     truth_without_noise: float
-    target: float
+    optimum: float
 
 
 def known_answers(
@@ -32,8 +32,8 @@ def known_answers(
     variable = pair[0]
     value, error = (noisy.x, noisy.x_standard_error) if variable == "X" else (noisy.y, noisy.y_standard_error)
     without = noiseless.x if variable == "X" else noiseless.y
-    target = noisy.target(variable, mine.marginals, mine.batch_size)
-    return KnownAnswers(ceilings[variable], value, error, noisy.draws, without, target)
+    optimum = noisy.optimum(variable, mine.marginals, mine.batch_size)
+    return KnownAnswers(ceilings[variable], value, error, noisy.draws, without, optimum)
 
 
 def estimates(

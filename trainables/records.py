@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
@@ -17,7 +18,7 @@ import pyarrow.parquet
 from trainables import partfiles
 from trainables.config import ADDED, InputError
 from trainables.resultfiles import filesystem, write_bytes
-from trainables.schemas import SCHEMA_VERSION, SCHEMAS
+from trainables.schemas import RENAMED, SCHEMA_VERSION, SCHEMAS
 
 
 def to_parquet(content: pa.Table) -> pa.Buffer:
@@ -129,9 +130,9 @@ def _tables(
     given: set[str] = set()
     try:
         if rows is None:
-            yield dataset.to_table(columns=list(columns), filter=filter).replace_schema_metadata()
+            yield dataset.to_table(columns=_projection(columns), filter=filter).replace_schema_metadata()
             return
-        for piece in _whole_trials(dataset.to_batches(columns=list(columns), filter=filter), rows):
+        for piece in _whole_trials(dataset.to_batches(columns=_projection(columns), filter=filter), rows):
             given.update(piece["key"].unique().to_pylist())
             yield piece
     except FileNotFoundError:
@@ -191,8 +192,20 @@ def with_added(rows: pa.Table) -> pa.Table:
     return rows
 
 
+def _projection(columns: Sequence[str]) -> dict[str, pc.Expression]:
+    """The columns, each under either of its names."""
+    return {
+        name: pc.coalesce(pc.field(name), pc.field(RENAMED[name])) if name in RENAMED else pc.field(name)
+        for name in columns
+    }
+
+
 def _dataset(fragments: list[pa.dataset.Fragment], name: str, store: pa.fs.FileSystem) -> pa.dataset.Dataset:
-    return pa.dataset.FileSystemDataset(fragments, SCHEMAS[name], partfiles.FORMAT, store)
+    schema = SCHEMAS[name]
+    for new, old in RENAMED.items():
+        if new in schema.names:
+            schema = schema.append(schema.field(new).with_name(old))
+    return pa.dataset.FileSystemDataset(fragments, schema, partfiles.FORMAT, store)
 
 
 def open_file(
@@ -226,6 +239,7 @@ def open_file(
 def _odd_columns(schema: pa.Schema, found: pa.Schema) -> list[str]:
     """Columns that a file lacks, but for those that came later, or has with another type."""
     there = dict(zip(found.names, found.types, strict=True))
+    there |= {new: there[old] for new, old in RENAMED.items() if old in there}
     wanted = [column for column in schema if column.name in there or column.name not in ADDED]
     return [column.name for column in wanted if there.get(column.name) != column.type]
 

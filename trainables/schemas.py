@@ -23,6 +23,10 @@ SCHEMA_VERSION = "1"
 later, and what `config.ADDED` says of it is read."""
 
 
+RENAMED: Mapping[str, str] = {"optimum": "target"}
+"""Columns that had another name in earlier files, in which they are read under that."""
+
+
 STATES = ("completed", "failed")
 """A trial's state: completed also where fits exploded; failed if it raised."""
 
@@ -107,7 +111,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("truth_standard_error", pa.float64(), "Standard error of truth; 0 without noise.", "nat"),
             _field("truth_draws", pa.int32(), "Monte Carlo draws of truth; a cap bounds them."),
             _field("truth_without_noise", pa.float64(), "Truth of the same layer at noise_std 0.", "nat"),
-            _field("target", pa.float64(), "What the marginals make the bound aim at; may be infinite.", "nat"),
+            _field("optimum", pa.float64(), "What the marginals make the bound aim at; may be infinite.", "nat"),
             _field("started_from", pa.string(), "Weights at the start: initialisation or previous run."),
         ]
     ),

@@ -1,4 +1,4 @@
-"""Truth: the exact mutual information of a finite population seen through noise, and MINE's target.
+"""Truth: the exact mutual information of a finite population seen through noise, and MINE's optimum.
 
 The population is the empirical distribution on N samples. With noise, Z = f_i + sigma eps is a Gaussian
 mixture with one component per sample, and I(X;Z), I(Y;Z) are computed by Monte Carlo to a stated standard
@@ -58,7 +58,7 @@ class Truth:
         """Monte Carlo draws, or samples where there is no noise."""
         return len(self.log_ratio_x)
 
-    def target(self, variable: str, marginals: str, batch_size: int) -> float:
+    def optimum(self, variable: str, marginals: str, batch_size: int) -> float:
         """What the bound aims at in expectation, in nats; infinite where the marginals miss the joint.
 
         Marginal samples made inside a batch of b do not follow the product distribution. A permutation pairs

@@ -198,10 +198,10 @@ def shares(stabilities: ArrayLike) -> str:
 def bias(
     estimate: ArrayLike, reference: ArrayLike, standard_error: ArrayLike = 0.0, rule: VerdictRule | None = None
 ) -> NDArray[np.str_]:
-    """The verdict on settled fits' bias against a truth or a target.
+    """The verdict on settled fits' bias against a truth or an optimum.
 
     Args:
-        estimate, reference, standard_error: in nats, shape (fits,); a target may be infinite.
+        estimate, reference, standard_error: in nats, shape (fits,); an optimum may be infinite.
 
     Returns:
         One of `BIASES` per fit: within if min(r/1.5, r - 0.05) <= estimate <= max(1.5 r, r + 0.05), else under or
@@ -224,18 +224,18 @@ def paper_word(
     stabilities: NDArray[np.str_],
     estimate: ArrayLike,
     truth: ArrayLike,
-    target: ArrayLike,
+    optimum: ArrayLike,
     rule: VerdictRule | None = None,
 ) -> str:
     """The paper's word for the fits of one seed, or "" if none fits.
 
     Exploding if a quarter of the fits exploded; none if fewer than half settled; else, with m the median of
-    estimate / min(target, truth) over settled fits whose reference is at least 0.1 nats, Converged if
+    estimate / min(optimum, truth) over settled fits whose reference is at least 0.1 nats, Converged if
     2/3 <= m <= 3/2 and Underestimated if m < 2/3.
     """
     rule = rule or VerdictRule()
     settled = stabilities == "settled"
-    reference = np.minimum(np.asarray(truth, float), np.asarray(target, float))
+    reference = np.minimum(np.asarray(truth, float), np.asarray(optimum, float))
     usable = settled & (reference >= rule.least_reference)
     ratio = np.median(np.asarray(estimate, float)[usable] / reference[usable]) if usable.any() else np.nan
     return str(words((stabilities == "exploded").mean(), settled.mean(), ratio, rule))
@@ -248,7 +248,7 @@ def words(
 
     Args:
         exploded, settled: shares of a seed's fits.
-        ratio: median of estimate / min(target, truth) over its usable fits; NaN if there are none.
+        ratio: median of estimate / min(optimum, truth) over its usable fits; NaN if there are none.
 
     >>> words([0.25, 0, 0, 0], [0.7, 0.4, 1, 1], [1, 1, 1, 0.5]).tolist()
     ['Exploding', '', 'Converged', 'Underestimated']

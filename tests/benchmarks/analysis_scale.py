@@ -127,7 +127,7 @@ def _estimates(config: TrialConfig, rng: np.random.Generator) -> pa.Table:
         "truth_standard_error": np.full(rows, 0.01),
         "truth_draws": np.full(rows, 1000),
         "truth_without_noise": np.where(is_x, 11.0, 2.3),
-        "target": np.minimum(truth, 4.6),
+        "optimum": np.minimum(truth, 4.6),
         "started_from": ["initialisation"] * rows,
     }
     return schemas.table("estimates", columns)  # type: ignore[arg-type]
