@@ -37,7 +37,7 @@ def epochs(bound: NDArray[np.float64], final: NDArray[np.float64], rule: Verdict
     means = verdict.running_means(bound, verdict.window(bound.shape[1]))
     if means.shape[1] == 0:
         return np.full(len(bound), np.nan)
-    allowed = np.maximum(rule.settled_floor, rule.settled_share * np.abs(final))
+    allowed = np.maximum(rule.near_floor, rule.near_share * np.abs(final))
     far = ~(np.abs(means - final[:, None]) <= allowed[:, None])
     last_far = np.where(far.any(axis=1), means.shape[1] - far[:, ::-1].argmax(axis=1), 0)
     return np.where(np.isnan(final) | (last_far == means.shape[1]), np.nan, last_far + 1.0)
@@ -62,7 +62,7 @@ def fit_epochs(judged: pd.DataFrame, curves: Iterable[pd.DataFrame], rule: Verdi
     """
     found = []
     level = judged["settled_estimate"]
-    judged = judged.assign(level=level.where(level.abs() >= VerdictRule().settled_floor))
+    judged = judged.assign(level=level.where(level.abs() >= VerdictRule().near_floor))
     for piece in curves:
         piece = piece.sort_values([*_FIT, "mine_epoch"], kind="stable")
         labels = piece[_FIT].drop_duplicates()
@@ -140,7 +140,7 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame, rule: VerdictRule | None = N
     """
     rule = rule or VerdictRule()
     lines = [
-        f"Epochs until a settled fit stays within {100 * rule.settled_share:g} % (at least {rule.settled_floor:g} "
+        f"Epochs until a settled fit stays within {100 * rule.near_share:g} % (at least {rule.near_floor:g} "
         "nats) of its final level, fits that ended within "
         "0.05 nats of 0 left out; settled: the share of fits counted. Means over pairs and replicates within a seed, "
         "then over seeds, intervals 95 % over seeds, n seeds. difference: finetune less reinit, paired by seed over "

@@ -9,11 +9,9 @@ from analysis.frames import configuration_columns
 from trainables import verdict
 from trainables.verdict import STABILITIES, VerdictRule
 
-_READ = (
-    "key", "run", "pair", "replicate", "estimate", "previous_window_mean", "highest_running_mean",
-    "lowest_running_mean", "first_nonfinite_epoch", "first_outside_epoch", "dead_hidden_layers", "ceiling", "truth",
-    "truth_standard_error", "truth_without_noise", "optimum",
-)  # fmt: skip
+_FIT = ["key", "run", "pair", "replicate"]
+
+_READ = (*_FIT, *verdict.INPUTS, "first_outside_epoch", "truth_standard_error", "truth_without_noise")
 
 
 def fits(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
@@ -22,7 +20,24 @@ def fits(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
     >>> fits("docs/example/results").columns[:4].tolist()
     ['key', 'run', 'pair', 'replicate']
     """
-    return frames.estimates(results, _READ, skipped)
+    found = frames.estimates(results, _READ, skipped)
+    lacking = found["halfway_mean"].isna() & found["estimate"].notna()
+    if not lacking.any():
+        return found
+    means = _halfway_means(results, found.loc[lacking, [*_FIT, "epochs"]])
+    return found.assign(halfway_mean=found["halfway_mean"].fillna(found[_FIT].merge(means, how="left", on=_FIT)["mean"]))
+
+
+def _halfway_means(results: str, fits: pd.DataFrame) -> pd.DataFrame:
+    """What `halfway_mean` would be for fits of older records, from their curves; those without curves are left out."""
+    width, end = np.maximum(2, np.ceil(fits["epochs"] / 10)), np.ceil(fits["epochs"] / 2)
+    windows = fits.assign(first=end - width + 1, end=end).query("first >= 1").astype({"key": str, "pair": str})
+    found = [pd.DataFrame(columns=[*_FIT, "mean"])]
+    for piece in frames.curve_pieces(results, [*_FIT, "mine_epoch", "bound"], skipped=[]):
+        points = piece.astype({"key": str, "pair": str}).merge(windows, on=_FIT)
+        inside = points[points["mine_epoch"].between(points["first"], points["end"])]
+        found.append(inside.groupby(_FIT)["bound"].agg(mean="mean").reset_index())
+    return pd.concat(found)
 
 
 def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFrame:

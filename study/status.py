@@ -109,11 +109,7 @@ def _of_plan(one: Plan, folder: _Folder, now: datetime.datetime) -> list[str]:
 def _verdicts(results: str, states: dict[str, str]) -> pd.DataFrame:
     if not states:
         return pd.DataFrame({"key": [], "stability": []})
-    columns = [
-        "key", "ceiling", "estimate", "previous_window_mean", "highest_running_mean", "lowest_running_mean",
-        "first_nonfinite_epoch", "dead_hidden_layers",
-    ]  # fmt: skip
-    rows = records.read(results, "estimates", columns).to_pandas()
+    rows = records.read(results, "estimates", ["key", *verdict.INPUTS]).to_pandas()
     rows = rows[rows["key"].map(states.get) == "completed"]
     return pd.DataFrame({"key": rows["key"], "stability": verdict.stability(rows)})
 

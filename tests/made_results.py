@@ -52,7 +52,7 @@ def write(
     estimate = np.where(hit, np.nan, ends)
     columns |= {
         "epochs": np.full(fits, 20), "estimate": estimate, "pooled_estimate": estimate,
-        "previous_window_mean": ends, "highest_running_mean": ends, "lowest_running_mean": np.zeros(fits),
+        "halfway_mean": ends, "highest_running_mean": ends, "lowest_running_mean": np.zeros(fits),
         "first_nonfinite_epoch": np.where(hit, 8.0, np.nan), "first_outside_epoch": np.full(fits, np.nan),
         "dead_units": np.zeros(fits, int), "dead_hidden_layers": np.zeros(fits, int), "ceiling": np.full(fits, 2.3),
         "truth": truth * (1 - 0.1 * layer) if truth < 2.3 else np.full(fits, truth),

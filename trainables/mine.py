@@ -59,13 +59,21 @@ class Curves:
     dead_units: Tensor
     dead_hidden_layers: Tensor
 
-    def verdict_inputs(self, pair: str, ceiling: float) -> dict[str, NDArray[np.float64]]:
-        """What the verdict rule reads of a pair's fits, arrays of shape (replicates,); ceiling in nats."""
+    def verdict_inputs(
+        self, pair: str, ceiling: float, truth: float = math.nan, optimum: float = math.nan
+    ) -> dict[str, NDArray[np.float64]]:
+        """What the verdict rule reads of a pair's fits, arrays of shape (replicates,).
+
+        Args:
+            ceiling, truth, optimum: in nats; where truth and optimum are not known no fit is stuck.
+        """
         position = self.pairs.index(pair)
         bound, finite = (values[:, position].T.numpy() for values in (self.bound, self.finite))
-        ceilings = np.full(len(bound), ceiling)
-        summary = verdict.curve_summary(bound, finite, ceilings)
-        return {**summary, "ceiling": ceilings, "dead_hidden_layers": self.dead_hidden_layers[position].numpy()}
+        fits = len(bound)
+        known = {"epochs": len(self.bound), "ceiling": ceiling, "truth": truth, "optimum": optimum}
+        inputs = {name: np.full(fits, value, dtype=float) for name, value in known.items()}
+        inputs["dead_hidden_layers"] = self.dead_hidden_layers[position].numpy()
+        return {**inputs, **verdict.curve_summary(bound, finite, inputs["ceiling"])}
 
 
 def log_mean_exp(t: Tensor, kind: str, dim: int = 0) -> Tensor:

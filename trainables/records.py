@@ -18,7 +18,7 @@ import pyarrow.parquet
 from trainables import partfiles
 from trainables.config import ADDED, InputError
 from trainables.resultfiles import filesystem, write_bytes
-from trainables.schemas import RENAMED, SCHEMA_VERSION, SCHEMAS
+from trainables.schemas import LATER, RENAMED, SCHEMA_VERSION, SCHEMAS
 
 
 def to_parquet(content: pa.Table) -> pa.Buffer:
@@ -240,7 +240,8 @@ def _odd_columns(schema: pa.Schema, found: pa.Schema) -> list[str]:
     """Columns that a file lacks, but for those that came later, or has with another type."""
     there = dict(zip(found.names, found.types, strict=True))
     there |= {new: there[old] for new, old in RENAMED.items() if old in there}
-    wanted = [column for column in schema if column.name in there or column.name not in ADDED]
+    later = LATER.union(ADDED)
+    wanted = [column for column in schema if column.name in there or column.name not in later]
     return [column.name for column in wanted if there.get(column.name) != column.type]
 
 

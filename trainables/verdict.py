@@ -1,4 +1,4 @@
-"""The verdict rule: from a fit's curve to one of exploded, collapsed, unsettled, settled; and what a search minimises.
+"""The verdict rule: from a fit's curve to its outcome; the paper's words; and what a search minimises.
 
 A leaf: it imports nothing of ours, and neither torch nor ray. The thresholds stand in `VerdictRule`;
 a fit's `curve_summary` is what the rule reads, so verdicts can be derived again under other thresholds
@@ -14,9 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-STABILITIES = ("exploded", "collapsed", "unsettled", "settled")
-"""The verdicts on stability; the first that holds is given."""
+STABILITIES = ("exploded", "collapsed", "stuck", "unsettled", "settled")
+"""The outcomes of a fit; the first that holds is given."""
 
+
+INPUTS = (
+    "epochs", "ceiling", "truth", "optimum", "estimate", "halfway_mean", "highest_running_mean", "lowest_running_mean",
+    "first_nonfinite_epoch", "dead_hidden_layers",
+)  # fmt: skip
+"""The columns of the estimates table by which a fit is judged."""
 
 BIASES = ("within", "under", "over", "undecided")
 """The verdicts on a settled fit's bias."""
@@ -36,10 +42,25 @@ class VerdictRule:
     outside_floor: float = 0.1
     """... or by this many nats, whichever is more: a small ceiling must not make noise an explosion."""
     settled_share: float = 0.05
-    """Two windows of a settled fit differ by at most this share of the later one: the 5 % to which the
-    convergence times are measured."""
+    """The last window of a settled fit differs from the window at half of the fit by at most this share of it.
+    Chosen, with the three below, so that a settled fit that is trained four times as long seldom ends further than
+    10 % or 0.05 nats from where it was (`python -m tests.benchmarks.outcomes`, docs/outcomes.md)."""
     settled_floor: float = 0.05
     """... or by this many nats, whichever is more: near 0 a share of the estimate is below its noise."""
+    fallen_share: float = 0.05
+    """The last window of a settled fit lies below its highest running mean by at most this share of it (or
+    `settled_floor`): a curve that fell has not shown where it ends."""
+    least_epochs: int = 10
+    """Fits of fewer MINE epochs are not judged on what they foretell: their windows are halves of the fit."""
+    stuck_floor: float = 0.05
+    """No running mean of a stuck fit ever left 0 by more than this many nats, although its truth and its optimum are
+    above `least_reference`: it never left the ground."""
+
+    near_share: float = 0.05
+    """Two levels within this share of one another are near: for the epoch at which a curve comes near to its end, and
+    for layers that are in no order."""
+    near_floor: float = 0.05
+    """... or within this many nats, whichever is more."""
 
     bias_ratio: float = 1.5
     """An estimate within this factor of the truth is right for the purpose: the paper reads orders and levels
@@ -50,8 +71,8 @@ class VerdictRule:
     """A verdict on bias that changes within this many standard errors of the truth is undecided."""
     exploding_share: float = 0.25
     """From this share of exploded fits on a configuration is Exploding in the paper's words: one pair of four."""
-    settling_share: float = 0.5
-    """With fewer settled fits there is no word: most fits have no level to speak of."""
+    ended_share: float = 0.5
+    """With fewer settled, stuck and collapsed fits there is no word: most fits have not shown where they end."""
     least_reference: float = 0.1
     """Ratios of an estimate to less than this many nats are noise, and left out."""
     least_retained: float = 0.05
@@ -61,8 +82,9 @@ class VerdictRule:
     def scaled(self, factor: float) -> "VerdictRule":
         """The rule with its tolerances multiplied, for the check that no finding hangs on a threshold.
 
-        Of `bias_ratio` the part above 1 is multiplied. `standard_errors` (certainty), `settling_share` (a majority),
-        `least_reference` (a guard of the arithmetic) and `least_retained` (a search's) are no tolerances and stay.
+        Of `bias_ratio` the part above 1 is multiplied. `standard_errors` (certainty), `ended_share` (a majority),
+        `least_epochs`, `least_reference` (a guard of the arithmetic) and `least_retained` (a search's) are no tolerances
+        and stay.
 
         >>> VerdictRule().scaled(2).bias_ratio, VerdictRule().scaled(0.5).settled_share
         (2.0, 0.025)
@@ -70,7 +92,7 @@ class VerdictRule:
         scaled = {name: value * factor for name, value in dataclasses.asdict(self).items()}
         scaled["bias_ratio"] = 1 + (self.bias_ratio - 1) * factor
         scaled["exploding_share"] = min(1.0, scaled["exploding_share"])  # above 1 no fits would be enough
-        for name in ("standard_errors", "settling_share", "least_reference", "least_retained"):
+        for name in ("standard_errors", "ended_share", "least_epochs", "least_reference", "least_retained"):
             scaled[name] = getattr(self, name)
         return VerdictRule(**scaled)
 
@@ -115,7 +137,8 @@ def curve_summary(
 
     Returns:
         Arrays of shape (fits,). `estimate`: mean bound over the last window, NaN if any of it is not
-        finite. `previous_window_mean`: the window before. `highest_running_mean`, `lowest_running_mean`.
+        finite. `halfway_mean`: the same over the window that ends at half of the epochs. `highest_running_mean`,
+        `lowest_running_mean`.
         `first_nonfinite_epoch` and `first_outside_epoch` (the running mean that ends there lies outside
         [-t, ceiling + t]) count from 1.
     """
@@ -125,13 +148,14 @@ def curve_summary(
     width = window(epochs)
     finite = finite & np.isfinite(bound)
     means = running_means(np.where(finite, bound, np.nan), width)
+    halfway = math.ceil(epochs / 2) - width
     missing = np.full(fits, np.nan)
     tolerance = outside_tolerance(ceiling, rule)[:, None]
     with np.errstate(invalid="ignore"):
         outside = (means < -tolerance) | (means > ceiling[:, None] + tolerance)
     return {
         "estimate": means[:, -1] if epochs >= width else missing,
-        "previous_window_mean": means[:, -1 - width] if epochs >= 2 * width else missing,
+        "halfway_mean": means[:, halfway] if halfway >= 0 else missing,
         "highest_running_mean": np.fmax.reduce(means, axis=1, initial=np.nan),
         "lowest_running_mean": np.fmin.reduce(means, axis=1, initial=np.nan),
         "first_nonfinite_epoch": _first(~finite, offset=1),
@@ -152,37 +176,38 @@ def outside_tolerance(ceiling: ArrayLike, rule: VerdictRule) -> NDArray[np.float
 
 
 def stability(fits: Any, rule: VerdictRule | None = None) -> NDArray[np.str_]:
-    """The verdict on each fit's stability.
+    """The outcome of each fit.
 
     Args:
-        fits: columns of the estimates table (a dict of arrays or a DataFrame), each of shape (fits,):
-            those of `curve_summary`, `ceiling` and `dead_hidden_layers`.
+        fits: `INPUTS` of the estimates table (a dict of arrays or a DataFrame), each of shape (fits,).
 
     Returns:
-        One of `STABILITIES` per fit: exploded if anything was not finite or a running mean left
-        [-t, ceiling + t]; else collapsed if all units of some hidden layer were off throughout the last
-        epoch; else unsettled if there were too few epochs for two windows, or the last window differs
-        from the one before, or lies below the highest running mean, by more than the rule allows.
+        One of `STABILITIES` per fit, the first that holds:
+
+        - exploded: anything was not finite, or a running mean left [-t, ceiling + t];
+        - collapsed: all units of some hidden layer were off throughout the last epoch;
+        - stuck: no running mean ever left 0, though truth and optimum did;
+        - unsettled: fewer than `least_epochs`, or the last window differs from the one at half of the fit, or lies
+          below the highest running mean, by more than the rule allows;
+        - settled.
+
+        "" where only `halfway_mean` could tell and a record of an earlier version does not hold it.
     """
     rule = rule or VerdictRule()
-    column = {
-        name: np.asarray(fits[name], float)
-        for name in (
-            "ceiling", "estimate", "previous_window_mean", "highest_running_mean", "lowest_running_mean",
-            "first_nonfinite_epoch", "dead_hidden_layers",
-        )
-    }  # fmt: skip
-    estimate, tolerance = column["estimate"], outside_tolerance(column["ceiling"], rule)
-    exploded = (
-        ~np.isnan(column["first_nonfinite_epoch"])
-        | (column["highest_running_mean"] > column["ceiling"] + tolerance)
-        | (column["lowest_running_mean"] < -tolerance)
-    )
-    allowed = np.maximum(rule.settled_floor, rule.settled_share * np.abs(estimate))
-    settled = (np.abs(estimate - column["previous_window_mean"]) <= allowed) & (
-        column["highest_running_mean"] - estimate <= allowed
-    )
-    return np.select([exploded, column["dead_hidden_layers"] > 0, ~settled], STABILITIES[:3], default=STABILITIES[3])
+    column = {name: np.asarray(fits[name], float) for name in INPUTS}
+    estimate, highest, lowest = column["estimate"], column["highest_running_mean"], column["lowest_running_mean"]
+    tolerance = outside_tolerance(column["ceiling"], rule)
+    exploded = ~np.isnan(column["first_nonfinite_epoch"])
+    exploded |= (highest > column["ceiling"] + tolerance) | (lowest < -tolerance)
+    short = column["epochs"] < rule.least_epochs
+    known = np.minimum(column["truth"], column["optimum"]) > rule.least_reference
+    stuck = ~short & known & (highest <= rule.stuck_floor) & (lowest >= -rule.stuck_floor)
+    untold = ~short & np.isnan(column["halfway_mean"])
+    size = np.abs(estimate)
+    moving = ~(np.abs(estimate - column["halfway_mean"]) <= np.maximum(rule.settled_floor, rule.settled_share * size))
+    fallen = highest - estimate > np.maximum(rule.settled_floor, rule.fallen_share * size)
+    conditions = [exploded, column["dead_hidden_layers"] > 0, stuck, untold, short | moving | fallen]
+    return np.select(conditions, [*STABILITIES[:3], "", STABILITIES[3]], default=STABILITIES[4])
 
 
 def shares(stabilities: ArrayLike) -> str:
@@ -220,42 +245,26 @@ def _one_bias(estimate: NDArray[np.float64], reference: NDArray[np.float64], rul
     return np.select([estimate < lowest, estimate > highest], [BIASES[1], BIASES[2]], default=BIASES[0])
 
 
-def paper_word(
-    stabilities: NDArray[np.str_],
-    estimate: ArrayLike,
-    truth: ArrayLike,
-    optimum: ArrayLike,
-    rule: VerdictRule | None = None,
-) -> str:
-    """The paper's word for the fits of one seed, or "" if none fits.
+def words(exploded: ArrayLike, ended: ArrayLike, ratio: ArrayLike, rule: VerdictRule | None = None) -> NDArray[np.str_]:
+    """The paper's words for the fits of one seed, for many seeds at once.
 
-    Exploding if a quarter of the fits exploded; none if fewer than half settled; else, with m the median of
-    estimate / min(optimum, truth) over settled fits whose reference is at least 0.1 nats, Converged if
-    2/3 <= m <= 3/2 and Underestimated if m < 2/3.
-    """
-    rule = rule or VerdictRule()
-    settled = stabilities == "settled"
-    reference = np.minimum(np.asarray(truth, float), np.asarray(optimum, float))
-    usable = settled & (reference >= rule.least_reference)
-    ratio = np.median(np.asarray(estimate, float)[usable] / reference[usable]) if usable.any() else np.nan
-    return str(words((stabilities == "exploded").mean(), settled.mean(), ratio, rule))
-
-
-def words(
-    exploded: ArrayLike, settled: ArrayLike, ratio: ArrayLike, rule: VerdictRule | None = None
-) -> NDArray[np.str_]:
-    """The paper's words for many seeds at once, or ""; see `paper_word`.
+    Exploding if a quarter of the fits exploded; else none if fewer than half ended (settled, stuck or collapsed);
+    else, with m the median ratio, Converged if 2/3 <= m <= 3/2, Underestimated if m < 2/3, none above.
 
     Args:
-        exploded, settled: shares of a seed's fits.
-        ratio: median of estimate / min(optimum, truth) over its usable fits; NaN if there are none.
+        exploded, ended: shares of a seed's fits.
+        ratio: m, the median of estimate / min(optimum, truth) over the ended fits whose denominator is at least
+            `least_reference`, where stuck and collapsed fits count as 0; NaN if there are none.
+
+    Returns:
+        One of `WORDS` or "" per seed.
 
     >>> words([0.25, 0, 0, 0], [0.7, 0.4, 1, 1], [1, 1, 1, 0.5]).tolist()
     ['Exploding', '', 'Converged', 'Underestimated']
     """
     rule = rule or VerdictRule()
     share, ratios = np.asarray(exploded, float), np.asarray(ratio, float)
-    none = (np.asarray(settled, float) < rule.settling_share) | ~(ratios <= rule.bias_ratio)
+    none = (np.asarray(ended, float) < rule.ended_share) | ~(ratios <= rule.bias_ratio)
     choices = [share >= rule.exploding_share, none, ratios >= 1 / rule.bias_ratio]
     return np.select(choices, [WORDS[0], "", WORDS[1]], default=WORDS[2])
 
@@ -286,7 +295,7 @@ def instability(fits: Any, rule: VerdictRule | None = None) -> float:
 def distance_to_truth(fits: Any, rule: VerdictRule | None = None) -> float:
     """Mean of min(1, |estimate - truth| / truth) over fits, from 0 to 1; an objective that a search minimises.
 
-    A fit counts 1 if it exploded or collapsed, if it has no estimate, or if its truth is below `least_reference` or
+    A fit counts 1 if it exploded, collapsed or is stuck, if it has no estimate, or if its truth is below `least_reference` or
     below `least_retained` of the truth without noise: else noise would buy a low distance by destroying the
     information. Always finite, since a search cannot use anything else.
 
@@ -296,7 +305,7 @@ def distance_to_truth(fits: Any, rule: VerdictRule | None = None) -> float:
     """
     rule = rule or VerdictRule()
     estimate, truth, noiseless = (np.asarray(fits[n], float) for n in ("estimate", "truth", "truth_without_noise"))
-    lost = np.isin(stability(fits, rule), ("exploded", "collapsed")) | ~np.isfinite(estimate)
+    lost = np.isin(stability(fits, rule), STABILITIES[:3]) | ~np.isfinite(estimate)
     lost |= (truth < rule.least_reference) | (truth < rule.least_retained * noiseless)
     distance = np.abs(estimate - truth) / np.where(lost, 1, truth)
     return float(np.where(lost, 1, np.minimum(1, distance)).mean())

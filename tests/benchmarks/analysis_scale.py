@@ -115,7 +115,7 @@ def _estimates(config: TrialConfig, rng: np.random.Generator) -> pa.Table:
         "epochs": np.full(rows, 100),
         "estimate": np.where(exploded, np.nan, estimate),
         "pooled_estimate": np.where(exploded, np.nan, estimate),
-        "previous_window_mean": np.where(unsettled, 0.5, 1.0) * estimate,
+        "halfway_mean": np.where(unsettled, 0.5, 1.0) * estimate,
         "highest_running_mean": estimate + 0.01,
         "lowest_running_mean": np.zeros(rows),
         "first_nonfinite_epoch": np.where(exploded, 40.0, np.nan),
