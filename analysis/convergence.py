@@ -63,23 +63,11 @@ def fit_epochs(judged: pd.DataFrame, curves: Iterable[pd.DataFrame], rule: Verdi
     found = []
     level = judged["settled_estimate"]
     judged = judged.assign(level=level.where(level.abs() >= VerdictRule().near_floor))
-    for piece in curves:
-        piece = piece.sort_values([*_FIT, "mine_epoch"], kind="stable")
-        labels = piece[_FIT].drop_duplicates()
-        first = labels.index
-        start = np.flatnonzero(~piece[_FIT].duplicated().to_numpy())
-        lengths = np.diff([*start, len(piece)])
-        final = labels.astype({"key": str, "pair": str}).merge(
-            judged[[*_FIT, "level"]].astype({"key": str, "pair": str}), on=_FIT, how="left"
-        )["level"]
-        at = np.full(len(first), np.nan)
-        bound = piece["bound"].to_numpy(float)
-        for length in np.unique(lengths):
-            rows = np.flatnonzero(lengths == length)
-            table = bound[start[rows][:, None] + np.arange(length)]
-            at[rows] = epochs(table, final.to_numpy(float)[rows], rule)
-        found.append(labels.astype({"key": str, "pair": str}).assign(converged_at=at))
     known = judged.astype({"key": str, "pair": str})
+    for piece in curves:
+        for labels, bound in frames.curve_arrays(piece):
+            final = labels.merge(known[[*_FIT, "level"]], on=_FIT, how="left")["level"]
+            found.append(labels.assign(converged_at=epochs(bound, final.to_numpy(float), rule)))
     if not found:
         return known.iloc[:0].assign(converged_at=np.nan)
     return known.merge(pd.concat(found), on=_FIT)

@@ -168,6 +168,25 @@ def curve_pieces(
             yield kept
 
 
+def curve_arrays(piece: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, NDArray[np.float64]]]:
+    """Whole curves as arrays, those of one length at a time.
+
+    Args:
+        piece: rows of `curves` with key, run, pair, replicate, mine_epoch and bound, no fit cut.
+
+    Yields:
+        The fits (key, run, pair, replicate; keys and pairs as text), and their bounds in nats, shape (fits, epochs).
+    """
+    fit = ["key", "run", "pair", "replicate"]
+    piece = piece.sort_values([*fit, "mine_epoch"], kind="stable")
+    start = np.flatnonzero(~piece[fit].duplicated().to_numpy())
+    labels = piece[fit].iloc[start].astype({"key": str, "pair": str})
+    bound, lengths = piece["bound"].to_numpy(float), np.diff([*start, len(piece)])
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length)
+        yield labels.iloc[rows], bound[start[rows][:, None] + np.arange(length)]
+
+
 def _of_completed(
     results: str,
     table: str,

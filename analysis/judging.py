@@ -1,5 +1,7 @@
 """Fits with their verdicts, and what the tables of configurations have in common: rows, seeds, cells."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -21,22 +23,21 @@ def fits(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
     ['key', 'run', 'pair', 'replicate']
     """
     found = frames.estimates(results, _READ, skipped)
-    lacking = found["halfway_mean"].isna() & found["estimate"].notna()
+    lacking = found["late_slope"].isna() & found["estimate"].notna() & (found["epochs"] >= VerdictRule().least_epochs)
     if not lacking.any():
         return found
-    means = _halfway_means(results, found.loc[lacking, [*_FIT, "epochs"]])
-    return found.assign(halfway_mean=found["halfway_mean"].fillna(found[_FIT].merge(means, how="left", on=_FIT)["mean"]))
+    names = ["late_slope", "late_slope_error"]
+    slopes = found[_FIT].merge(_late_slopes(results, found.loc[lacking, "key"].unique()), how="left", on=_FIT)
+    return found.assign(**{name: found[name].fillna(slopes[name]) for name in names})
 
 
-def _halfway_means(results: str, fits: pd.DataFrame) -> pd.DataFrame:
-    """What `halfway_mean` would be for fits of older records, from their curves; those without curves are left out."""
-    width, end = np.maximum(2, np.ceil(fits["epochs"] / 10)), np.ceil(fits["epochs"] / 2)
-    windows = fits.assign(first=end - width + 1, end=end).query("first >= 1").astype({"key": str, "pair": str})
-    found = [pd.DataFrame(columns=[*_FIT, "mean"])]
+def _late_slopes(results: str, keys: Collection[str]) -> pd.DataFrame:
+    """`late_slope` and its error of older records, from their curves where there are any."""
+    found = [pd.DataFrame(columns=[*_FIT, "late_slope", "late_slope_error"])]
     for piece in frames.curve_pieces(results, [*_FIT, "mine_epoch", "bound"], skipped=[]):
-        points = piece.astype({"key": str, "pair": str}).merge(windows, on=_FIT)
-        inside = points[points["mine_epoch"].between(points["first"], points["end"])]
-        found.append(inside.groupby(_FIT)["bound"].agg(mean="mean").reset_index())
+        for fits, bound in frames.curve_arrays(piece[piece["key"].isin(keys)]):
+            slope, error = verdict.late_slope(bound)
+            found.append(fits.assign(late_slope=slope, late_slope_error=error))
     return pd.concat(found)
 
 

@@ -52,7 +52,8 @@ def write(
     estimate = np.where(hit, np.nan, ends)
     columns |= {
         "epochs": np.full(fits, 20), "estimate": estimate, "pooled_estimate": estimate,
-        "halfway_mean": ends, "highest_running_mean": ends, "lowest_running_mean": np.zeros(fits),
+        "late_slope": np.zeros(fits), "late_slope_error": np.zeros(fits),
+        "highest_running_mean": ends, "lowest_running_mean": np.zeros(fits),
         "first_nonfinite_epoch": np.where(hit, 8.0, np.nan), "first_outside_epoch": np.full(fits, np.nan),
         "dead_units": np.zeros(fits, int), "dead_hidden_layers": np.zeros(fits, int), "ceiling": np.full(fits, 2.3),
         "truth": truth * (1 - 0.1 * layer) if truth < 2.3 else np.full(fits, truth),

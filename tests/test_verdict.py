@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.stats
 
 from trainables.verdict import (
     VerdictRule,
@@ -8,6 +9,7 @@ from trainables.verdict import (
     distance_to_truth,
     exploded_epoch,
     instability,
+    late_slope,
     majority_word,
     retained_information,
     running_means,
@@ -59,8 +61,25 @@ def test_a_curve_below_its_own_past_is_unsettled():
 def test_a_steady_climb_is_unsettled_though_neighbouring_windows_are_near():
     curve = np.linspace(0, 3, 100)  # its last two windows differ by 0.3 of 2.86
     assert judge(curve, ceiling=5.0)[0] == "unsettled"
-    slow = 2 + np.linspace(0, 0.3, 100)  # 0.03 between neighbours, 0.15 since half of the fit
-    assert judge(slow, ceiling=5.0)[0] == "unsettled"
+    doubling = np.log2(np.arange(1, 101))
+    assert judge(2.5 + 0.3 * doubling, ceiling=9.0)[0] == "settled"  # 0.3 of 4.5 nats per doubling
+    assert judge(1 + 0.3 * doubling, ceiling=9.0)[0] == "unsettled"  # of 3.0: 10 %, and twice that to come
+
+
+def test_a_curve_that_fluctuates_has_not_shown_that_it_is_flat():
+    noise = np.random.default_rng(0).normal(size=100)
+    assert judge(1 + 0.03 * noise, ceiling=9.0)[0] == "settled"
+    assert judge(1 + 0.1 * noise, ceiling=9.0)[0] == "unsettled"
+
+
+def test_the_slope_is_that_of_the_last_half_against_log2_of_the_epoch():
+    epochs = np.arange(1, 42)
+    curve = np.where(epochs > 21, 0.3 * np.log2(epochs) + 0.01 * (-1.0) ** epochs, 5.0)
+    slope, error = late_slope(np.stack([curve, np.where(epochs == 30, np.nan, curve)]))
+    line = scipy.stats.linregress(np.log2(epochs[21:]), curve[21:])
+    assert (slope[0], error[0]) == pytest.approx((line.slope, line.stderr))
+    assert np.isnan(slope[1]) and np.isnan(error[1])
+    assert np.isnan(late_slope(np.ones(4))).all()
 
 
 def test_too_few_epochs_are_never_settled_nor_stuck():
@@ -69,7 +88,7 @@ def test_too_few_epochs_are_never_settled_nor_stuck():
 
 
 def test_a_fit_that_never_left_the_ground_is_stuck_unless_there_is_nothing_to_find():
-    ground = [0.04, -0.04] * 10
+    ground = [0.005, -0.005] * 10
     assert judge(ground)[0] == "stuck"
     assert judge(ground, truth=0.09)[0] == "settled"
     assert judge(ground, optimum=0.09)[0] == "settled"
@@ -78,9 +97,9 @@ def test_a_fit_that_never_left_the_ground_is_stuck_unless_there_is_nothing_to_fi
     assert judge(ground, dead=1)[0] == "collapsed"
 
 
-def test_a_record_without_the_window_at_half_is_not_judged_where_that_would_tell():
+def test_a_record_without_the_slope_is_not_judged_where_that_would_tell():
     def outcome(**changes: float) -> str:
-        return str(stability(fits({**fit(), "halfway_mean": np.nan, **changes}))[0])
+        return str(stability(fits({**fit(), "late_slope": np.nan, **changes}))[0])
 
     assert outcome() == ""
     assert outcome(first_nonfinite_epoch=3) == "exploded"
@@ -133,7 +152,7 @@ def test_the_estimate_is_missing_if_its_window_is_not_finite():
 
 def test_thresholds_can_be_halved_and_doubled():
     rule = VerdictRule()
-    curve = [1.0] * 16 + [1.07, 1.07]
+    curve = 1 + 0.1 * np.log2(np.arange(1, 101) / 100)
     assert [judge(curve, rule=rule.scaled(factor))[0] for factor in (0.5, 1, 2)] == [
         "unsettled",
         "unsettled",
@@ -172,8 +191,9 @@ def test_bias_is_undecided_where_the_standard_error_decides():
 @pytest.mark.parametrize(
     ("exploded", "ended", "ratio", "word"),
     [
-        (0.0, 1.0, 0.9, "Converged"), (0.0, 1.0, 1.5, "Converged"), (0.0, 1.0, 1.51, ""), (0.0, 1.0, 0.6, "Underestimated"),
-        (0.0, 1.0, np.nan, ""), (0.25, 0.0, np.nan, "Exploding"), (0.24, 0.76, 0.9, "Converged"), (0.0, 0.49, 0.9, ""),
+        (0.0, 1.0, 0.9, "Converged"), (0.0, 1.0, 1.5, "Converged"), (0.0, 1.0, 1.51, ""),
+        (0.0, 1.0, 0.6, "Underestimated"), (0.0, 1.0, np.nan, ""),
+        (0.25, 0.0, np.nan, "Exploding"), (0.24, 0.76, 0.9, "Converged"), (0.0, 0.49, 0.9, ""),
         (0.0, 0.5, 0.9, "Converged"),
     ],
 )  # fmt: skip
@@ -187,12 +207,13 @@ def test_a_word_needs_more_than_half_of_the_seeds():
     assert majority_word(["", "", "Converged"]) == ""
 
 
-def fit(estimate=1.0, truth=2.0, without=2.3, dead=0, highest=None, previous=None, bad=np.nan) -> dict:
+def fit(estimate=1.0, truth=2.0, without=2.3, dead=0, highest=None, slope=0.0, bad=np.nan) -> dict:
     """A settled fit, unless said."""
     return {
         "epochs": 100,
         "estimate": estimate,
-        "halfway_mean": estimate if previous is None else previous,
+        "late_slope": slope,
+        "late_slope_error": 0.0,
         "highest_running_mean": estimate if highest is None else highest,
         "lowest_running_mean": 0.0,
         "first_nonfinite_epoch": bad,
@@ -214,7 +235,7 @@ def fits(*rows: dict) -> dict:
         (fit(), 0.5),
         (fit(estimate=2.0), 0.0),
         (fit(estimate=2.5, highest=2.5), 0.25),
-        (fit(previous=0.2), 0.5),  # unsettled fits have a distance too
+        (fit(slope=0.8), 0.5),  # unsettled fits have a distance too
         (fit(estimate=2.0, dead=1), 1.0),
         (fit(estimate=0.04), 1.0),  # stuck
         (fit(estimate=2.0, highest=9.0), 1.0),
@@ -231,7 +252,7 @@ def test_distance_to_truth_of_one_fit(row, distance):
 
 
 def test_objectives_are_means_over_fits():
-    rows = fits(fit(), fit(estimate=2.0), fit(estimate=np.nan, bad=1, truth=0.0), fit(previous=0.2))
+    rows = fits(fit(), fit(estimate=2.0), fit(estimate=np.nan, bad=1, truth=0.0), fit(slope=0.8))
     assert distance_to_truth(rows) == pytest.approx((0.5 + 0 + 1 + 0.5) / 4)
     assert instability(rows) == 0.5
     assert retained_information(rows) == pytest.approx(3 * 2 / 4 / CEILING)

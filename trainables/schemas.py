@@ -23,7 +23,7 @@ SCHEMA_VERSION = "1"
 later, and what `config.ADDED` says of it is read."""
 
 
-LATER = frozenset({"halfway_mean"})
+LATER = frozenset({"late_slope", "late_slope_error"})
 """Columns that came after the first results, and are read as null where a file does not have them."""
 
 RENAMED: Mapping[str, str] = {"optimum": "target"}
@@ -102,7 +102,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("epochs", pa.int32(), "MINE epochs of the fit."),
             _field("estimate", pa.float64(), "Mean bound over the last window; null if not finite.", "nat", True),
             _field("pooled_estimate", pa.float64(), "The same of the pooled bound.", "nat", True),
-            _field("halfway_mean", pa.float64(), "Mean bound over the window at half of the fit.", "nat", True),
+            _field("late_slope", pa.float64(), "Slope of the curve over its last half, per doubling.", "nat", True),
+            _field("late_slope_error", pa.float64(), "Standard error of late_slope.", "nat", True),
             _field("highest_running_mean", pa.float64(), "Highest mean bound over any window.", "nat", True),
             _field("lowest_running_mean", pa.float64(), "Lowest mean bound over any window.", "nat", True),
             _field("first_nonfinite_epoch", pa.int32(), "First MINE epoch with a non-finite number.", nullable=True),

@@ -10,22 +10,20 @@ MNIST, with and without noise. Seeds 0 and 1 are for choosing a rule, seeds 2 an
 
 Writes, of the fits of the reported seeds that are neither exploded, collapsed nor stuck:
 
-- `settled_that_moved`: of those called settled, the share that moved, by the first rule (`old`) and the present (`new`);
+- `settled_that_moved`: of those called settled, the share that moved, by the first rule (`old`) and the present one
+  (`new`);
 - `refused_that_held`: of those that did not move, the share called unsettled;
 - `settled`: the number of fits that the present rule called settled.
 """
 
 import argparse
 import functools
-import json
-import math
 import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +31,7 @@ import pandas as pd
 import torch
 
 from study import problems, validate
+from tests.benchmarks.measure import write_json
 from trainables import data, lenet, lenet_run, mine, truth, verdict
 from trainables.config import DataConfig, LeNetConfig, MineConfig, ScheduleConfig, TrialConfig
 from trainables.draws import generator
@@ -59,7 +58,9 @@ class Case:
     @property
     def name(self) -> str:
         c = self.config
-        return f"{self.source}, {c.marginals}, noise {c.noise_std:.2g}, architecture {c.architecture}, {c.epochs} epochs"
+        return (
+            f"{self.source}, {c.marginals}, noise {c.noise_std:.2g}, architecture {c.architecture}, {c.epochs} epochs"
+        )
 
 
 @dataclass(frozen=True)
@@ -178,14 +179,14 @@ def run(case: Case, seed: int, shared: str) -> list[dict[str, Any]]:
     ]
 
 
-def train_all(seeds: tuple[int, ...], processes: int) -> pd.DataFrame:
+def train_all(seeds: Sequence[int], processes: int) -> pd.DataFrame:
     """One row per fit of every case and seed, each process on one thread."""
     work = [(case, seed) for case in cases() for seed in seeds]
     start, rows = time.monotonic(), []
     with tempfile.TemporaryDirectory() as shared, multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for done, found in enumerate(pool.imap_unordered(functools.partial(_run, shared=shared), work, 1), 1):
+        for done, found in enumerate(pool.imap_unordered(functools.partial(_run, shared=shared), work), 1):
             rows += found
-            print(f"[{time.monotonic() - start:5.0f} s] {done} of {len(work)}: {found[0]['case']}, seed {found[0]['seed']}", flush=True)
+            print(f"[{time.monotonic() - start:5.0f} s] {done} of {len(work)}: {found[0]['case']}", flush=True)
     return pd.DataFrame(rows)
 
 
@@ -193,20 +194,76 @@ def _run(work: tuple[Case, int], shared: str) -> list[dict[str, Any]]:
     return run(*work, shared)
 
 
+def judge(fits: pd.DataFrame) -> pd.DataFrame:
+    """With `estimate`, `end` (of the long fit), `moved`, and the outcome by the first rule and by the present one."""
+    return pd.concat([_judge(of_length) for _, of_length in fits.groupby(fits["bound"].map(len))], ignore_index=True)
+
+
+def _judge(fits: pd.DataFrame) -> pd.DataFrame:
+    """The same of fits of one length."""
+    bound, finite, long = (np.array(fits[name].tolist()) for name in ("bound", "finite", "long_bound"))
+    epochs = bound.shape[1]
+    inputs = {name: fits[name].to_numpy(float) for name in ("ceiling", "truth", "optimum", "dead_hidden_layers")}
+    inputs |= {"epochs": np.full(len(fits), epochs), **verdict.curve_summary(bound, finite, inputs["ceiling"])}
+    new, estimate = verdict.stability(inputs), inputs["estimate"]
+    end = verdict.running_means(long, verdict.window(long.shape[1]))[:, -1]
+    moved = ~(np.abs(end - estimate) <= np.maximum(MOVED_FLOOR, MOVED_SHARE * np.abs(estimate)))
+    old = np.where(np.isin(new, ("settled", "unsettled")), _by_first_rule(bound, estimate, inputs), new)
+    return fits.assign(estimate=estimate, end=end, moved=moved, old=old, new=new)
+
+
+def _by_first_rule(bound: np.ndarray, estimate: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Settled or unsettled as until November 2026: by two neighbouring windows of a tenth of the fit."""
+    width = verdict.window(bound.shape[1])
+    before = verdict.running_means(bound, width)[:, -1 - width]
+    allowed = np.maximum(0.05, 0.05 * np.abs(estimate))
+    settled = (np.abs(estimate - before) <= allowed) & (inputs["highest_running_mean"] - estimate <= allowed)
+    return np.where(settled, "settled", "unsettled")
+
+
+def shares(judged: pd.DataFrame, rule: str) -> dict[str, float]:
+    """How often a rule (`old`, `new`) is wrong either way."""
+    settled, told = judged[rule] == "settled", judged["new"].isin(["settled", "unsettled"])
+    held = told & ~judged["moved"]
+    return {
+        "settled": int(settled.sum()),
+        "settled_that_moved": float(judged.loc[settled, "moved"].mean()),
+        "refused_that_held": float((~settled)[held].mean()),
+    }
+
+
+def report(judged: pd.DataFrame) -> dict[str, Any]:
+    """Print both rules' shares, on all fits and by kind of problem, for both halves; those of the reported half."""
+    kind = np.where(judged["case"].str.startswith(("digits", "mnist")), "LeNet-5's layers", "known answers")
+    lines = []
+    for half, seeds in (("choosing", CHOOSING), ("reporting", REPORTING)):
+        for name in ("all", "known answers", "LeNet-5's layers"):
+            part = judged[judged["seed"].isin(seeds) & ((kind == name) | (name == "all"))]
+            lines += [{"half": half, "fits": name, "rule": rule, **shares(part, rule)} for rule in ("old", "new")]
+    print(pd.DataFrame(lines).to_markdown(index=False, floatfmt=".3f"))
+    reported = judged[judged["seed"].isin(REPORTING)]
+    stuck = reported[reported["new"] == "stuck"]
+    print(f"outcomes: {reported['new'].value_counts().to_dict()}; {stuck['moved'].sum()} of {len(stuck)} stuck moved")
+    old, new = shares(reported, "old"), shares(reported, "new")
+    both = {name: {"old": old[name], "new": new[name]} for name in ("settled_that_moved", "refused_that_held")}
+    return {**both, "settled": new["settled"], "fits": len(reported)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", help="write the shares to this file")
-    parser.add_argument("--curves", help="Parquet file of the curves: read if it is there, else trained and written")
+    parser.add_argument("--curves", nargs="+", help="judge the curves that --save wrote instead of training")
+    parser.add_argument("--save", help="write the curves to this Parquet file")
     parser.add_argument("--seeds", type=int, nargs="+", default=[*CHOOSING, *REPORTING])
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    if options.curves and Path(options.curves).exists():
-        fits = pd.read_parquet(options.curves)
+    if options.curves:
+        fits = pd.concat(map(pd.read_parquet, options.curves), ignore_index=True)
     else:
-        fits = train_all(tuple(options.seeds), options.processes)
-        if options.curves:
-            fits.to_parquet(options.curves)
-    print(len(fits))
+        fits = train_all(options.seeds, options.processes)
+    if options.save:
+        fits.to_parquet(options.save)
+    write_json(options.json, report(judge(fits)))
 
 
 if __name__ == "__main__":
