@@ -28,7 +28,7 @@ def fits(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
         return found
     names = ["late_slope", "late_slope_error"]
     slopes = found[_FIT].merge(_late_slopes(results, found.loc[lacking, "key"].unique()), how="left", on=_FIT)
-    return found.assign(**{name: found[name].fillna(slopes[name]) for name in names})
+    return found.assign(**{name: found[name].fillna(slopes[name].astype(float)) for name in names})
 
 
 def _late_slopes(results: str, keys: Collection[str]) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFr
 
     >>> judged = judge(fits("docs/example/results"))
     >>> sorted(judged["stability"].cat.categories)
-    ['collapsed', 'exploded', 'settled', 'unsettled']
+    ['collapsed', 'exploded', 'settled', 'stuck', 'unsettled']
 
     Returns:
         With `variable`, `stability`, `exploded_epoch` (the record holds it under the committed rule; NaN under
