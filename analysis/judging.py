@@ -16,13 +16,13 @@ _READ = (
 )  # fmt: skip
 
 
-def fits(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
-    """The fits of completed trials, with the columns that the tables need of them.
+def fits(results: str | frames.Results) -> pd.DataFrame:
+    """The fits of completed trials of a folder, or of a study read from one, with the columns that the tables need.
 
     >>> fits("docs/example/results").columns[:4].tolist()
     ['key', 'run', 'pair', 'replicate']
     """
-    return frames.estimates(results, _READ, skipped)
+    return frames.study(results).read("estimates", _READ)
 
 
 def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFrame:
