@@ -16,25 +16,26 @@ _FIT = ["key", "run", "pair", "replicate"]
 _READ = (*_FIT, *verdict.INPUTS, "first_outside_epoch", "truth_standard_error", "truth_without_noise")
 
 
-def fits(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
-    """The fits of completed trials, with the columns that the tables need of them.
+def fits(results: str | frames.Results) -> pd.DataFrame:
+    """The fits of completed trials of a folder, or of a study read from one, with the columns that the tables need.
 
     >>> fits("docs/example/results").columns[:4].tolist()
     ['key', 'run', 'pair', 'replicate']
     """
-    found = frames.estimates(results, _READ, skipped)
+    study = frames.study(results)
+    found = study.read("estimates", _READ)
     lacking = found["late_slope"].isna() & found["estimate"].notna() & (found["epochs"] >= VerdictRule().least_epochs)
     if not lacking.any():
         return found
     names = ["late_slope", "late_slope_error"]
-    slopes = found[_FIT].merge(_late_slopes(results, found.loc[lacking, "key"].unique()), how="left", on=_FIT)
+    slopes = found[_FIT].merge(_late_slopes(study, found.loc[lacking, "key"].unique()), how="left", on=_FIT)
     return found.assign(**{name: found[name].fillna(slopes[name].astype(float)) for name in names})
 
 
-def _late_slopes(results: str, keys: Collection[str]) -> pd.DataFrame:
+def _late_slopes(study: frames.Results, keys: Collection[str]) -> pd.DataFrame:
     """`late_slope` and its error of older records, from their curves where there are any."""
     found = [pd.DataFrame(columns=[*_FIT, "late_slope", "late_slope_error"])]
-    for piece in frames.curve_pieces(results, [*_FIT, "mine_epoch", "bound"], skipped=[]):
+    for piece in study.curve_pieces([*_FIT, "mine_epoch", "bound"]):
         for fits, bound in frames.curve_arrays(piece[piece["key"].isin(keys)]):
             slope, error = verdict.late_slope(bound)
             found.append(fits.assign(late_slope=slope, late_slope_error=error))

@@ -12,6 +12,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from trainables import paths
 from trainables.config import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, DataConfig, InputError
 
 ROOT_VARIABLE = "MINE_STUDY_DATA"
@@ -80,7 +81,9 @@ def load(config: DataConfig) -> DataSet:
 
 def data_root(config: DataConfig) -> Path:
     """Where data sets lie: the configuration's root, then $MINE_STUDY_DATA, then the cache folder."""
-    return Path(config.root or os.environ.get(ROOT_VARIABLE) or platformdirs.user_cache_dir("mine-study"))
+    if config.root is not None:
+        return paths.local(config.root, "data.root")
+    return paths.local(os.environ.get(ROOT_VARIABLE) or platformdirs.user_cache_dir("mine-study"), ROOT_VARIABLE)
 
 
 def stratified_rows(labels: np.ndarray, samples: int) -> np.ndarray:

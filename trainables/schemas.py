@@ -168,6 +168,32 @@ def versions_json(versions: Mapping[str, str]) -> str:
     return json.dumps(dict(sorted(versions.items())))
 
 
+def versions(text: str) -> dict[str, str]:
+    """The inverse of `versions_json`; text that it did not write is one nameless version.
+
+    >>> versions(versions_json({"python": "3.12"})), versions("3.12")
+    ({'python': '3.12'}, {'': '3.12'})
+    """
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = text
+    return found if isinstance(found, dict) else {"": text}
+
+
+def reason(error: str | None, most: int = 200) -> str:
+    """Why a trial failed, in a line: the last one of its error, shortened; empty where nothing is recorded.
+
+    >>> reason("Traceback\\nValueError: no\\n"), reason(" "), reason("x" * 500_000, most=3)
+    ('ValueError: no', '', 'xxx…')
+    """
+    for line in reversed((error or "").splitlines()):
+        printable = "".join(letter if letter.isprintable() else " " for letter in line[: 2 * most])
+        if said := " ".join(printable.split()):
+            return said if len(said) <= most else f"{said[:most]}…"
+    return ""
+
+
 def now() -> datetime.datetime:
     """The present time in UTC, as `started_at` holds it."""
     return datetime.datetime.now(datetime.UTC)
