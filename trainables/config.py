@@ -128,7 +128,7 @@ class MineConfig:
     """moving_average: the bias-corrected gradient of the MINE paper (Belghazi et al. 2018, section 3.2)."""
     moving_average_rate: float = 0.01
     """Weight of the newest batch in gradient_correction's moving average of mean exp(T)."""
-    matmul_precision: Literal["highest", "high", "medium"] = "medium"
+    matmul_precision: Literal["highest", "high", "medium"] = "highest"
     """Of products, in PyTorch's words: highest, float32; high, TF32 on a GPU; medium, bfloat16 on a CPU that has it."""
     samples: int | None = None
     """Training images that MINE and truth use, a fixed stratified subset; None: all."""
