@@ -37,7 +37,7 @@ def epochs(bound: NDArray[np.float64], final: NDArray[np.float64], rule: Verdict
     means = verdict.running_means(bound, verdict.window(bound.shape[1]))
     if means.shape[1] == 0:
         return np.full(len(bound), np.nan)
-    allowed = np.maximum(rule.settled_floor, rule.settled_share * np.abs(final))
+    allowed = np.maximum(rule.near_floor, rule.near_share * np.abs(final))
     far = ~(np.abs(means - final[:, None]) <= allowed[:, None])
     last_far = np.where(far.any(axis=1), means.shape[1] - far[:, ::-1].argmax(axis=1), 0)
     return np.where(np.isnan(final) | (last_far == means.shape[1]), np.nan, last_far + 1.0)
@@ -62,24 +62,12 @@ def fit_epochs(judged: pd.DataFrame, curves: Iterable[pd.DataFrame], rule: Verdi
     """
     found = []
     level = judged["settled_estimate"]
-    judged = judged.assign(level=level.where(level.abs() >= VerdictRule().settled_floor))
-    for piece in curves:
-        piece = piece.sort_values([*_FIT, "mine_epoch"], kind="stable")
-        labels = piece[_FIT].drop_duplicates()
-        first = labels.index
-        start = np.flatnonzero(~piece[_FIT].duplicated().to_numpy())
-        lengths = np.diff([*start, len(piece)])
-        final = labels.astype({"key": str, "pair": str}).merge(
-            judged[[*_FIT, "level"]].astype({"key": str, "pair": str}), on=_FIT, how="left"
-        )["level"]
-        at = np.full(len(first), np.nan)
-        bound = piece["bound"].to_numpy(float)
-        for length in np.unique(lengths):
-            rows = np.flatnonzero(lengths == length)
-            table = bound[start[rows][:, None] + np.arange(length)]
-            at[rows] = epochs(table, final.to_numpy(float)[rows], rule)
-        found.append(labels.astype({"key": str, "pair": str}).assign(converged_at=at))
+    judged = judged.assign(level=level.where(level.abs() >= VerdictRule().near_floor))
     known = judged.astype({"key": str, "pair": str})
+    for piece in curves:
+        for labels, bound in frames.curve_arrays(piece):
+            final = labels.merge(known[[*_FIT, "level"]], on=_FIT, how="left")["level"]
+            found.append(labels.assign(converged_at=epochs(bound, final.to_numpy(float), rule)))
     if not found:
         return known.iloc[:0].assign(converged_at=np.nan)
     return known.merge(pd.concat(found), on=_FIT)
@@ -140,7 +128,7 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame, rule: VerdictRule | None = N
     """
     rule = rule or VerdictRule()
     lines = [
-        f"Epochs until a settled fit stays within {100 * rule.settled_share:g} % (at least {rule.settled_floor:g} "
+        f"Epochs until a settled fit stays within {100 * rule.near_share:g} % (at least {rule.near_floor:g} "
         "nats) of its final level, fits that ended within "
         "0.05 nats of 0 left out; settled: the share of fits counted. Means over pairs and replicates within a seed, "
         "then over seeds, intervals 95 % over seeds, n seeds. difference: finetune less reinit, paired by seed over "

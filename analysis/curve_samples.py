@@ -14,12 +14,11 @@ _FIT = ["key", "run", "pair", "replicate"]
 
 
 def collect(
-    results: str,
+    results: str | frames.Results,
     trials: pd.DataFrame,
     judged: pd.DataFrame,
     rule: VerdictRule | None = None,
     most: int = MOST,
-    skipped: list[str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read all curves once.
 
@@ -31,6 +30,7 @@ def collect(
     (True, True)
 
     Args:
+        results: folder or URI, or the study read from it, which then notes what cannot be read.
         judged: as `judging.judge` returns them.
         most: fits whose curves are kept, about.
 
@@ -41,10 +41,11 @@ def collect(
     chosen = figure_data.sample_fits(judged, trials, most)
     columns = [*_FIT, "configuration", "stability", "exploded_epoch", "ceiling"]
     labels = chosen[columns].rename(columns={"exploded_epoch": "exploded_at"}).astype({"key": str, "pair": str})
+    study = frames.study(results)
     kept: list[pd.DataFrame] = []
 
     def pieces() -> Iterator[pd.DataFrame]:
-        for piece in frames.curve_pieces(results, convergence.CURVE_COLUMNS, skipped=skipped):
+        for piece in study.curve_pieces(convergence.CURVE_COLUMNS):
             of_piece = labels[labels["key"].isin(piece["key"].cat.categories)]
             kept.append(piece.astype({"key": str, "pair": str}).merge(of_piece, on=_FIT))
             yield piece

@@ -4,30 +4,36 @@ from pathlib import Path
 
 import matplotlib.figure
 
-from analysis import figures, frames
+from analysis import drawings, figures, frames
 from analysis.frames import shown_columns
-from trainables import verdict
+from trainables import paths, verdict
 from trainables.config import PAIRS, InputError
+from trainables.resultfiles import write_local
+
+KINDS = ("svg", "png", "pdf")
+"""Kinds of pictures that are written."""
 
 
-def draw(results: str, pair: str) -> matplotlib.figure.Figure:
+def draw(results: str | frames.Results, pair: str) -> matplotlib.figure.Figure:
     """Curves of all runs, seeds and replicates of a pair.
+
+    Args:
+        results: folder or URI, or the study read from it, which then notes what cannot be read.
 
     Raises:
         InputError: if the pair is unknown or has no completed fit.
     """
     if pair not in PAIRS:
         raise InputError(f"pair is {pair!r}; it must be one of {', '.join(PAIRS)}.")
-    trials, estimates = frames.trials(results), frames.estimates(results)
+    study = frames.study(results)
+    trials, estimates = study.trials, study.estimates
     estimates = estimates[estimates["pair"] == pair]
     if estimates.empty:
-        raise InputError(f"results {results!r} hold no completed fit of {pair}; run a trial that estimates it.")
+        raise InputError(f"results {study.source!r} hold no completed fit of {pair}; run a trial that estimates it.")
     fits = estimates.assign(stability=verdict.stability(estimates))
-    curves = frames.curves(results, pair).merge(
-        fits[["key", "run", "replicate", "stability"]], on=["key", "run", "replicate"]
-    )
+    curves = study.curves(pair).merge(fits[["key", "run", "replicate", "stability"]], on=["key", "run", "replicate"])
     if curves.empty:
-        raise InputError(f"results {results!r} hold no curve of {pair}; the folder curves/ must be there.")
+        raise InputError(f"results {study.source!r} hold no curve of {pair}; the folder curves/ must be there.")
     curves["fit"] = curves[["key", "run", "replicate"]].astype(str).agg("/".join, axis=1)
     shown = shown_columns(trials)
     varied = [path for path in shown if trials[path].astype(str).nunique() > 1] or shown
@@ -42,17 +48,17 @@ def draw(results: str, pair: str) -> matplotlib.figure.Figure:
     return figure
 
 
-def save(figure: matplotlib.figure.Figure, path: str) -> None:
-    """Write a figure; the ending of the path names the kind.
+def save(figure: matplotlib.figure.Figure, out: str) -> Path:
+    """Write a figure atomically; the ending of the path names the kind.
 
     Raises:
         InputError: if the kind is unknown or the path cannot be written.
     """
-    if not Path(path).suffix or "://" in path:
-        raise InputError(f"out is {path!r}; it must be a path on this machine that ends in .svg, .png or .pdf.")
+    path = paths.local(out, "out")
+    if path.suffix[1:] not in KINDS:
+        raise InputError(f"out is {out!r}; it must be a path on this machine that ends in .svg, .png or .pdf.")
     try:
-        figure.savefig(path, dpi=160)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"out is {path!r}; it must be a writable path that ends in .svg, .png or .pdf ({error})."
-        ) from error
+        write_local(path, drawings.picture(figure, path.suffix[1:], dpi=160))
+    except OSError as error:
+        raise InputError(f"out is {out!r}; it must be a path that can be written ({paths.said(error)}).") from error
+    return path

@@ -63,7 +63,7 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame, rule: VerdictRule | None = N
     rule = rule or VerdictRule()
     lines = [
         "violated: how often the later layer's estimate is the larger one, against eq. 6 (Y) and 7 (X), by more than "
-        f"{100 * rule.settled_share:g} % and {rule.settled_floor:g} nats; tied: how often they are no further apart. "
+        f"{100 * rule.near_share:g} % and {rule.near_floor:g} nats; tied: how often they are no further apart. "
         "Settled fits, intervals 95 % over seeds, n seeds; compared: fits whose both layers settled. Noise is added to "
         "each layer alone, so the truths need not keep the order either; wrongly: violated by the estimates and not by "
         "the truths."

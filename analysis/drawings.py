@@ -1,10 +1,12 @@
 """The figures of a study, made from its frames: which data go into which picture, and what stands under it."""
 
+import io
 import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.figure
@@ -12,6 +14,7 @@ import pandas as pd
 
 from analysis import figure_data, figures, frames
 from trainables.config import PAIRS, short_name
+from trainables.resultfiles import write_local
 from trainables.verdict import VerdictRule
 
 MOST_CONFIGURATIONS = 8
@@ -52,7 +55,9 @@ def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
     return frames.in_words(trials.loc[key], shown)
 
 
-def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame, results: str) -> Iterator[Drawing]:
+def draw(
+    trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame, results: str | frames.Results
+) -> Iterator[Drawing]:
     """All figures that the study has data for.
 
     >>> from analysis import judging
@@ -65,7 +70,7 @@ def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame, resu
         trials: as `frames.trials` returns them.
         judged: as `judging.judge` returns them.
         sampled: curves of some fits, as `analysis.curve_samples` returns them.
-        results: where whole curves are read from.
+        results: where whole curves are read from: a folder, or the study that was read from it.
     """
     if judged.empty:
         return
@@ -77,11 +82,11 @@ def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame, resu
         yield from explosions(trials, judged, sampled)
 
 
-def learning(trials: pd.DataFrame, judged: pd.DataFrame, results: str) -> Iterator[Drawing]:
+def learning(trials: pd.DataFrame, judged: pd.DataFrame, results: str | frames.Results) -> Iterator[Drawing]:
     """MINE's learning curves by run, reinit and finetune side by side (the paper's Figures 1 and 2)."""
     there = judged["pair"].cat.categories
     pair = PAPER_PAIR if PAPER_PAIR in there else next(pair for pair in PAIRS if pair in there)
-    curves = frames.curves(results, pair, ["key", "run", "pair", "replicate", "mine_epoch", "bound"], skipped=[])
+    curves = frames.study(results).curves(pair, ["key", "run", "pair", "replicate", "mine_epoch", "bound"])
     if curves.empty:
         return
     drawn = trials[trials.index.isin(curves["key"].cat.categories)]
@@ -208,15 +213,32 @@ def explosions(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame
         )
 
 
-def save(drawing: Drawing, folder: Path) -> None:
-    """Write a drawing as SVG and PNG under its name.
+def save(drawing: Drawing, folder: Path) -> bytes:
+    """Write a drawing as SVG and PNG under its name; the SVG.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(Drawing("empty", "", matplotlib.figure.Figure()), Path(folder))
+    ...     _ = save(Drawing("empty", "", matplotlib.figure.Figure()), Path(folder))
     ...     sorted(path.name for path in Path(folder).iterdir())
     ['empty.png', 'empty.svg']
+
+    Raises:
+        OSError: if they cannot be written.
     """
     with matplotlib.rc_context(figures.STYLE):
-        drawing.figure.savefig(folder / f"{drawing.name}.svg", metadata={"Date": None})
-        drawing.figure.savefig(folder / f"{drawing.name}.png", dpi=160)
+        svg = picture(drawing.figure, "svg", metadata={"Date": None})
+        png = picture(drawing.figure, "png", dpi=160)
+    write_local(folder / f"{drawing.name}.svg", svg)
+    write_local(folder / f"{drawing.name}.png", png)
+    return svg
+
+
+def picture(figure: matplotlib.figure.Figure, kind: str, **options: Any) -> bytes:
+    """A figure as the bytes of a file of this kind (svg, png, pdf).
+
+    >>> picture(matplotlib.figure.Figure(), "png")[1:4]
+    b'PNG'
+    """
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, **options)
+    return content.getvalue()

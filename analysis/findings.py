@@ -60,7 +60,7 @@ def _shares(judged: pd.DataFrame) -> str:
     shares = judged["stability"].value_counts(normalize=True)
     parts = [f"{_percent(shares.get(name, 0))} {name}" for name in STABILITIES]
     settled = judged.loc[judged["stability"] == "settled", "estimate"].abs()
-    floor = VerdictRule().settled_floor
+    floor = VerdictRule().near_floor
     at_zero = f" {_percent((settled < floor).mean())} of the settled fits ended within {floor:g} nats of 0."
     return f"Of all fits {', '.join(parts[:-1])} and {parts[-1]}.{at_zero if (settled < floor).any() else ''}"
 

@@ -1,15 +1,14 @@
 """From Parquet to DataFrames. Columns of the configuration carry its field paths."""
 
 import difflib
+import functools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainables import records
@@ -22,7 +21,6 @@ from trainables.config import (
     fields,
     replace,
     short_name,
-    unflatten,
     unused_fields,
 )
 
@@ -30,27 +28,65 @@ _LABELS = ("key", "pair", "started_from")
 """Columns of long tables with few different texts, held as categories."""
 
 
-@dataclass(frozen=True)
 class Results:
     """A study's results as DataFrames, typed: sizes that may be unset are Int64, texts of long tables categories.
 
     Attributes:
-        trials: one row a trial, indexed by key: configuration by field path, state, error, provenance; with
+        trials: one row per trial, indexed by key: configuration by field path, state, error, provenance; with
             `configuration`, the same for trials that differ in nothing that matters but the seed.
-        lenet: one row a completed trial and LeNet-5 epoch.
-        estimates: one row a fit of a completed trial, values in nats.
-        skipped: what could not be read, in sentences.
+        lenet: one row per completed trial and LeNet-5 epoch; read when it is asked for, as is the next.
+        estimates: one row per fit of a completed trial, values in nats.
+        skipped: a sentence on each file that was left out of what has been read, and on completed trials without rows.
+
+    Args:
+        source: folder or URI that a trial or a sweep wrote.
+        strict: raise an InputError where a file would be left out.
     """
 
-    source: str
-    trials: pd.DataFrame
-    lenet: pd.DataFrame
-    estimates: pd.DataFrame
-    skipped: list[str] = field(default_factory=list)
+    def __init__(self, source: str, strict: bool = False) -> None:
+        self.source, self.strict = source, strict
+        self.skipped: list[str] = []
+        self._trials = records.trials(source)
+        self._note(self._trials.problems)
 
-    def curves(self, pair: str) -> pd.DataFrame:
-        """The curves of one pair, read when asked for: one row a fit and MINE epoch."""
-        return curves(self.source, pair, skipped=[])
+    def _note(self, problems: Sequence[str]) -> None:
+        if problems and self.strict:
+            raise InputError(f"results {self.source!r} holds {problems[0]}")
+        self.skipped += [problem for problem in problems if problem not in self.skipped]
+
+    @functools.cached_property
+    def trials(self) -> pd.DataFrame:
+        rows, known = self._trials.rows, self._trials.configurations
+        # Sizes may be null for "all", and stay whole numbers beside it.
+        frame = rows.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        frame["mine.pairs"] = frame["mine.pairs"].map(", ".join)
+        configuration = [configuration_key(known[key]) for key in frame["key"]]
+        return frame.assign(configuration=configuration).set_index("key").sort_index()
+
+    @functools.cached_property
+    def lenet(self) -> pd.DataFrame:
+        return self.read("lenet")
+
+    @functools.cached_property
+    def estimates(self) -> pd.DataFrame:
+        return self.read("estimates")
+
+    def read(self, table: str, columns: Sequence[str] | None = None, pair: str | None = None) -> pd.DataFrame:
+        """A table's rows of completed trials; `columns`, None for all, have `key`."""
+        rows, problems = records.read(self.source, table, columns, pair, self._trials)
+        self._note(problems)
+        return _with_categories(rows)
+
+    def curves(self, pair: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The curves of one pair, read when asked for: one row per fit and MINE epoch."""
+        return self.read("curves", columns, pair)
+
+    def curve_pieces(self, columns: Sequence[str], rows: int = 2_000_000) -> Iterator[pd.DataFrame]:
+        """All curves in pieces of about this many rows, each of whole completed trials; `columns` have `key`."""
+        for piece, problems in records.scan(self.source, "curves", columns, rows, self._trials):
+            self._note(problems)
+            if len(piece):
+                yield _with_categories(piece)
 
     def configured(self, rows: pd.DataFrame, paths: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows that have a `key`, with the columns of their trials beside them.
@@ -78,14 +114,17 @@ def load(results: str) -> Results:
     Raises:
         InputError: if it holds no results. Files that cannot be read are left out and named in `skipped`.
     """
-    skipped: list[str] = []
-    return Results(
-        results, trials(results, skipped), lenet(results, skipped), estimates(results, skipped=skipped),
-        sorted(set(skipped)),
-    )  # fmt: skip
+    found = Results(results)
+    _ = found.lenet, found.estimates  # so that `skipped` has what is wrong with them
+    return found
 
 
-def trials(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
+def study(results: str | Results) -> Results:
+    """A study that was read before, or a folder's, strict."""
+    return Results(results, strict=True) if isinstance(results, str) else results
+
+
+def trials(results: str) -> pd.DataFrame:
     """All trials, one row each, indexed by key; see `trainables.schemas.SCHEMAS["trials"]`.
 
     `mine.pairs` is text, and `configuration` tells configurations apart: trials that differ in the seed alone,
@@ -94,33 +133,13 @@ def trials(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
     >>> trials("docs/example/results")["seed"].sort_values().unique().tolist()
     [0, 1, 2]
 
-    Args:
-        skipped: where a sentence is added for every file that cannot be read; None: the first one raises.
-
     Raises:
-        InputError: if the folder holds no results.
+        InputError: if the folder holds no results, or a file that cannot be read; `Results` leaves it out.
     """
-    rows = records.read(results, "trials", skipped=skipped)
-    # Sizes may be null for "all", and stay whole numbers beside it.
-    frame = rows.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    frame["mine.pairs"] = frame["mine.pairs"].map(", ".join)
-    return frame.assign(configuration=_configurations(rows)).set_index("key").sort_index()
+    return study(results).trials
 
 
-def _configurations(rows: pa.Table) -> list[str]:
-    """Each trial's configuration key; the settings of a study repeat, so each is worked out once."""
-    paths = [path for path in fields() if path != "seed"]
-    known: dict[str, str] = {}
-    found = []
-    for row in rows.select(paths).to_pylist():
-        text = str(row)
-        if text not in known:
-            known[text] = configuration_key(unflatten(row))
-        found.append(known[text])
-    return found
-
-
-def estimates(results: str, columns: Sequence[str] | None = None, skipped: list[str] | None = None) -> pd.DataFrame:
+def estimates(results: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """All fits of completed trials, one row each.
 
     >>> fits = estimates("docs/example/results", ["key", "pair", "estimate"])
@@ -129,66 +148,64 @@ def estimates(results: str, columns: Sequence[str] | None = None, skipped: list[
 
     Args:
         columns: the columns to read, `key` among them; None: all.
-        skipped: as for `trials`.
+
+    Raises:
+        InputError: as `trials`.
     """
-    return _of_completed(results, "estimates", columns, skipped=skipped)
+    return study(results).read("estimates", columns)
 
 
-def lenet(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
-    """LeNet-5's loss and accuracy, one row a completed trial and epoch.
+def lenet(results: str) -> pd.DataFrame:
+    """LeNet-5's loss and accuracy, one row per completed trial and epoch; raises as `trials`.
 
     >>> list(lenet("docs/example/results"))
     ['key', 'epoch', 'train_loss', 'test_accuracy']
     """
-    return _of_completed(results, "lenet", skipped=skipped)
+    return study(results).lenet
 
 
-def curves(
-    results: str, pair: str, columns: Sequence[str] | None = None, skipped: list[str] | None = None
-) -> pd.DataFrame:
-    """The curves of one pair, one row a fit of a completed trial and MINE epoch.
+def curves(results: str, pair: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The curves of one pair, one row per fit of a completed trial and MINE epoch; raises as `trials`.
 
     >>> int(curves("docs/example/results", "Y;relu3")["mine_epoch"].max())
     40
     """
-    return _of_completed(results, "curves", columns, pc.field("pair") == pair, skipped)
+    return study(results).curves(pair, columns)
 
 
-def curve_pieces(
-    results: str, columns: Sequence[str], rows: int = 2_000_000, skipped: list[str] | None = None
-) -> Iterator[pd.DataFrame]:
-    """All curves in pieces of about this many rows, each of whole completed trials; `columns` have `key`.
+def curve_pieces(results: str, columns: Sequence[str], rows: int = 2_000_000) -> Iterator[pd.DataFrame]:
+    """All curves in pieces, as `Results.curve_pieces`; raises as `trials`.
 
     >>> sum(len(piece) for piece in curve_pieces("docs/example/results", ["key"])) % (6 * 8 * 2 * 40)
     0
     """
-    states = records.trial_states(results, skipped=[])
-    for piece in records.scan(results, "curves", columns, rows, skipped):
-        if len(kept := _completed(piece, states)):
-            yield kept
+    return study(results).curve_pieces(columns, rows)
 
 
-def _of_completed(
-    results: str,
-    table: str,
-    columns: Sequence[str] | None = None,
-    filter: Any = None,
-    skipped: list[str] | None = None,
-) -> pd.DataFrame:
-    """Rows whose trial says that its record is complete; a trial cut off while writing has no such row."""
-    states = records.trial_states(results, skipped=None if skipped is None else [])
-    return _completed(records.read(results, table, columns, filter, skipped), states)
+def curve_arrays(piece: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, NDArray[np.float64]]]:
+    """Whole curves as arrays, those of one length at a time.
+
+    Args:
+        piece: rows of `curves` with key, run, pair, replicate, mine_epoch and bound, no fit cut.
+
+    Yields:
+        The fits (key, run, pair, replicate; keys and pairs as text), and their bounds in nats, shape (fits, epochs).
+    """
+    fit = ["key", "run", "pair", "replicate"]
+    piece = piece.sort_values([*fit, "mine_epoch"], kind="stable")
+    start = np.flatnonzero(~piece[fit].duplicated().to_numpy())
+    labels = piece[fit].iloc[start].astype({"key": str, "pair": str})
+    bound, lengths = piece["bound"].to_numpy(float), np.diff([*start, len(piece)])
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length)
+        yield labels.iloc[rows], bound[start[rows][:, None] + np.arange(length)]
 
 
-def _completed(rows: pa.Table, states: dict[str, str]) -> pd.DataFrame:
+def _with_categories(rows: pa.Table) -> pd.DataFrame:
     for name in _LABELS:
         if name in rows.column_names:
             rows = rows.set_column(rows.column_names.index(name), name, rows[name].combine_chunks().dictionary_encode())
-    frame = rows.to_pandas(split_blocks=True, self_destruct=True)
-    categories = frame["key"].cat.categories
-    complete = frame["key"].cat.codes.map({code: states.get(key) == "completed" for code, key in enumerate(categories)})
-    kept = frame[complete.to_numpy(dtype=bool)].reset_index(drop=True)
-    return kept.assign(key=kept["key"].cat.remove_unused_categories())
+    return rows.to_pandas(split_blocks=True, self_destruct=True)
 
 
 def configuration_columns(frame: pd.DataFrame) -> list[str]:

@@ -1,5 +1,7 @@
 """Fits with their verdicts, and what the tables of configurations have in common: rows, seeds, cells."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -9,20 +11,35 @@ from analysis.frames import configuration_columns
 from trainables import verdict
 from trainables.verdict import STABILITIES, VerdictRule
 
-_READ = (
-    "key", "run", "pair", "replicate", "estimate", "previous_window_mean", "highest_running_mean",
-    "lowest_running_mean", "first_nonfinite_epoch", "first_outside_epoch", "dead_hidden_layers", "ceiling", "truth",
-    "truth_standard_error", "truth_without_noise", "optimum",
-)  # fmt: skip
+_FIT = ["key", "run", "pair", "replicate"]
+
+_READ = (*_FIT, *verdict.INPUTS, "first_outside_epoch", "truth_standard_error", "truth_without_noise")
 
 
-def fits(results: str, skipped: list[str] | None = None) -> pd.DataFrame:
-    """The fits of completed trials, with the columns that the tables need of them.
+def fits(results: str | frames.Results) -> pd.DataFrame:
+    """The fits of completed trials of a folder, or of a study read from one, with the columns that the tables need.
 
     >>> fits("docs/example/results").columns[:4].tolist()
     ['key', 'run', 'pair', 'replicate']
     """
-    return frames.estimates(results, _READ, skipped)
+    study = frames.study(results)
+    found = study.read("estimates", _READ)
+    lacking = found["late_slope"].isna() & found["estimate"].notna() & (found["epochs"] >= VerdictRule().least_epochs)
+    if not lacking.any():
+        return found
+    names = ["late_slope", "late_slope_error"]
+    slopes = found[_FIT].merge(_late_slopes(study, found.loc[lacking, "key"].unique()), how="left", on=_FIT)
+    return found.assign(**{name: found[name].fillna(slopes[name].astype(float)) for name in names})
+
+
+def _late_slopes(study: frames.Results, keys: Collection[str]) -> pd.DataFrame:
+    """`late_slope` and its error of older records, from their curves where there are any."""
+    found = [pd.DataFrame(columns=[*_FIT, "late_slope", "late_slope_error"])]
+    for piece in study.curve_pieces([*_FIT, "mine_epoch", "bound"]):
+        for fits, bound in frames.curve_arrays(piece[piece["key"].isin(keys)]):
+            slope, error = verdict.late_slope(bound)
+            found.append(fits.assign(late_slope=slope, late_slope_error=error))
+    return pd.concat(found)
 
 
 def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFrame:
@@ -30,7 +47,7 @@ def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFr
 
     >>> judged = judge(fits("docs/example/results"))
     >>> sorted(judged["stability"].cat.categories)
-    ['collapsed', 'exploded', 'settled', 'unsettled']
+    ['collapsed', 'exploded', 'settled', 'stuck', 'unsettled']
 
     Returns:
         With `variable`, `stability`, `exploded_epoch` (the record holds it under the committed rule; NaN under

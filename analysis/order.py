@@ -78,7 +78,7 @@ def _rises(fits: pd.DataFrame, column: str, rule: VerdictRule | None) -> tuple[p
     rule = rule or VerdictRule()
     layers = by_layer(fits, column)
     earlier, later = layers.to_numpy()[:, :-1], layers.to_numpy()[:, 1:]
-    tolerance = np.maximum(rule.settled_floor, rule.settled_share * np.abs(earlier))
+    tolerance = np.maximum(rule.near_floor, rule.near_share * np.abs(earlier))
     names = [f"{one}, {next_one}" for one, next_one in zip(layers, layers.columns[1:], strict=False)]
     rise, allowed = (pd.DataFrame(one, index=layers.index, columns=names) for one in (later - earlier, tolerance))
     return rise, allowed

@@ -1,7 +1,6 @@
 """The report: one HTML page that needs nothing else, and its figures and tables as files."""
 
 import base64
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,9 @@ from analysis import (
     stability,
     tables,
 )
+from trainables import paths, schemas
 from trainables.config import InputError, fields
+from trainables.resultfiles import write_local
 from trainables.verdict import STABILITIES, VerdictRule
 
 THRESHOLDS = {"halved": 0.5, "committed": 1.0, "doubled": 2.0}
@@ -62,77 +63,72 @@ def write(results: str, out: str) -> Path:
     Raises:
         InputError: if there are no results, or the folder cannot be written.
     """
-    skipped: list[str] = []
-    trials = frames.trials(results, skipped)
+    study = frames.Results(results)
+    trials = study.trials
     folder = _prepared(out)
-    fits = judging.fits(results, skipped)
+    fits = judging.fits(study)
     judged = judging.judge(fits)
-    sampled, converged = curve_samples.collect(results, trials, judged, skipped=skipped)
-    made = _tables(results, trials, fits, judged, converged, skipped)
-    for name, (_, rows, _) in made.items():
-        rows.to_csv(folder / "tables" / f"{name}.csv", index=False)
+    sampled, converged = curve_samples.collect(study, trials, judged)
+    made = _tables(study, fits, judged, converged)
     sections = [_section(trials, name, *table) for name, table in made.items()]
-    pictures = []
-    for drawing in drawings.draw(trials, judged, sampled, results):
-        drawings.save(drawing, folder / "figures")
-        pictures.append(
-            {
-                "name": drawing.name,
-                "caption": drawing.caption,
-                "source": _embedded(folder / "figures" / f"{drawing.name}.svg"),
-            }
-        )
     said = findings.sentences(
         trials, judged, *(made[name][1] for name in ("stability", "convergence", "differences", "order"))
     )
-    page = _template().render(
-        results=results,
-        findings=said,
-        problems=tables.unread(skipped) + stability.failures(trials) + stability.repeated(trials),
-        sections=sections,
-        pictures=pictures,
-        curves=sparklines.draw(trials, judged, sampled),
-        curves_drawn=sampled["fit"].nunique(),
-        fits=len(judged),
-        colours=figures.COLOURS,
-        common=_common(trials),
-        trials=_trial_rows(trials, judged),
-        varied=frames.varied_columns(trials),
-        provenance=_provenance(trials),
-    )
-    path = folder / "report.html"
-    path.write_text(page, encoding="utf-8")
-    return path
+    try:
+        for name, (_, rows, _) in made.items():
+            write_local(folder / "tables" / f"{name}.csv", rows.to_csv(index=False))
+        pictures = [
+            {"name": one.name, "caption": one.caption, "source": _embedded(drawings.save(one, folder / "figures"))}
+            for one in drawings.draw(trials, judged, sampled, study)
+        ]
+        page = _template().render(
+            results=results,
+            findings=said,
+            problems=tables.unread(study.skipped) + stability.failures(trials) + stability.repeated(trials),
+            sections=sections,
+            pictures=pictures,
+            curves=sparklines.draw(trials, judged, sampled),
+            curves_drawn=sampled["fit"].nunique(),
+            fits=len(judged),
+            colours=figures.COLOURS,
+            common=_common(trials),
+            trials=_trial_rows(trials, judged),
+            varied=frames.varied_columns(trials),
+            provenance=_provenance(trials),
+        )
+        write_local(folder / "report.html", page)
+        _forget(folder / "figures", {str(one["name"]) for one in pictures})
+    except OSError as error:
+        raise InputError(f"out is {out!r}; it must be a folder that can be written ({paths.said(error)}).") from error
+    return folder / "report.html"
 
 
 def _prepared(out: str) -> Path:
-    """The folder for the report, without the figures of an earlier one; files of other names stay."""
-    folder = Path(out)
-    if "://" in out:
-        raise InputError(f"out is {out!r}; it must be a folder on this machine.")
+    """The folder for the report; files that are there stay."""
+    folder = paths.local(out, "out")
     try:
         for part in (folder / "figures", folder / "tables"):
             part.mkdir(parents=True, exist_ok=True)
-        for old in (folder / "figures").iterdir():
-            if drawings.NAMES.fullmatch(old.name):
-                old.unlink()
     except OSError as error:
-        raise InputError(f"out is {out!r}; it must be a folder that can be written ({error}).") from error
+        raise InputError(f"out is {out!r}; it must be a folder that can be written ({paths.said(error)}).") from error
     return folder
 
 
+def _forget(folder: Path, drawn: set[str]) -> None:
+    """Remove the figures of an earlier report that this one does not have; files of other names stay."""
+    for old in folder.iterdir():
+        if drawings.NAMES.fullmatch(old.name) and old.stem not in drawn:
+            old.unlink()
+
+
 def _tables(
-    results: str,
-    trials: pd.DataFrame,
-    fits: pd.DataFrame,
-    judged: pd.DataFrame,
-    converged: pd.DataFrame,
-    skipped: list[str],
+    study: frames.Results, fits: pd.DataFrame, judged: pd.DataFrame, converged: pd.DataFrame
 ) -> dict[str, tuple[str, pd.DataFrame, list[str]]]:
     """Title, rows and notes of every table, by name."""
+    trials = study.trials
     settled = stability.table(trials, fits)
     by_pair = stability.table(trials, fits, by_pair=True)
-    learnt = accuracy.table(trials, frames.lenet(results, skipped))
+    learnt = accuracy.table(trials, study.lenet)
     epochs = convergence.table(trials, converged)
     consistent = consistency.table(trials, fits)
     order = disorder.table(trials, fits)
@@ -200,8 +196,8 @@ def _links(trials: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[str, int], st
     return found
 
 
-def _embedded(picture: Path) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(picture.read_bytes()).decode()
+def _embedded(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
 
 
 def _common(trials: pd.DataFrame) -> list[tuple[str, str]]:
@@ -234,6 +230,7 @@ def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, An
                 "threads": trial["threads"],
                 "commit": (trial["git_commit"] or "")[:10] + ("+changes" if "+" in (trial["git_commit"] or "") else ""),
                 "error": trial["error"] if isinstance(trial["error"], str) else "",
+                "reason": schemas.reason(trial["error"] if isinstance(trial["error"], str) else None),
             }
         )
     return rows
@@ -245,7 +242,7 @@ def _provenance(trials: pd.DataFrame) -> list[tuple[str, str]]:
     versions = trials["versions"].value_counts()
     found = [("commit", f"{commit} ({count} trials)") for commit, count in commits.items()]
     for text, count in versions.items():
-        parts = ", ".join(f"{name} {version}" for name, version in json.loads(str(text)).items())
+        parts = ", ".join(f"{name} {version}" for name, version in schemas.versions(str(text)).items())
         found.append(("versions", f"{parts or 'none recorded'} ({count} trials)"))
     return found
 

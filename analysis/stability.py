@@ -101,7 +101,7 @@ def levels(judged: pd.DataFrame) -> pd.DataFrame:
     cells = judged["settled_estimate"].groupby([judged["row"], judged["cell"], judged["seed"]])
     per_seed = cells.mean().dropna()
     settled = judged.loc[judged["stability"] == "settled", ["row", "settled_estimate"]]
-    near = settled["settled_estimate"].abs() < VerdictRule().settled_floor
+    near = settled["settled_estimate"].abs() < VerdictRule().near_floor
     found = pd.concat(
         [
             near.groupby(settled["row"]).mean().rename("at_zero"),
@@ -194,17 +194,18 @@ def _disorder(judged: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
 def _words(judged: pd.DataFrame, rule: VerdictRule) -> pd.Series:
     """The paper's word for each row: per seed, then the majority over seeds."""
     reference = np.minimum(judged["truth"], judged["optimum"])
-    usable = (judged["stability"] == "settled") & (reference >= rule.least_reference)
+    settled, at_zero = judged["stability"] == "settled", judged["stability"].isin(["stuck", "collapsed"])
+    usable = (settled | at_zero) & (reference >= rule.least_reference)
     of_fit = pd.DataFrame(
         {
             "exploded": judged["stability"] == "exploded",
-            "settled": judged["stability"] == "settled",
-            "ratio": (judged["estimate"] / reference).where(usable),
+            "ended": settled | at_zero,
+            "ratio": (judged["estimate"].where(settled, 0) / reference).where(usable),
         }
     )
     grouped = of_fit.groupby([judged["row"], judged["seed"]])
-    shares, ratio = grouped[["exploded", "settled"]].mean(), grouped["ratio"].median()
-    words = pd.Series(verdict.words(shares["exploded"], shares["settled"], ratio, rule), index=ratio.index)
+    shares, ratio = grouped[["exploded", "ended"]].mean(), grouped["ratio"].median()
+    words = pd.Series(verdict.words(shares["exploded"], shares["ended"], ratio, rule), index=ratio.index)
     return words.groupby("row").agg(verdict.majority_word)
 
 

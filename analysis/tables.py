@@ -56,16 +56,13 @@ def build(
         InputError: if the folder holds no results, or `where` names no field or leaves no trial. Files that cannot
             be read are left out and named in the notes.
     """
-    skipped: list[str] = []
-    trials = frames.having(frames.trials(results, skipped), where)
+    study = frames.Results(results)
+    trials = frames.having(study.trials, where)
     if which == "accuracy":
-        lenet = frames.lenet(results, skipped)
-        rows = accuracy.table(trials, lenet[lenet["key"].isin(trials.index)])
+        rows = accuracy.table(trials, study.lenet[study.lenet["key"].isin(trials.index)])
         notes = accuracy.notes(trials, rows)
-        lost = without_rows(trials, set(lenet["key"]), "lenet")
     else:
-        fits = _of(trials, judging.fits(results, skipped))
-        lost = without_rows(trials, set(fits["key"]), "estimates")
+        fits = _of(trials, judging.fits(study))
         if which == "stability":
             rows = stability.table(trials, fits, rule, by_pair)
             notes = stability.notes(trials, rows)
@@ -79,7 +76,7 @@ def build(
             rows = distance.table(trials, fits, rule)
             notes = distance.notes(trials, rows)
         elif which == "convergence":
-            pieces = frames.curve_pieces(results, convergence.CURVE_COLUMNS, skipped=skipped)
+            pieces = study.curve_pieces(convergence.CURVE_COLUMNS)
             rows = convergence.table(trials, convergence.fit_epochs(judging.judge(fits, rule), pieces, rule))
             notes = convergence.notes(trials, rows, rule)
         elif which == "consistency":
@@ -91,21 +88,7 @@ def build(
         else:
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
-    return rows, [*notes, *lost, *stability.repeated(trials), *unread(skipped)]
-
-
-def without_rows(trials: pd.DataFrame, there: set[str], table: str) -> list[str]:
-    """Completed trials whose rows of another table are gone, in a sentence.
-
-    >>> without_rows(pd.DataFrame({"state": ["completed", "failed"]}, index=["a", "b"]), set(), "estimates")
-    ['1 of 1 completed trials have no rows in the table estimates: files of the results folder are missing.']
-    """
-    done = trials.index[trials["state"] == "completed"]
-    gone = len(done.difference(list(there)))
-    if not gone:
-        return []
-    sentence = f"{gone} of {len(done)} completed trials have no rows in the table {table}"
-    return [f"{sentence}: files of the results folder are missing."]
+    return rows, [*notes, *stability.repeated(trials), *unread(study.skipped)]
 
 
 def _of(trials: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:

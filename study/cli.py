@@ -18,6 +18,7 @@ import tyro
 from study.cluster import Cluster
 from study.resources import Resources
 from study.search import SearchOptions
+from trainables import paths
 from trainables.config import InputError, TrialConfig, descriptions, fields
 
 _DESCRIPTION = "Measure how far a neural estimate of mutual information (MINE) can be trusted."
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader (such as head) has seen enough; leave nothing for the interpreter to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
+    except OSError as error:  # a full disk, a file in the way: what the system says names it
+        print(f"mine-study: {paths.said(error)}; run the same command again when that is mended.", file=sys.stderr)
+        code = 2
     except KeyboardInterrupt:
         print("mine-study: interrupted; what is finished is kept, and the same command goes on.", file=sys.stderr)
         code = 130
@@ -185,8 +189,9 @@ def sweep(
     from study import sweep as sweeping
 
     sweeping.check(planned, where, cluster.storage)
-    done = len(sweeping.outcome(planned, where).completed)
-    print(f"study {study}: {len(planned)} trials, {done} of them done before; rows go to {where}")
+    before = sweeping.outcome(planned, where)
+    _tell(before.problems)
+    print(f"study {study}: {len(planned)} trials, {len(before.completed)} of them done before; rows go to {where}")
     ended = sweeping.launch(planned, where, resources, cluster, tensorboard, plan.Plan(study, tuple(planned)))
     counts = f"{len(ended.completed)} of {len(planned)} trials completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
@@ -196,6 +201,11 @@ def sweep(
         print("run the same command to go on with what is missing")
     print(f"rows: {where}\ntable: mine-study table {shlex.quote(where)}")
     return ended.exit_code
+
+
+def _tell(problems: Sequence[str]) -> None:
+    """Name files that were left out, beside the output."""
+    print("".join(f"Not read: {problem}\n" for problem in problems), end="", file=sys.stderr)
 
 
 def _search(
@@ -213,6 +223,7 @@ def _search(
 
     sweeping.check(found.shared(), results, cluster.storage)
     proposals = Proposals(found, results)
+    _tell(proposals.problems)
     print(f"{len(proposals.valued)} configurations were evaluated before; rows go to {results}")
     print(f"watch: mine-study status {shlex.quote(results)}, or optuna-dashboard {shlex.quote(str(proposals.journal))}")
     try:
@@ -265,7 +276,8 @@ def _dry_run(study: Any, planned: list[TrialConfig], results: str, resources: Re
     print(f"study {study.name}: {study.description}")
     for label in space.differences(planned):
         print(f"  {label}")
-    states = records.trial_states(results)
+    states, problems = records.trial_states(results)
+    _tell(problems)
     left = [config for config in planned if states.get(key(config)) != "completed"]
     print(f"{len(planned)} trials, {len(planned) - len(left)} of them done before")
     return _print_cost(left, resources) if left else 0
@@ -361,6 +373,7 @@ def compact(results: tyro.conf.Positional[str]) -> int:
 
     for done in compaction.compact(results):
         print(f"{done.table}: {done.files_before} files before, {done.files_after} after")
+        _tell(done.problems)
     return 0
 
 
@@ -386,9 +399,11 @@ def curves(results: tyro.conf.Positional[str], pair: str = "X;maxpool1", out: st
         out: Picture to write; its ending names the kind (.png, .svg, .pdf).
     """
     from analysis import curves as drawing
+    from analysis import frames
 
-    drawing.save(drawing.draw(results, pair), out)
-    print(f"curves: {out}")
+    study = frames.Results(results)
+    print(f"curves: {drawing.save(drawing.draw(study, pair), out)}")
+    _tell(study.skipped)
     return 0
 
 

@@ -8,11 +8,10 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from study.resources import Resources
-from trainables import resultfiles
+from trainables import paths, resultfiles
 from trainables.config import InputError
 
 _CONNECT_SECONDS = 10
@@ -40,12 +39,9 @@ class Cluster:
 
     def tune_folder(self, results: str) -> str:
         """Where Tune keeps its own state: the storage, else beside the records."""
-        return seen_from_anywhere(self.storage) if self.storage else inside(seen_from_anywhere(results), "tune")
-
-
-def seen_from_anywhere(place: str) -> str:
-    """Workers have another working directory: a local path is made absolute."""
-    return place if "://" in place else str(Path(place).expanduser().absolute())
+        if self.storage is None:
+            return inside(paths.place(results, "results"), "tune")
+        return paths.place(self.storage, "storage")
 
 
 def inside(place: str, name: str) -> str:

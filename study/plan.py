@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from study.space import Study
 from trainables import resultfiles
@@ -60,29 +60,54 @@ def _plain(config: TrialConfig) -> dict[str, Any]:
     return {path: list(value) if isinstance(value, tuple) else value for path, value in flatten(config).items()}
 
 
+class Found(NamedTuple):
+    """Plans, and a sentence on every file that is none."""
+
+    plans: list[Plan]
+    problems: list[str]
+
+
+def find(results: str) -> Found:
+    """All plans of a results folder that can be read, by name; none where no sweep wrote one."""
+    found = Found([], [])
+    for name in sorted(resultfiles.written_at(results, FOLDER, ".json")):
+        file = f"{FOLDER}/{name}.json"
+        try:
+            found.plans.append(_parse(json.loads(resultfiles.read_bytes(results, file))))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError) as error:
+            said = str(error).rstrip(".")
+            found.problems.append(
+                f"a plan that this program cannot read, {file} ({said}); delete it and run its sweep again."
+            )
+    return found
+
+
 def read(results: str) -> list[Plan]:
-    """All plans of a results folder, by name; empty where no sweep wrote one.
+    """All plans of a results folder, by name.
 
     Raises:
-        InputError: if a plan is damaged or of another version.
+        InputError: if one cannot be read: it may be of another study.
     """
-    plans = []
-    for name, text in resultfiles.read_texts(results, FOLDER, ".json"):
-        try:
-            plans.append(_parse(json.loads(text)))
-        except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
-            raise InputError(
-                f"results {results!r} holds a plan that this program cannot read, {FOLDER}/{name} ({error}); delete it "
-                "and run its sweep again."
-            ) from error
+    plans, problems = find(results)
+    if problems:
+        raise InputError(f"results {results!r} holds {problems[0]}")
     return plans
 
 
 def _parse(content: dict[str, Any]) -> Plan:
     if content["version"] != VERSION:
         raise ValueError(f"version {content['version']}, not {VERSION}")
-    trials = tuple(unflatten({**content["base"], **changes}) for changes in content["changes"])
-    return Plan(content["study"], trials, content["search"], content["expected"])
+    plan = Plan(
+        content["study"],
+        tuple(unflatten({**content["base"], **changes}) for changes in content["changes"]),
+        content["search"],
+        content["expected"],
+    )
+    kinds = {"study": str, "search": str | None, "expected": int}
+    for name, kind in kinds.items():
+        if not isinstance(content[name], kind):
+            raise ValueError(f"{name} is {content[name]!r}")
+    return plan
 
 
 def check(results: str, study: Study, planned: Iterable[TrialConfig]) -> None:
@@ -92,7 +117,8 @@ def check(results: str, study: Study, planned: Iterable[TrialConfig]) -> None:
     varies, or in that one has more values of a field than the other.
 
     Raises:
-        InputError: if the folder holds another study, or this one with other values of a field that it fixes.
+        InputError: if the folder holds another study, or this one with other values of a field that it fixes, or a
+            plan that cannot be read.
     """
     planned = list(planned)
     varied = {path for path, values in _values(study.configurations).items() if len(values) > 1}

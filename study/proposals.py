@@ -72,7 +72,7 @@ class Proposals:
         """Points of which a trial failed."""
         self.read = 0
         """Trials of the budget whose rows were there and were not run again."""
-        self._states = records.trial_states(results)
+        self._states, self.problems = records.trial_states(results)
         self._points: dict[str, Point] = {}
         self._open: dict[str, _Open] = {}
         self._waiting: deque[TrialConfig] = deque()

@@ -6,10 +6,11 @@ way; nothing is asked of the sweep itself.
 
 import datetime
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 
 from study import plan
 from study.plan import Plan
@@ -31,7 +32,7 @@ _CHECKPOINTS = "checkpoints"
 
 @dataclass(frozen=True)
 class _Folder:
-    """What lies in a results folder."""
+    """What a results folder holds."""
 
     states: dict[str, str]
     ended: dict[str, datetime.datetime]
@@ -40,30 +41,38 @@ class _Folder:
     """When each trial's checkpoint was written, by key."""
     verdicts: pd.DataFrame
     """`key` and `stability` of every fit of a completed trial."""
-    errors: dict[str, str]
+    reasons: dict[str, str]
+    """Why each failed trial failed, in a line."""
 
 
 def report(results: str, now: datetime.datetime | None = None) -> str:
-    """A text on every sweep of a results folder: trials by state, verdicts, pace, what is under way.
+    """A text on every sweep of a results folder: trials by state, verdicts, pace, what is under way, what is damaged.
 
     Raises:
         InputError: if the folder holds neither a plan nor a trial.
     """
-    plans, states = plan.read(results), records.trial_states(results)
-    if not plans and not states:
+    plans, problems = plan.find(results)
+    trials = records.trials(results, may_be_empty=True)
+    problems += trials.problems
+    if not plans and not len(trials.rows) and not problems:
         raise InputError(f"results {results!r} holds no sweep and no trial; it must be a folder that one wrote.")
+    fits = records.read(results, "estimates", ("key", *verdict.INPUTS), of=trials)
+    problems += fits.problems
+    rows = fits.rows.to_pandas()
     folder = _Folder(
-        states,
+        dict(zip(trials.rows["key"].to_pylist(), trials.rows["state"].to_pylist(), strict=True)),
         resultfiles.written_at(results, "trials", ".parquet"),
         resultfiles.written_at(results, _CHECKPOINTS, ".pt"),
-        _verdicts(results, states),
-        _errors(results) if "failed" in states.values() else {},
+        pd.DataFrame({"key": rows["key"], "stability": verdict.stability(rows)}),
+        _reasons(trials.rows),
     )
-    blocks = [_of_plan(one, folder, now or schemas.now()) for one in _merged(plans)]
+    now = now or schemas.now()
+    blocks = [_of_plan(one, folder, now) for one in _merged(plans)]
     planned = {key(config) for one in plans for config in one.trials}
-    if others := [name for name in states if name not in planned]:
-        completed = sum(states[name] == "completed" for name in others)
-        blocks.append([f"{len(others)} trials of no plan: {completed} completed", *_fits(others, folder)])
+    if others := [name for name in folder.states if name not in planned]:
+        blocks.append(_of_no_plan(others, folder, now))
+    blocks.append([f"Not read: {problem}" for problem in problems[:_SHOWN]])
+    blocks.append([f"Not read: {len(problems) - _SHOWN} further files."] if len(problems) > _SHOWN else [])
     return "\n".join(line for block in blocks for line in block)
 
 
@@ -81,7 +90,7 @@ def _of_plan(one: Plan, folder: _Folder, now: datetime.datetime) -> list[str]:
     keys = [key(config) for config in one.trials]
     labels = dict(zip(keys, differences(one.trials) if one.trials else [], strict=True))
     ended = [name for name in keys if name in folder.states]
-    dated = sorted((name for name in ended if name in folder.ended), key=lambda name: folder.ended[name])
+    dated = _by_date(ended, folder)
     under_way = [name for name in keys if name in folder.probed and folder.states.get(name) != "completed"]
     completed = sum(folder.states[name] == "completed" for name in ended)
     failed = [name for name in ended if folder.states[name] == "failed" and name not in under_way]
@@ -97,32 +106,39 @@ def _of_plan(one: Plan, folder: _Folder, now: datetime.datetime) -> list[str]:
         lines.append("under way:")
         lines += [f"  {labels[n]}: last probe {_ago(folder.probed[n], now)}" for n in under_way[:_SHOWN]]
         lines += [f"  and {len(under_way) - _SHOWN} more"] if len(under_way) > _SHOWN else []
-    if dated:
-        lines.append("ended last:")
-        for n in dated[: -_SHOWN - 1 : -1]:
-            why = folder.errors.get(n, "no reason is recorded")
-            outcome = f"failed: {why}" if folder.states[n] == "failed" else _shares([n], folder)
-            lines.append(f"  {labels[n]}, {_ago(folder.ended[n], now)}: {outcome}")
+    return [*lines, *_ended(dated, labels, folder, now)]
+
+
+def _of_no_plan(names: Sequence[str], folder: _Folder, now: datetime.datetime) -> list[str]:
+    """On trials that no plan names: each was run alone, or its plan is gone."""
+    failed = [name for name in names if folder.states[name] == "failed"]
+    return [
+        f"{len(names)} trials of no plan: {len(names) - len(failed)} completed, {len(failed)} failed",
+        *_fits(names, folder),
+        *_ended(_by_date(failed, folder), {name: f"trial {name}" for name in names}, folder, now),
+    ]
+
+
+def _by_date(names: Sequence[str], folder: _Folder) -> list[str]:
+    return sorted((name for name in names if name in folder.ended), key=lambda name: folder.ended[name])
+
+
+def _ended(dated: Sequence[str], labels: Mapping[str, str], folder: _Folder, now: datetime.datetime) -> list[str]:
+    """The trials that ended last, and what became of them."""
+    lines = ["ended last:"] if dated else []
+    for name in dated[: -_SHOWN - 1 : -1]:
+        outcome = f"failed: {folder.reasons[name]}" if folder.states[name] == "failed" else _shares([name], folder)
+        lines.append(f"  {labels[name]}, {_ago(folder.ended[name], now)}: {outcome}")
     return lines
 
 
-def _verdicts(results: str, states: dict[str, str]) -> pd.DataFrame:
-    if not states:
-        return pd.DataFrame({"key": [], "stability": []})
-    columns = [
-        "key", "ceiling", "estimate", "previous_window_mean", "highest_running_mean", "lowest_running_mean",
-        "first_nonfinite_epoch", "dead_hidden_layers",
-    ]  # fmt: skip
-    rows = records.read(results, "estimates", columns).to_pandas()
-    rows = rows[rows["key"].map(states.get) == "completed"]
-    return pd.DataFrame({"key": rows["key"], "stability": verdict.stability(rows)})
-
-
-def _errors(results: str) -> dict[str, str]:
-    """The last line of what each failed trial raised."""
-    rows = records.read(results, "trials", ["key", "error"])
-    texts = zip(rows["key"].to_pylist(), rows["error"].to_pylist(), strict=True)
-    return {name: text.strip().splitlines()[-1] for name, text in texts if text and text.strip()}
+def _reasons(rows: pa.Table) -> dict[str, str]:
+    """Why each failed trial failed, in a line."""
+    errors = zip(rows["key"].to_pylist(), rows["error"].to_pylist(), strict=True)
+    reasons = {name: schemas.reason(error) or "no reason is recorded" for name, error in errors}
+    return {
+        name: f"{why} (`mine-study report` has it all)" if why.endswith("…") else why for name, why in reasons.items()
+    }
 
 
 def _fits(keys: Sequence[str], folder: _Folder) -> list[str]:

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,7 +14,7 @@ from study.cluster import Cluster
 from study.plan import Plan
 from study.plan import write as write_plan
 from study.resources import Resources
-from trainables import records, resultfiles, schemas
+from trainables import paths, records, resultfiles, schemas
 from trainables.config import TrialConfig, flatten, key, lenet_key
 from trainables.data import load
 from trainables.schedule import failed_parts
@@ -32,6 +32,8 @@ class Outcome:
     failed: list[str]
     missing: list[str]
     interrupted: bool = False
+    problems: list[str] = field(default_factory=list)
+    """A sentence on every file in `trials` that was left out: its trial is run again."""
 
     @property
     def exit_code(self) -> int:
@@ -42,12 +44,16 @@ class Outcome:
 
 
 def outcome(planned: list[TrialConfig], results: str, interrupted: bool = False) -> Outcome:
-    """What became of the planned trials, read from the records alone."""
-    states = records.trial_states(results)
+    """What became of the planned trials, read from the records alone.
+
+    Raises:
+        InputError: if a merged file cannot be read, so that it is not known which trials are done.
+    """
+    states, problems = records.trial_states(results)
     by_state: dict[str | None, list[str]] = {"completed": [], "failed": [], None: []}
     for config in planned:
         by_state[states.get(key(config))].append(key(config))
-    return Outcome(by_state["completed"], by_state["failed"], by_state[None], interrupted)
+    return Outcome(by_state["completed"], by_state["failed"], by_state[None], interrupted, problems)
 
 
 def check(planned: list[TrialConfig], results: str, storage: str | None = None) -> None:
@@ -146,7 +152,7 @@ def _run(
         tensorboard: whether Tune writes what trials report as TensorBoard's event files, below its own state.
         plan: what to write beside the rows before the first wave; a search writes its own.
     """
-    results = clusters.seen_from_anywhere(results)
+    results = paths.place(results, "results")  # workers have another working directory
     with clusters.connection(cluster, resources):
         probe = clusters.check_seen(results)
         common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}

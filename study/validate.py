@@ -79,7 +79,7 @@ def run(problem: Problem, marginals: str, seed: int = 0) -> Iterator[Answer]:
     curves = mine.train(networks, lambda epoch: problem.draw(SAMPLES, generator(seed, "validate", epoch)), seed)
     optima = _optima(problem, config, seed)
     for pair in curves.pairs:
-        fits = curves.verdict_inputs(pair, problem.ceiling)
+        fits = curves.verdict_inputs(pair, problem.ceiling, problem.truths[pair], optima[pair])
         stabilities, estimate = verdict.stability(fits), float(np.median(fits["estimate"]))
         exploded = "exploded" in stabilities
         outcome = "exploded" if exploded else str(verdict.bias(estimate, problem.truths[pair]))

@@ -19,7 +19,7 @@ def fit_columns(config: TrialConfig, runs: int, epochs: int = 1) -> dict[str, ob
     return {
         "key": [key(config)] * runs * per_run,
         "run": np.repeat(np.arange(1, runs + 1), per_run),
-        "lenet_epoch": np.repeat(np.arange(runs) * 4, per_run),
+        "lenet_epoch": np.repeat(np.array(config.probe_epochs), per_run),
         "pair": np.tile(np.repeat(pairs, replicates * epochs), runs),
         "replicate": np.tile(np.repeat(np.arange(replicates), epochs), runs * len(pairs)),
     }
@@ -33,11 +33,17 @@ def write(
     truth: float = 2.0,
     error: float = 0.01,
     rise: float = 3.0,
-    runs: int = 2,
+    runs: int = 6,
     state: str = "completed",
 ) -> TrialConfig:
-    """A trial: a share of its fits exploded, the others settled near `level` as their seed and layer have it."""
-    config = replace(TrialConfig(), {"mine.epochs": 20, "mine.replicates": 2, **changes})
+    """A trial: a share of its fits exploded, the others settled near `level` as their seed and layer have it.
+
+    Args:
+        runs: where `changes` say nothing of LeNet-5's epochs, it has as many as this number of runs takes.
+    """
+    shape = {"lenet.epochs": 4 * runs - 3, "mine.epochs": 20, "mine.replicates": 2}
+    config = replace(TrialConfig(), shape | changes)
+    runs, lenet_epochs, epochs = config.runs, config.lenet.epochs, config.mine.epochs
     trial = schemas.trial_row(
         config, provenance(state, "Traceback\nValueError: <b>made</b>" if state == "failed" else None)
     )
@@ -51,8 +57,9 @@ def write(
     ends = level * (1 - 0.1 * layer) + 0.01 * config.seed + 0.001 * np.asarray(columns["replicate"])
     estimate = np.where(hit, np.nan, ends)
     columns |= {
-        "epochs": np.full(fits, 20), "estimate": estimate, "pooled_estimate": estimate,
-        "previous_window_mean": ends, "highest_running_mean": ends, "lowest_running_mean": np.zeros(fits),
+        "epochs": np.full(fits, epochs), "estimate": estimate, "pooled_estimate": estimate,
+        "late_slope": np.zeros(fits), "late_slope_error": np.zeros(fits),
+        "highest_running_mean": ends, "lowest_running_mean": np.zeros(fits),
         "first_nonfinite_epoch": np.where(hit, 8.0, np.nan), "first_outside_epoch": np.full(fits, np.nan),
         "dead_units": np.zeros(fits, int), "dead_hidden_layers": np.zeros(fits, int), "ceiling": np.full(fits, 2.3),
         "truth": truth * (1 - 0.1 * layer) if truth < 2.3 else np.full(fits, truth),
@@ -60,13 +67,14 @@ def write(
         "truth_without_noise": np.full(fits, 2.3), "optimum": np.full(fits, truth),
         "started_from": ["initialisation"] * fits,
     }  # fmt: skip
-    epoch = np.tile(np.arange(1, 21), fits)
-    bound = np.repeat(ends, 20) * (1 - np.exp(-epoch / rise))
-    bound[np.repeat(hit, 20) & (epoch >= 8)] = np.nan
-    curves = fit_columns(config, runs, 20) | {"mine_epoch": epoch}
+    epoch = np.tile(np.arange(1, epochs + 1), fits)
+    bound = np.repeat(ends, epochs) * (1 - np.exp(-epoch / rise))
+    bound[np.repeat(hit, epochs) & (epoch >= 8)] = np.nan
+    curves = fit_columns(config, runs, epochs) | {"mine_epoch": epoch}
     curves |= {name: bound for name in ("bound", "pooled_bound", "log_mean_exp", "gradient_norm")}
-    lenet: dict[str, object] = {"key": [key(config)] * 21, "epoch": range(21), "train_loss": np.ones(21)}
-    lenet["test_accuracy"] = np.linspace(0.5, 0.9, 21) + 0.01 * config.seed
+    lenet: dict[str, object] = {"key": [key(config)] * lenet_epochs, "epoch": range(lenet_epochs)}
+    lenet |= {"train_loss": np.ones(lenet_epochs), "test_accuracy": 0.5 + 0.02 * np.arange(lenet_epochs)}
+    lenet["test_accuracy"] += 0.01 * config.seed  # type: ignore[operator]
     parts: dict[str, pa.Table] = {"trials": trial}
     for name, made in (("estimates", columns), ("curves", curves), ("lenet", lenet)):
         parts[name] = schemas.table(name, made)  # type: ignore[arg-type]

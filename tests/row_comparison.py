@@ -16,7 +16,7 @@ PROVENANCE = ("started_at", "git_commit", "versions", "device", "threads")
 
 def rows(results: str, name: str) -> pd.DataFrame:
     """A table without provenance, sorted by its grain."""
-    frame = records.read(results, name).to_pandas()
+    frame = records.read(results, name).rows.to_pandas()
     dropped = [c for c in frame if c in PROVENANCE or c.startswith(("seconds_", "peak_"))]
     return frame.drop(columns=dropped).sort_values(KEYS[name], ignore_index=True)
 

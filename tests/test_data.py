@@ -183,7 +183,7 @@ def test_missing_data_without_a_network_says_what_must_be_there(tmp_path, monkey
 def test_a_root_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     load_and_fail(tmp_path / "file")
-    with pytest.raises(InputError, match="cannot be used"):
+    with pytest.raises(InputError, match="a character that no path has"):
         data.load(DataConfig(root="a\0b"))
 
 

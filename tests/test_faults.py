@@ -165,5 +165,5 @@ def test_results_that_a_node_does_not_see_are_refused_before_the_first_trial(nod
 def test_workers_run_the_drivers_code_and_name_its_commit(nodes, undisturbed):
     """No node has a checkout on its path; the packages come with the sweep, and their commit with them."""
     assert "PYTHONPATH" not in nodes.environment
-    (commit,) = set(records.read(undisturbed, "trials", ["git_commit"])["git_commit"].to_pylist())
+    (commit,) = set(records.read(undisturbed, "trials", ["git_commit"]).rows["git_commit"].to_pylist())
     assert re.fullmatch(r"[0-9a-f]{40}(\+changes)?", commit)

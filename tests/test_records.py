@@ -14,7 +14,7 @@ from trainables import records, resultfiles, schemas
 from trainables.config import InputError, TrialConfig, key
 
 
-def lenet_rows(trial: str, epochs=3) -> pa.Table:
+def lenet_rows(trial: str, epochs=21) -> pa.Table:
     columns = {"key": [trial] * epochs, "epoch": range(epochs), "train_loss": [0.5] * epochs}
     return schemas.table("lenet", {**columns, "test_accuracy": [0.9] * epochs})
 
@@ -52,22 +52,23 @@ def test_written_rows_are_read_back(tmp_path, as_uri):
     results = tmp_path.as_uri() if as_uri else str(tmp_path)
     trial = key(TrialConfig())
     records.write_trial(results, {"trials": trial_rows(), "lenet": lenet_rows(trial)})
-    assert records.read(results, "lenet").to_pylist() == lenet_rows(trial).to_pylist()
-    assert records.read(results, "trials", ["key", "mine.pairs"])["mine.pairs"][0].as_py() == list(
-        TrialConfig().mine.pairs
-    )
-    assert records.trial_states(results) == {trial: "completed"}
+    assert records.read(results, "lenet").rows.to_pylist() == lenet_rows(trial).to_pylist()
+    rows, problems = records.read(results, "trials", ["key", "mine.pairs"])
+    assert rows["mine.pairs"][0].as_py() == list(TrialConfig().mine.pairs) and problems == []
+    assert records.trial_states(results) == ({trial: "completed"}, [])
     assert records.trial_state(results, trial) == "completed"
     assert records.trial_state(results, "other") is None
-    assert records.read(results, "curves").num_rows == 0
+    rows, (problem,) = records.read(results, "curves")
+    assert len(rows) == 0 and problem.startswith("1 of 1 completed trials have no rows in the table curves")
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [f"{trial}.parquet"] * 2
 
 
 def test_a_repeated_trial_overwrites_itself(tmp_path):
     for state in ("failed", "completed"):
-        records.write_trial(str(tmp_path), {"trials": trial_rows(state), "lenet": lenet_rows("t")})
-    assert records.trial_states(str(tmp_path)) == {key(TrialConfig()): "completed"}
-    assert records.read(str(tmp_path), "lenet").num_rows == 3
+        parts = {"trials": trial_rows(state), "lenet": lenet_rows(key(TrialConfig()))}
+        records.write_trial(str(tmp_path), parts)
+    assert records.trial_states(str(tmp_path)).states == {key(TrialConfig()): "completed"}
+    assert records.read(str(tmp_path), "lenet").rows.num_rows == 21
 
 
 def test_any_pyarrow_file_system_serves(monkeypatch):
@@ -108,8 +109,6 @@ def test_a_writer_killed_at_any_moment_leaves_whole_files(tmp_path):
         writer.stdout.close()
         files = [path for path in (tmp_path / "lenet").iterdir() if not path.name.startswith(".")]
         assert all(pq.read_table(path).num_rows == 200_000 for path in files)
-        if files:
-            assert records.read(str(tmp_path), "lenet").num_rows == 200_000
 
 
 def test_folders_without_results_and_other_versions_are_named(tmp_path):
@@ -122,11 +121,9 @@ def test_folders_without_results_and_other_versions_are_named(tmp_path):
     path = tmp_path / "trials" / "old.parquet"
     path.parent.mkdir()
     pq.write_table(trial_rows().replace_schema_metadata({"schema_version": "0"}), path)
-    with pytest.raises(InputError, match="schema version 0; this program reads version 1"):
-        records.read(str(tmp_path), "trials")
+    assert "schema version 0; this program reads version 1" in records.read(str(tmp_path), "trials").problems[0]
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(InputError, match="damaged file"):
-        records.read(str(tmp_path), "trials")
+    assert "damaged file" in records.read(str(tmp_path), "trials").problems[0]
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
@@ -142,7 +139,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     [
         ("trials/{}.parquet", "; delete it and run its sweep or trial again"),
         ("lenet/{}.parquet", "; delete it and trials/{}.parquet and run"),
-        ("merged/lenet/x.parquet", "; delete the folder merged and run"),
+        ("merged/lenet/x.parquet", "; put it back from a copy, or delete the folder merged and run"),
     ],
 )
 def test_a_damaged_file_names_all_that_must_go_for_its_trials_to_run_again(tmp_path, path, words):
@@ -151,5 +148,5 @@ def test_a_damaged_file_names_all_that_must_go_for_its_trials_to_run_again(tmp_p
     damaged = tmp_path / path.format(trial)
     damaged.parent.mkdir(parents=True, exist_ok=True)
     damaged.write_bytes(b"PAR1")
-    with pytest.raises(InputError, match=words.format(trial)):
-        records.read(results, "trials" if path.startswith("trials") else "lenet")
+    problems = records.read(results, "trials" if path.startswith("trials") else "lenet").problems
+    assert words.format(trial) in problems[0]

@@ -32,7 +32,7 @@ def findings(page: Path) -> str:
 
 def test_the_findings_are_sentences_with_their_numbers(page):
     said = findings(page)
-    assert "13 trials of 5 configurations, seeds 0, 1, 2, 7: 12 completed, 1 failed; 384 fits." in said
+    assert "13 trials of 5 configurations, seeds 0, 1, 2, 7: 12 completed, 1 failed; 1152 fits." in said
     assert "Of all fits 25 % exploded, 0 % collapsed, 0 % unsettled and 75 % settled." in said
     assert "Explosion is most frequent with noise_std 0" in said
     assert "rows that are in the paper's Table 2 agree with it" in said
@@ -167,7 +167,7 @@ def test_a_report_of_one_pair_without_curves_and_with_damaged_files(tmp_path):
     shutil.rmtree(tmp_path / "r" / "curves")
     text = report.write(folder, str(tmp_path / "out")).read_text()
     assert "Not read: a damaged file" in text and "No curve of a completed trial was found." in text
-    assert "2 completed, 0 failed; 4 fits" in text
+    assert "2 completed, 0 failed; 12 fits" in text
 
 
 def test_results_and_folders_that_cannot_be_used_are_named(tmp_path):
@@ -189,7 +189,7 @@ def test_a_report_removes_no_file_but_figures_of_an_earlier_one(tmp_path):
         path.write_text("")
     report.write(str(tmp_path / "results"), str(tmp_path))
     assert kept.exists() and own.exists() and not old.exists()
-    with pytest.raises(InputError, match="a folder on this machine"):
+    with pytest.raises(InputError, match="a path on this machine"):
         report.write(str(tmp_path / "results"), "s3://bucket/report")
 
 

@@ -140,7 +140,7 @@ def test_a_trial_goes_on_from_its_checkpoint_and_removes_it(tiny, done, tmp_path
     assert list((tmp_path / "checkpoints").iterdir()) == []
     from trainables import records, schemas
 
-    assert records.read(str(tmp_path), "curves").equals(done["curves"].cast(schemas.SCHEMAS["curves"]))
+    assert records.read(str(tmp_path), "curves").rows.equals(done["curves"].cast(schemas.SCHEMAS["curves"]))
 
 
 @pytest.mark.parametrize("epochs", [3, 4])
@@ -160,7 +160,7 @@ def test_a_trial_cut_off_after_its_last_probe_completes(tiny, tmp_path, epochs):
     resultfiles.write_snapshot(results, trial.CHECKPOINTS, key(config), checkpoint)
     assert [progress.run for progress in trial.run(config, results, CPU)] == [2]
     assert records.trial_state(results, key(config)) == "completed"
-    assert records.read(results, "lenet").num_rows == epochs
+    assert records.read(results, "lenet").rows.num_rows == epochs
     assert list((tmp_path / trial.CHECKPOINTS).iterdir()) == []
 
 
@@ -169,8 +169,8 @@ def test_a_lenet_that_diverges_fails_the_trial_and_is_no_explosion(tiny, tmp_pat
 
     with pytest.raises(FloatingPointError, match="LeNet-5 has diverged"):
         list(trial.run(replace(tiny, {"lenet.learning_rate": 1e6}), str(tmp_path), CPU))
-    assert records.read(str(tmp_path), "trials")["state"].to_pylist() == ["failed"]
-    assert records.read(str(tmp_path), "estimates").num_rows == 0
+    assert records.read(str(tmp_path), "trials").rows["state"].to_pylist() == ["failed"]
+    assert records.read(str(tmp_path), "estimates").rows.num_rows == 0
 
 
 @pytest.mark.parametrize("damage", ["truncated", "of another trial", "of another version"])
@@ -192,7 +192,7 @@ def test_a_trial_that_raises_is_a_row_with_its_error(tiny, tmp_path, monkeypatch
         list(trial.run(tiny, str(tmp_path), CPU))
     from trainables import records
 
-    row = records.read(str(tmp_path), "trials").to_pylist()[0]
+    row = records.read(str(tmp_path), "trials").rows.to_pylist()[0]
     assert row["state"] == "failed"
     assert "ZeroDivisionError: division by zero" in row["error"]
     assert row["seed"] == 0

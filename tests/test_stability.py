@@ -26,10 +26,11 @@ def made_fits(trials: pd.DataFrame, level=2.0, pairs=PAIRS, runs=(1, 2), replica
         {"key": key, "run": run, "pair": pair, "replicate": replicate}
         for key, run, pair, replicate in itertools.product(trials.index, runs, pairs, replicates)
     ]
-    fits = pd.DataFrame(rows).assign(ceiling=11.0, dead_hidden_layers=0, truth=level, optimum=level)
+    fits = pd.DataFrame(rows).assign(epochs=100, ceiling=11.0, dead_hidden_layers=0, truth=level, optimum=level)
     fits["truth_standard_error"] = 0.01
-    for column in ("estimate", "previous_window_mean", "highest_running_mean", "lowest_running_mean"):
+    for column in ("estimate", "highest_running_mean", "lowest_running_mean"):
         fits[column] = level
+    fits["late_slope"] = fits["late_slope_error"] = 0.0
     return fits.assign(first_nonfinite_epoch=np.nan, first_outside_epoch=np.nan)
 
 
@@ -70,7 +71,7 @@ def test_seeds_that_lack_pairs_do_not_shift_the_estimate():
     trials = made_trials({})
     fits = made_fits(trials)
     level = fits.pair.str[2:].map({"maxpool1": 4.0, "maxpool2": 4.0, "relu3": 3.0, "sm1": 0.5})
-    for column in ("estimate", "previous_window_mean", "highest_running_mean"):
+    for column in ("estimate", "highest_running_mean"):
         fits[column] = level
     fits.loc[(fits.key == "0-1") & (fits.pair.str[2:] != "sm1"), "first_nonfinite_epoch"] = 5
     row = stability.table(trials, fits).iloc[0]
@@ -82,11 +83,9 @@ def test_seeds_that_lack_pairs_do_not_shift_the_estimate():
 def test_an_interval_needs_pairs_and_runs_that_seeds_share():
     trials = made_trials({}, seeds=(0, 1))
     fits = made_fits(trials)
-    for column in ("estimate", "previous_window_mean", "highest_running_mean"):
+    for column in ("estimate", "highest_running_mean"):
         fits[column] += fits.run + fits.key.str[-1].astype(int)
-    apart = fits.assign(
-        previous_window_mean=fits.previous_window_mean.where(fits.run - 1 == fits.key.str[-1].astype(int), 9)
-    )
+    apart = fits.assign(late_slope=np.where(fits.run - 1 == fits.key.str[-1].astype(int), 0, 9))
     row = stability.table(trials, apart).iloc[0]
     assert row["estimate"] == 4.0 and np.isnan(row["estimate_low"])
     row = stability.table(trials, fits).iloc[0]
@@ -99,9 +98,9 @@ def test_truth_and_estimate_are_averaged_alike():
     trials = made_trials({}, seeds=(0,))
     fits = made_fits(trials, pairs=("X;maxpool1", "X;sm1"), runs=(1,), replicates=(0, 1, 2, 3))
     level = fits.pair.map({"X;maxpool1": 4.0, "X;sm1": 1.0})
-    for column in ("estimate", "previous_window_mean", "highest_running_mean", "truth", "optimum"):
+    for column in ("estimate", "highest_running_mean", "truth", "optimum"):
         fits[column] = level
-    fits.loc[(fits.pair == "X;sm1") & (fits.replicate > 0), "previous_window_mean"] = 9.0
+    fits.loc[(fits.pair == "X;sm1") & (fits.replicate > 0), "late_slope"] = 9.0
     row = stability.table(trials, fits).iloc[0]
     assert row[["estimate", "truth", "optimum"]].tolist() == [2.5, 2.5, 2.5]
 
@@ -110,7 +109,7 @@ def test_settled_fits_at_zero_are_counted():
     trials = made_trials({})
     fits = made_fits(trials)
     hit = fits.pair == "X;sm1"
-    fits.loc[hit, ["estimate", "previous_window_mean", "highest_running_mean"]] = 0.01
+    fits.loc[hit, ["estimate", "highest_running_mean"]] = 0.01
     assert stability.table(trials, fits)["at_zero"].tolist() == [0.25, 0.0]
 
 
@@ -140,7 +139,7 @@ def test_by_pair_gives_a_row_a_pair():
 
 def test_the_rule_reaches_the_table():
     trials = made_trials({})
-    fits = made_fits(trials).assign(previous_window_mean=1.85)
+    fits = made_fits(trials).assign(late_slope=0.2)
     assert stability.table(trials, fits)["settled"].tolist() == [0, 0]
     assert stability.table(trials, fits, VerdictRule().scaled(2))["settled"].tolist() == [1, 1]
 
@@ -149,7 +148,7 @@ def test_spreads_between_seeds_and_between_replicates_are_told_apart():
     trials = made_trials({})
     fits = made_fits(trials)
     by_seed, by_replicate = fits.copy(), fits.copy()
-    for column in ("estimate", "previous_window_mean", "highest_running_mean"):
+    for column in ("estimate", "highest_running_mean"):
         by_seed[column] += by_seed.key.str[-1].astype(int)
         by_replicate[column] += by_replicate.replicate
     assert stability.table(trials, by_seed)[["spread_seeds", "spread_replicates"]].values.tolist() == [[1, 0]] * 2
@@ -200,7 +199,7 @@ def test_only_settled_fits_are_held_against_the_truth():
     trials = made_trials({})
     fits = made_fits(trials).assign(truth=2.0, optimum=2.0)
     hit = fits.replicate == 0
-    fits.loc[hit, ["estimate", "previous_window_mean", "truth"]] = [0.2, 0.1, 50.0]
+    fits.loc[hit, ["estimate", "late_slope", "truth"]] = [0.2, 0.1, 50.0]
     row = stability.table(trials, fits).iloc[0]
     assert row[["unsettled", "estimate", "truth", "per_truth", "within_truth"]].tolist() == [0.5, 2.0, 2.0, 1.0, 1.0]
 
@@ -212,7 +211,7 @@ def test_agrees_compares_our_word_with_the_papers():
     assert right["agrees"].to_dict() == {"X": "yes", "Y": ""}
     low = stability.table(trials, made_fits(trials).assign(truth=11.0, optimum=4.6)).set_index("variable")
     assert (low.loc["X", "word"], low.loc["X", "agrees"]) == ("Underestimated", "no")
-    unsettled = made_fits(trials).assign(previous_window_mean=0.1)
+    unsettled = made_fits(trials).assign(late_slope=1.9)
     none = stability.table(trials, unsettled).set_index("variable")
     assert (none.loc["X", "word"], none.loc["X", "agrees"]) == ("", "no")
     exploded = made_fits(trials)
@@ -234,7 +233,7 @@ def test_order_violations_are_counted_in_estimates_and_in_truths():
     trials = made_trials({})
     fits = made_fits(trials)
     level = fits.pair.str[2:].map({"maxpool1": 4.0, "maxpool2": 4.1, "relu3": 3.0, "sm1": 5.0})
-    for column in ("estimate", "previous_window_mean", "highest_running_mean"):
+    for column in ("estimate", "highest_running_mean"):
         fits[column] = level
     fits["truth"] = fits.pair.str[2:].map({"maxpool1": 4.0, "maxpool2": 3.0, "relu3": 2.0, "sm1": 1.0})
     rows = stability.table(trials, fits)

@@ -46,7 +46,7 @@ def test_states_verdicts_and_pace(tmp_path, planned):
     assert lines[0] == (
         "study demo: 3 of 8 trials completed, 1 failed, 1 under way, 3 not started or before their first probe"
     )
-    assert lines[1] == "3 fits: 100% settled"
+    assert lines[1] == "288 fits: 100% settled"
     assert lines[2] == "60 trials an hour over the last 4; about 0:04:00 left"
     assert lines[3:5] == ["under way:", "  noise_std=0.0 marginals=permutation seed=1: last probe 0:00:05 ago"]
     assert lines[6:8] == [
@@ -88,7 +88,7 @@ def test_sweeps_of_a_study_are_one_and_a_search_has_its_whole_budget(tmp_path, p
 def test_trials_without_a_plan_are_counted(tmp_path):
     (config, *_) = space.trials(studies.DEMO, {}, (0,))
     end(tmp_path, config, 60)
-    assert status.report(str(tmp_path), NOW) == "1 trials of no plan: 1 completed\n1 fits: 100% settled"
+    assert status.report(str(tmp_path), NOW) == ("1 trials of no plan: 1 completed, 0 failed\n96 fits: 100% settled")
 
 
 def test_a_folder_without_a_sweep_is_refused(tmp_path):
@@ -111,11 +111,13 @@ def test_a_compacted_folder_has_its_states_and_the_dates_of_what_came_after(tmp_
     end(tmp_path, planned[2], 60)
     lines = status.report(str(tmp_path), NOW).splitlines()
     assert lines[0].startswith("study demo: 3 of 8 trials completed, 0 failed, 0 under way, 5 not started")
-    assert lines[1] == "3 fits: 100% settled" and lines[-2] == "ended last:" and "0:01:00 ago" in lines[-1]
+    assert lines[1] == "288 fits: 100% settled" and lines[-2] == "ended last:" and "0:01:00 ago" in lines[-1]
 
 
 def test_a_trial_without_its_estimates_is_named_and_a_folder_is_no_plan(tmp_path, planned):
     end(tmp_path, planned[0], 60)
     (tmp_path / "estimates" / f"{key(planned[0])}.parquet").unlink()
     (tmp_path / "plans" / "folder.json").mkdir()
-    assert status.report(str(tmp_path), NOW).endswith("0:01:00 ago: its rows in estimates are not there")
+    *_, ended, told = status.report(str(tmp_path), NOW).splitlines()
+    assert ended.endswith("0:01:00 ago: its rows in estimates are not there")
+    assert told.startswith("Not read: 1 of 1 completed trials have no rows in the table estimates")

@@ -52,7 +52,7 @@ def test_one_lenet_and_one_truth_serve_all_configurations(tiny_study, tmp_path):
     sweep.launch(space.trials(tiny_study, {}), str(tmp_path), Resources())
     assert len(list((tmp_path / "lenet_runs").iterdir())) == 1
     assert len(list((tmp_path / "truths").iterdir())) == 4 * 2  # layers x noise stds
-    trials = records.read(str(tmp_path), "trials").to_pandas()
+    trials = records.read(str(tmp_path), "trials").rows.to_pandas()
     assert (trials[["seconds_lenet", "seconds_truth"]] < 0.5).all(axis=None)
 
 
@@ -63,7 +63,7 @@ def test_a_trial_that_raises_is_a_row_and_the_sweep_goes_on(tiny_study, tmp_path
     ended = sweep.launch([lost, planned[1]], str(tmp_path), Resources())
     assert ended.exit_code == 1
     assert (ended.failed, ended.completed) == ([key(lost)], [key(planned[1])])
-    rows = {row["key"]: row for row in records.read(str(tmp_path), "trials").to_pylist()}
+    rows = {row["key"]: row for row in records.read(str(tmp_path), "trials").rows.to_pylist()}
     assert "InputError" in rows[key(lost)]["error"]
 
 
@@ -107,7 +107,7 @@ def test_a_sweep_that_is_stopped_goes_on_with_what_is_missing(tmp_path, how):
     output, _ = again.communicate(timeout=240)
     assert again.returncode == 0, output
     assert "4 of 4 trials completed, 0 failed, 0 missing" in output
-    assert records.read(str(tmp_path), "estimates").num_rows == 4 * 8 * 2
+    assert records.read(str(tmp_path), "estimates").rows.num_rows == 4 * 8 * 2
 
 
 @pytest.mark.slow
@@ -124,4 +124,4 @@ def test_workers_that_die_at_once_leave_failed_rows(tmp_path):
     output, _ = ended.communicate(timeout=400)
     assert ended.returncode == 1, output
     assert "Traceback" not in output
-    assert set(records.trial_states(str(tmp_path / "r")).values()) == {"failed"}, output
+    assert set(records.trial_states(str(tmp_path / "r")).states.values()) == {"failed"}, output

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.stats
 
 from trainables.verdict import (
     VerdictRule,
@@ -8,21 +9,23 @@ from trainables.verdict import (
     distance_to_truth,
     exploded_epoch,
     instability,
+    late_slope,
     majority_word,
-    paper_word,
     retained_information,
     running_means,
     stability,
     window,
+    words,
 )
 
 CEILING = 2.3
 
 
-def judge(curve, finite=None, dead=0, ceiling=CEILING, rule=None) -> tuple[str, float]:
+def judge(curve, finite=None, dead=0, ceiling=CEILING, rule=None, truth=2.0, optimum=2.0) -> tuple[str, float]:
     curve = np.atleast_2d(np.asarray(curve, float))
     finite = np.ones(curve.shape, bool) if finite is None else np.atleast_2d(finite)
     fits = {**curve_summary(curve, finite, [ceiling]), "ceiling": [ceiling], "dead_hidden_layers": [dead]}
+    fits |= {"epochs": [curve.shape[1]], "truth": [truth], "optimum": [optimum]}
     return str(stability(fits, rule)[0]), exploded_epoch(fits)[0]
 
 
@@ -37,7 +40,7 @@ def test_running_means():
 
 
 def test_a_flat_curve_is_settled_and_its_estimate_is_its_level():
-    curve = [0.5, 1.0, *[1.5] * 8]
+    curve = [0.5, 1.0, 1.4, *[1.5] * 7]
     assert judge(curve) == ("settled", pytest.approx(np.nan, nan_ok=True))
     assert curve_summary([curve], np.ones((1, 10), bool), [CEILING])["estimate"][0] == 1.5
 
@@ -55,10 +58,54 @@ def test_a_curve_below_its_own_past_is_unsettled():
     assert judge([2.0] * 6 + [1.0] * 14)[0] == "unsettled"
 
 
-def test_fewer_epochs_than_two_windows_are_unsettled():
-    assert judge([1.0, 1.0, 1.0])[0] == "unsettled"
-    assert judge([1.0, 1.0, 1.0, 1.0])[0] == "settled"
-    assert judge([1.0])[0] == "unsettled"
+def test_a_steady_climb_is_unsettled_though_neighbouring_windows_are_near():
+    curve = np.linspace(0, 3, 100)  # its last two windows differ by 0.3 of 2.86
+    assert judge(curve, ceiling=5.0)[0] == "unsettled"
+    doubling = np.log2(np.arange(1, 101))
+    assert judge(2.5 + 0.3 * doubling, ceiling=9.0)[0] == "settled"  # 0.3 of 4.5 nats per doubling
+    assert judge(1 + 0.3 * doubling, ceiling=9.0)[0] == "unsettled"  # of 3.0: 10 %, and twice that to come
+
+
+def test_a_curve_that_fluctuates_has_not_shown_that_it_is_flat():
+    noise = np.random.default_rng(0).normal(size=100)
+    assert judge(1 + 0.03 * noise, ceiling=9.0)[0] == "settled"
+    assert judge(1 + 0.1 * noise, ceiling=9.0)[0] == "unsettled"
+
+
+def test_the_slope_is_that_of_the_last_half_against_log2_of_the_epoch():
+    epochs = np.arange(1, 42)
+    curve = np.where(epochs > 21, 0.3 * np.log2(epochs) + 0.01 * (-1.0) ** epochs, 5.0)
+    slope, error = late_slope(np.stack([curve, np.where(epochs == 30, np.nan, curve)]))
+    line = scipy.stats.linregress(np.log2(epochs[21:]), curve[21:])
+    assert (slope[0], error[0]) == pytest.approx((line.slope, line.stderr))
+    assert np.isnan(slope[1]) and np.isnan(error[1])
+    assert np.isnan(late_slope(np.ones(4))).all()
+
+
+def test_too_few_epochs_are_never_settled_nor_stuck():
+    assert [judge([1.0] * epochs)[0] for epochs in (1, 4, 9, 10)] == ["unsettled"] * 3 + ["settled"]
+    assert [judge([0.02] * epochs, truth=7.0, optimum=4.6)[0] for epochs in (4, 10)] == ["unsettled", "stuck"]
+
+
+def test_a_fit_that_never_left_the_ground_is_stuck_unless_there_is_nothing_to_find():
+    ground = [0.005, -0.005] * 10
+    assert judge(ground)[0] == "stuck"
+    assert judge(ground, truth=0.09)[0] == "settled"
+    assert judge(ground, optimum=0.09)[0] == "settled"
+    assert judge(ground, truth=np.nan, optimum=np.nan)[0] == "settled"  # nobody said that there is more
+    assert judge([*[0.3] * 4, *[0.0] * 16])[0] == "unsettled"  # it left, and fell back
+    assert judge(ground, dead=1)[0] == "collapsed"
+
+
+def test_a_record_without_the_slope_is_not_judged_where_that_would_tell():
+    def outcome(**changes: float) -> str:
+        return str(stability(fits({**fit(), "late_slope": np.nan, **changes}))[0])
+
+    assert outcome() == ""
+    assert outcome(first_nonfinite_epoch=3) == "exploded"
+    assert outcome(dead_hidden_layers=1) == "collapsed"
+    assert outcome(estimate=0.0, highest_running_mean=0.04) == "stuck"
+    assert outcome(epochs=9) == "unsettled"
 
 
 def test_beyond_the_ceiling_is_exploded_at_the_first_epoch_outside():
@@ -105,7 +152,7 @@ def test_the_estimate_is_missing_if_its_window_is_not_finite():
 
 def test_thresholds_can_be_halved_and_doubled():
     rule = VerdictRule()
-    curve = [1.0] * 16 + [1.07, 1.07]
+    curve = 1 + 0.1 * np.log2(np.arange(1, 101) / 100)
     assert [judge(curve, rule=rule.scaled(factor))[0] for factor in (0.5, 1, 2)] == [
         "unsettled",
         "unsettled",
@@ -119,7 +166,8 @@ def test_many_fits_are_judged_as_one_by_one():
     random = np.random.default_rng(0)
     curves = np.cumsum(random.normal(0.05, 0.1, (50, 30)), axis=1)
     summary = curve_summary(curves, np.ones(curves.shape, bool), np.full(50, CEILING))
-    together = stability({**summary, "ceiling": np.full(50, CEILING), "dead_hidden_layers": np.zeros(50)})
+    same = {"ceiling": CEILING, "dead_hidden_layers": 0, "epochs": 30, "truth": 2.0, "optimum": 2.0}
+    together = stability({**summary, **{name: np.full(50, value) for name, value in same.items()}})
     assert together.tolist() == [judge(curve)[0] for curve in curves]
     assert len(set(together)) > 1
 
@@ -140,18 +188,17 @@ def test_bias_is_undecided_where_the_standard_error_decides():
     assert bias([1.32, 1.32, 1.0], [2.0, 2.0, 2.0], [0.02, 0.001, 0.02]).tolist() == ["undecided", "under", "under"]
 
 
-def test_the_papers_words():
-    settled = np.array(["settled"] * 8)
-    ones = np.ones(8)
-    assert paper_word(settled, 0.9 * ones, ones, 9 * ones) == "Converged"
-    assert paper_word(settled, 0.9 * ones, 9 * ones, ones) == "Converged"
-    assert paper_word(settled, 0.6 * ones, ones, ones) == "Underestimated"
-    assert paper_word(settled, 1.6 * ones, ones, ones) == ""
-    assert paper_word(settled, 0.9 * ones, 0.09 * ones, ones) == ""
-    assert paper_word(np.array(["exploded"] * 2 + ["settled"] * 6), ones, ones, ones) == "Exploding"
-    assert paper_word(np.array(["exploded"] + ["settled"] * 7), ones, ones, ones) == "Converged"
-    assert paper_word(np.array(["unsettled"] * 5 + ["settled"] * 3), ones, ones, ones) == ""
-    assert paper_word(np.array(["unsettled"] * 4 + ["settled"] * 4), ones, ones, np.inf * ones) == "Converged"
+@pytest.mark.parametrize(
+    ("exploded", "ended", "ratio", "word"),
+    [
+        (0.0, 1.0, 0.9, "Converged"), (0.0, 1.0, 1.5, "Converged"), (0.0, 1.0, 1.51, ""),
+        (0.0, 1.0, 0.6, "Underestimated"), (0.0, 1.0, np.nan, ""),
+        (0.25, 0.0, np.nan, "Exploding"), (0.24, 0.76, 0.9, "Converged"), (0.0, 0.49, 0.9, ""),
+        (0.0, 0.5, 0.9, "Converged"),
+    ],
+)  # fmt: skip
+def test_the_papers_words(exploded, ended, ratio, word):
+    assert words([exploded], [ended], [ratio])[0] == word
 
 
 def test_a_word_needs_more_than_half_of_the_seeds():
@@ -160,17 +207,20 @@ def test_a_word_needs_more_than_half_of_the_seeds():
     assert majority_word(["", "", "Converged"]) == ""
 
 
-def fit(estimate=1.0, truth=2.0, without=2.3, dead=0, highest=None, previous=None, bad=np.nan) -> dict:
+def fit(estimate=1.0, truth=2.0, without=2.3, dead=0, highest=None, slope=0.0, bad=np.nan) -> dict:
     """A settled fit, unless said."""
     return {
+        "epochs": 100,
         "estimate": estimate,
-        "previous_window_mean": estimate if previous is None else previous,
+        "late_slope": slope,
+        "late_slope_error": 0.0,
         "highest_running_mean": estimate if highest is None else highest,
         "lowest_running_mean": 0.0,
         "first_nonfinite_epoch": bad,
         "dead_hidden_layers": dead,
         "ceiling": CEILING,
         "truth": truth,
+        "optimum": truth,
         "truth_without_noise": without,
     }
 
@@ -185,8 +235,9 @@ def fits(*rows: dict) -> dict:
         (fit(), 0.5),
         (fit(estimate=2.0), 0.0),
         (fit(estimate=2.5, highest=2.5), 0.25),
-        (fit(previous=0.2), 0.5),  # unsettled fits have a distance too
+        (fit(slope=0.8), 0.5),  # unsettled fits have a distance too
         (fit(estimate=2.0, dead=1), 1.0),
+        (fit(estimate=0.04), 1.0),  # stuck
         (fit(estimate=2.0, highest=9.0), 1.0),
         (fit(estimate=np.nan, bad=3), 1.0),
         (fit(estimate=np.nan), 1.0),  # fewer epochs than a window
@@ -201,7 +252,7 @@ def test_distance_to_truth_of_one_fit(row, distance):
 
 
 def test_objectives_are_means_over_fits():
-    rows = fits(fit(), fit(estimate=2.0), fit(estimate=np.nan, bad=1, truth=0.0), fit(previous=0.2))
+    rows = fits(fit(), fit(estimate=2.0), fit(estimate=np.nan, bad=1, truth=0.0), fit(slope=0.8))
     assert distance_to_truth(rows) == pytest.approx((0.5 + 0 + 1 + 0.5) / 4)
     assert instability(rows) == 0.5
     assert retained_information(rows) == pytest.approx(3 * 2 / 4 / CEILING)

@@ -1,135 +1,183 @@
 """Merging the parts of a results folder into few files, while others read and write it.
 
-Killed at any moment it loses nothing and counts nothing twice: a merged file is published whole before the files
-that went into it are removed, and readers take every trial's rows from one file (`trainables.partfiles`). Only
-completed trials are merged: a failed one is tried again by the next sweep, and one without a row is still running.
+No row is deleted before its copy has been read back and found equal, so killed at any moment, or run twice at once, it
+loses nothing; readers take every trial's rows from one file (`trainables.partfiles`), so nothing counts twice. Only
+parts that a reader would take as they are, of completed trials, are merged: a failed trial is tried again by the next
+sweep, one without a row is still running, and what is damaged or strange stays where it is and is named.
 """
 
-import functools
-import tempfile
+import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.dataset
+import pyarrow.compute as pc
 import pyarrow.fs
 import pyarrow.parquet
 
-from trainables import partfiles, records, resultfiles, schemas
-from trainables.config import InputError
-from trainables.partfiles import MergedFile
+from trainables import partfiles, reading, records, resultfiles, schemas
+from trainables.config import InputError, TrialConfig
+from trainables.partfiles import MergedFile, Sources
+from trainables.reading import Problems, Request
 
 _ROWS = 1_000_000
-"""Rows of a row group of a merged file, and most rows in memory at a time, whole trials permitting."""
+"""Rows of a merged file, at which it is full, and so most rows in memory at a time, whole trials permitting."""
+
+_ATTEMPTS = 5
+"""How often the merged files are listed again when another process has merged some of them meanwhile."""
 
 
 @dataclass(frozen=True)
 class Compacted:
-    """What became of one table: files before and after, and the rows in the merged file."""
+    """What became of one table: files before and after, the rows that were merged, and what stayed as it was."""
 
     table: str
     files_before: int
     files_after: int
     rows: int
+    problems: list[str]
 
 
 def compact(results: str) -> list[Compacted]:
-    """Merge all completed trials' parts and the merged files there are, table by table.
-
-    Files that cannot be opened or are of another schema stay as they are, as do parts that are written meanwhile.
+    """Merge all completed trials' parts, table by table, and merged files that are not full.
 
     Raises:
-        InputError: if the folder holds no results or cannot be written, or a file's content is damaged, in which case
-            its table stays as it was.
+        InputError: if the folder holds no results or cannot be written, or a copy is read back otherwise than it was
+            written.
+        OSError: if there is no room for a copy; then all is as it was.
     """
-    records.read(results, "trials", ["key"], skipped=[])  # says so if there are none
+    trials = records.trials(results)
     resultfiles.check_writable(results)
-    states = records.trial_states(results, skipped=[])
-    completed = frozenset(key for key, state in states.items() if state == "completed")
     # The table of trials is last, as when a trial is written.
-    return [_compact(results, name, completed) for name in sorted(schemas.SCHEMAS, key="trials".__eq__)]
+    return [_compact(results, name, trials.completed) for name in sorted(schemas.SCHEMAS, key="trials".__eq__)]
 
 
-def _compact(results: str, name: str, completed: frozenset[str]) -> Compacted:
+def _compact(results: str, table: str, completed: Mapping[str, TrialConfig]) -> Compacted:
     store, root = resultfiles.filesystem(results)
-    folder = f"{root}/{name}"
-    there = partfiles.list_files(store, folder)
-    readable = functools.partial(_readable, results, name, store)
-    parts = [info for info in there if partfiles.key_of(info.path) in completed and readable(info.path)]
-    known = partfiles.merged_files(store, root, name)
-    merged = [file for file in known if file.generation != partfiles.DAMAGED and readable(file.path)]
-    before = len(there) + len(known)
-    if not parts and len(merged) < 2:
-        return Compacted(name, before, before, 0)
-    inputs = _inputs(parts, merged, {partfiles.key_of(info.path) for info in there})
-    keys = sorted(key for _, counting in inputs for key in counting)
-    generation = 1 + max((file.generation for file in merged), default=0)
-    metadata = {"schema_version": schemas.SCHEMA_VERSION, **partfiles.merged_metadata(keys, generation)}
-    with tempfile.TemporaryDirectory() as scratch:
-        content = Path(scratch) / "merged.parquet"
-        rows = _write(content, schemas.SCHEMAS[name].with_metadata(metadata), store, inputs)
-        with pa.memory_map(str(content)) as source:
-            path = f"{root}/{partfiles.MERGED}/{name}/{uuid.uuid4().hex}.parquet"
-            resultfiles.write_bytes(store, path, source.read_buffer())
-    for info in parts:
-        # A trial that was written again meanwhile keeps its part.
-        if _unchanged(store.get_file_info(info.path), info):
-            store.delete_file(info.path)
-    for file in merged:
-        store.delete_file(file.path)
-    return Compacted(name, before, before - len(parts) - len(merged) + 1, rows)
+    before = _count(store, root, table)
+    problems: Problems = {}
+    infos: dict[str, pa.fs.FileInfo] = {}
+
+    def parts(*_: object) -> Sources:
+        """The parts of completed trials, each with how it was when it was first seen."""
+        there = partfiles.list_files(store, f"{root}/{table}")
+        infos.update({info.path: info for info in there if info.path not in infos})
+        return [info.path for info in there if partfiles.key_of(info.path) in completed], []
+
+    request = Request(results, table, schemas.SCHEMAS[table].names, completed, rows=_ROWS)
+    merged = 0
+    for rows in _full(reading.pieces(request, parts), problems):
+        keys = _publish(store, root, table, rows)
+        merged += len(rows)
+        for key in keys:
+            _delete(store, infos[f"{root}/{table}/{key}.parquet"])
+    _join(request, store, root)
+    return Compacted(table, before, _count(store, root, table), merged, list(problems.values()))
 
 
-def _inputs(parts: list[pa.fs.FileInfo], merged: list[MergedFile], taken: set[str]) -> list[tuple[str, frozenset[str]]]:
-    """Paths to read, each with the keys of its rows that count; `taken` are the keys of all parts, also of failed
-    trials that are tried again."""
-    inputs = [(info.path, frozenset([partfiles.key_of(info.path)])) for info in parts]
-    for file in merged:
-        counting = file.keys - taken
-        taken = taken | counting
-        inputs.append((file.path, counting))
-    return inputs
+def _count(store: pa.fs.FileSystem, root: str, table: str) -> int:
+    folders = f"{root}/{table}", f"{root}/{partfiles.MERGED}/{table}"
+    return sum(len(partfiles.list_files(store, folder)) for folder in folders)
 
 
-def _write(content: Path, schema: pa.Schema, store: pa.fs.FileSystem, inputs: list[tuple[str, frozenset[str]]]) -> int:
-    """Write the rows that count of all inputs, a trial's together; their number."""
-    rows = 0
-    with pa.parquet.ParquetWriter(content, schema, compression="zstd") as writer:
-        waiting: list[pa.Table] = []
-        for table in _tables(schema, store, inputs):
-            waiting.append(table)
-            rows += table.num_rows
-            if sum(map(len, waiting)) >= _ROWS:
-                writer.write_table(pa.concat_tables(waiting).replace_schema_metadata(schema.metadata))
-                waiting = []
-        if waiting:
-            writer.write_table(pa.concat_tables(waiting).replace_schema_metadata(schema.metadata))
-    return rows
+def _full(pieces: Iterable[reading.Piece], problems: Problems) -> Iterator[pa.Table]:
+    """The rows of pieces, joined until a merged file is full; notes their problems."""
+    waiting: list[pa.Table] = []
+    for piece in pieces:
+        problems |= piece.problems
+        waiting += [piece.rows] if len(piece.rows) else []
+        if sum(map(len, waiting)) >= _ROWS:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
-def _tables(schema: pa.Schema, store: pa.fs.FileSystem, inputs: list[tuple[str, frozenset[str]]]) -> Iterator[pa.Table]:
-    for path, counting in inputs:
-        fragment = partfiles.FORMAT.make_fragment(path, store)
-        counts = pa.dataset.field("key").isin(pa.array(sorted(counting), pa.string()))
-        batches = pa.dataset.FileSystemDataset([fragment], schema, partfiles.FORMAT, store).to_batches(filter=counts)
-        try:
-            for batch in batches:
-                yield records.with_added(pa.Table.from_batches([batch]).replace_schema_metadata())
-        except FileNotFoundError:
-            raise
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"results holds {records.damaged(path, error)} Its table was not merged.") from error
+def _publish(store: pa.fs.FileSystem, root: str, table: str, rows: pa.Table) -> list[str]:
+    """Write a merged file and read it back; the keys of its trials, whose rows can be deleted elsewhere.
+
+    Raises:
+        InputError: if what is read back is not what was written.
+    """
+    keys = sorted(rows["key"].unique().to_pylist())
+    generation = 1 + max((file.generation for file in partfiles.merged_files(store, root, table)), default=0)
+    path = f"{root}/{partfiles.MERGED}/{table}/{uuid.uuid4().hex}.parquet"
+    schema = schemas.SCHEMAS[table].with_metadata(partfiles.merged_metadata(keys, generation))
+    resultfiles.write_bytes(store, path, records.to_parquet(rows.cast(schema)))
+    if isinstance(store, pa.fs.LocalFileSystem):  # a loss of power must not find the copy in memory alone
+        with open(path, "rb") as copy:
+            os.fsync(copy.fileno())
+    if not same(rows, pa.parquet.read_table(path, filesystem=store)):
+        store.delete_file(path)
+        raise InputError(f"{path} was read back otherwise than it was written; nothing was deleted.")
+    return keys
 
 
-def _readable(results: str, name: str, store: pa.fs.FileSystem, path: str) -> bool:
-    """Whether a file's footer is whole and of this schema."""
-    try:
-        return records.open_file(store, path, name, results, []) is not None
-    except FileNotFoundError:
+def same(one: pa.Table, other: pa.Table) -> bool:
+    """Whether two tables have the same columns with the same values in the same order, NaN the same as itself."""
+    if one.column_names != other.column_names or len(one) != len(other):
         return False
+    return all(_bits(one[name]).equals(_bits(other[name])) for name in one.column_names)
 
 
-def _unchanged(now: pa.fs.FileInfo, before: pa.fs.FileInfo) -> bool:
-    return now.type == before.type and (now.size, now.mtime_ns) == (before.size, before.mtime_ns)
+def _bits(column: pa.ChunkedArray) -> pa.Array:
+    values = column.combine_chunks()
+    if pa.types.is_floating(values.type):
+        return values.view(pa.int64() if values.type == pa.float64() else pa.int32())
+    return values
+
+
+def _delete(store: pa.fs.FileSystem, info: pa.fs.FileInfo) -> None:
+    """Delete a part whose copy was read back; one that was written again since it was listed stays."""
+    now = store.get_file_info(info.path)
+    if now.type == info.type and (now.size, now.mtime_ns) == (info.size, info.mtime_ns):
+        _delete_file(store, info.path)
+
+
+def _delete_file(store: pa.fs.FileSystem, path: str) -> None:
+    try:
+        store.delete_file(path)
+    except FileNotFoundError:
+        return  # another process that merges was faster
+
+
+def _join(request: Request, store: pa.fs.FileSystem, root: str) -> None:
+    """Merge merged files that are not full, so that few are left however often parts were merged."""
+    for _ in range(_ATTEMPTS):
+        try:
+            found = _joinable(request, store, root)
+        except FileNotFoundError:
+            continue
+        if len(found) > 1:
+            _publish(store, root, request.table, pa.concat_tables(found.values()))
+            for file in found:
+                _delete_file(store, file.path)
+        return
+
+
+def _joinable(request: Request, store: pa.fs.FileSystem, root: str) -> dict[MergedFile, pa.Table]:
+    """Merged files that one can replace, each with its rows that count.
+
+    Every row of such a file is one that a reader would take, and every trial of it counts in one of these files.
+    """
+    counting = {file.path: keys for file, keys in partfiles.sources(store, root, request.table)[1]}
+    found: dict[MergedFile, pa.Table] = {}
+    for file in partfiles.merged_files(store, root, request.table):
+        fragment, _ = partfiles.opened(store, file.path, request.table)
+        if fragment is None or fragment.metadata.num_rows + sum(map(len, found.values())) >= 2 * _ROWS:
+            continue
+        rows, _ = reading.joined(request.table, reading.of_merged(request, store, file, file.keys))
+        if len(rows) == fragment.metadata.num_rows < _ROWS and file.keys == set(rows["key"].unique().to_pylist()):
+            found[file] = rows.select(request.columns)
+    while lacking := found.keys() - _covered(found, counting):
+        for file in lacking:
+            del found[file]
+    keys = {file: pa.array(sorted(counting.get(file.path, ())), pa.string()) for file in found}
+    return {file: rows.filter(pc.is_in(rows["key"], keys[file])) for file, rows in found.items()}
+
+
+def _covered(files: Iterable[MergedFile], counting: Mapping[str, frozenset[str]]) -> set[MergedFile]:
+    """The files all of whose trials count in one of them."""
+    known = frozenset[str]().union(*(counting.get(file.path, ()) for file in files))
+    return {file for file in files if file.keys <= known}

@@ -13,6 +13,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from trainables import paths
 from trainables.config import DataConfig, InputError
 
 ROOT_VARIABLE = "MINE_STUDY_DATA"
@@ -95,8 +96,9 @@ def load(config: DataConfig) -> DataSet:
 
 def data_root(config: DataConfig) -> Path:
     """Where data sets lie: the configuration's root, then $MINE_STUDY_DATA, then the cache folder."""
-    root = config.root or os.environ.get(ROOT_VARIABLE) or platformdirs.user_cache_dir("mine-study")
-    return Path(os.path.expanduser(root))
+    if config.root is not None:
+        return paths.local(config.root, "data.root")
+    return paths.local(os.environ.get(ROOT_VARIABLE) or platformdirs.user_cache_dir("mine-study"), ROOT_VARIABLE)
 
 
 def stratified_rows(labels: np.ndarray, samples: int) -> np.ndarray:
@@ -135,8 +137,8 @@ def _official(config: DataConfig) -> DataSet:
         if missing:
             _download(config.name, root)
         contents = {name: _content(raw, name, config.name, where) for name in _SHA256[config.name]}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{where} cannot be used for {config.name}: {error}.") from error
+    except OSError as error:
+        raise InputError(f"{where} cannot be used for {config.name} ({paths.said(error)}).") from error
     except RuntimeError as error:  # torchvision's, when no mirror answers
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(

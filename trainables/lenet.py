@@ -1,4 +1,8 @@
-"""LeNet-5 as in the paper's Table 1: layers, a training epoch, accuracy, activations."""
+"""LeNet-5 as in the paper's Table 1: layers, a training epoch, accuracy, activations.
+
+In float32 throughout and by deterministic algorithms: one seed gives one LeNet-5 on one device model, so that trials
+which train it at the same time may share what each publishes.
+"""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables import numerics
 from trainables.config import CLASSES, LAYERS, LeNetConfig
 from trainables.data import Images
 from trainables.draws import batches
@@ -67,6 +72,7 @@ def make_optimizer(lenet: LeNet5, config: LeNetConfig) -> torch.optim.Optimizer:
     return torch.optim.SGD(lenet.parameters(), lr=config.learning_rate, momentum=config.momentum)
 
 
+@numerics.fixed("highest")
 def train_epoch(
     lenet: LeNet5, optimizer: torch.optim.Optimizer, images: Images, batch_size: int, source: torch.Generator
 ) -> float:
@@ -90,6 +96,7 @@ def train_epoch(
     return float(total / len(order))
 
 
+@numerics.fixed("highest")
 @torch.no_grad()
 def accuracy(lenet: LeNet5, images: Images) -> float:
     """Share of images classified rightly, in [0, 1]."""
@@ -101,6 +108,7 @@ def accuracy(lenet: LeNet5, images: Images) -> float:
     return int(right) / len(images)
 
 
+@numerics.fixed("highest")
 @torch.no_grad()
 def activations(lenet: LeNet5, images: Images, layers: Sequence[str] = LAYERS) -> dict[str, Tensor]:
     """The layers' outputs for all images, one row a sample.

@@ -1,8 +1,7 @@
 """MINE: the Donsker-Varadhan bound, the marginal samples, and the training loop (paper, Algorithm 1)."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables import draws, verdict
+from trainables import batches, noise, numerics, verdict
 from trainables.config import MineConfig
-from trainables.noise import Noise
 from trainables.statistics_network import Activity, StatisticsNetworks
 
 
@@ -59,13 +57,21 @@ class Curves:
     dead_units: Tensor
     dead_hidden_layers: Tensor
 
-    def verdict_inputs(self, pair: str, ceiling: float) -> dict[str, NDArray[np.float64]]:
-        """What the verdict rule reads of a pair's fits, arrays of shape (replicates,); ceiling in nats."""
+    def verdict_inputs(
+        self, pair: str, ceiling: float, truth: float = math.nan, optimum: float = math.nan
+    ) -> dict[str, NDArray[np.float64]]:
+        """What the verdict rule reads of a pair's fits, arrays of shape (replicates,).
+
+        Args:
+            ceiling, truth, optimum: in nats; where truth and optimum are not known no fit is stuck.
+        """
         position = self.pairs.index(pair)
         bound, finite = (values[:, position].T.numpy() for values in (self.bound, self.finite))
-        ceilings = np.full(len(bound), ceiling)
-        summary = verdict.curve_summary(bound, finite, ceilings)
-        return {**summary, "ceiling": ceilings, "dead_hidden_layers": self.dead_hidden_layers[position].numpy()}
+        fits = len(bound)
+        known = {"epochs": len(self.bound), "ceiling": ceiling, "truth": truth, "optimum": optimum}
+        inputs = {name: np.full(fits, value, dtype=float) for name, value in known.items()}
+        inputs["dead_hidden_layers"] = self.dead_hidden_layers[position].numpy()
+        return {**inputs, **verdict.curve_summary(bound, finite, inputs["ceiling"])}
 
 
 def log_mean_exp(t: Tensor, kind: str, dim: int = 0) -> Tensor:
@@ -89,34 +95,30 @@ def train(
 
     Args:
         networks: trained in place, by the settings in `networks.config`.
-        population: the samples; or a function from the epoch (from 0) to fresh ones.
+        population: the samples; or a function from the epoch (from 0) to fresh ones, as many every time.
         seed, run: name the streams of batches, marginal samples and noise.
     """
     config, device = networks.config, networks.device
     optimizer = _make_optimizer(networks)
-    order_source = draws.generator(seed, "mine batches", run)
-    marginal_source = draws.generator(seed, "mine marginals", config.marginals, run)
     gradient = _BoundGradient(config)
     recorder = _Recorder(networks)
     gather = _Gather(networks)
     samples_of = population if callable(population) else lambda epoch: population
     samples = samples_of(0)
     steps = len(samples) // config.batch_size
-    noise = Noise(
+    added = noise.source(
         config.noise_std, gather.shapes, seed, run, device,
         steps=steps, epochs=config.epochs, overlap=_light_products(networks),
     )  # fmt: skip
-    with noise, _precision(config.matmul_precision):
-        for epoch in range(config.epochs):
+    with added, numerics.fixed(config.matmul_precision):
+        for epoch, (rows, marginal_rows) in enumerate(batches.of_epochs(config, len(samples), seed, run, device)):
             samples = samples_of(epoch) if epoch else samples
-            rows = draws.batches(len(samples), config.batch_size, order_source).to(device)
-            marginal_rows = _marginal_rows(config, len(rows), len(samples), marginal_source).to(device)
             values = torch.empty(
                 2, *rows.shape, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype
             )
             for step, (batch, marginal) in enumerate(zip(rows, marginal_rows, strict=True)):
                 variables, layers, shuffle = gather(samples, batch, marginal)
-                noise.add(layers)
+                added.add(layers)
                 t, activity = networks(variables, layers, shuffle)
                 optimizer.zero_grad(set_to_none=True)
                 t.backward(gradient(t.detach()))
@@ -144,31 +146,12 @@ _LIGHT = {"highest": 200, "high": 200, "medium": 550}
 """Operations a normal up to which products are light; measured on two threads (docs/performance.md)."""
 
 
-@contextmanager
-def _precision(precision: str) -> Iterator[None]:
-    """PyTorch's precision of float32 products, for a while."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
 def _make_optimizer(networks: StatisticsNetworks) -> torch.optim.Optimizer:
     config, parameters = networks.config, list(networks.parameters.values())
     # Both update every element by its own gradient alone, so fits cannot touch one another.
     if config.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=config.learning_rate, maximize=True, fused=True)
     return torch.optim.SGD(parameters, lr=config.learning_rate, maximize=True, fused=True)
-
-
-def _marginal_rows(config: MineConfig, steps: int, samples: int, source: torch.Generator) -> Tensor:
-    """For each step the rows of the marginal samples: within the batch, or of all samples if independent."""
-    if config.marginals == "independent":
-        return draws.independent_rows(steps, config.batch_size, samples, source)
-    draw = draws.permutations if config.marginals == "permutation" else draws.derangements
-    return draw(steps, config.batch_size, source)
 
 
 class _Gather:
@@ -297,9 +280,9 @@ class _Recorder:
             for side, active in self.active_branches.items()
         ]
         for pairs, active in hidden:
-            rows = [networks.pairs.index(pair) for pair in pairs]
-            dead_units[rows] += (~active).sum(dim=-1)
-            dead_layers[rows] += ~active.any(dim=-1)
+            rows = networks.rows(pairs)
+            dead_units.index_add_(0, rows, (~active).sum(dim=-1))
+            dead_layers.index_add_(0, rows, (~active.any(dim=-1)).long())
         stacked = {name: torch.stack(values).cpu() for name, values in self.epochs.items()}
         return Curves(
             pairs=networks.pairs, dead_units=dead_units.cpu(), dead_hidden_layers=dead_layers.cpu(), **stacked

@@ -1,9 +1,18 @@
-"""Gaussian noise on the layers' outputs: one draw a layer and step, made ahead in parallel streams.
+"""Gaussian noise on the layers' outputs: standard normals times `std`, drawn anew for every layer and step.
 
-PyTorch's CPU generator uses one thread, so on a CPU the draw would be the largest cost of a step. The steps
+Always float32, so that a float64 reference sees the same noise, and shared by all fits of a step. A layer's numbers
+depend on the seed, the run, its own shape and the kind of device: not on the other layers, nor on how many steps are
+drawn at once by how many threads.
+
+On a CPU (`CpuNoise`): PyTorch's generator uses one thread, so the draw would be the largest cost of a step. The steps
 of an epoch therefore take turns at a fixed number of generators, and a block of steps is drawn at once, each
 step by one thread: either by all threads between the products of two blocks, or by half of them, at most one a
-stream, while the others multiply. The numbers depend neither on that, nor on the number of threads, nor on the blocks.
+stream, while the others multiply.
+
+On a GPU (`GpuNoise`): all its processors draw together, and what costs is each call. A layer has one generator, and one
+call draws for as many steps as its shape allows. There an element's number depends on its place in the draw and, above
+a size that depends on the GPU's model, on that model: the noise is the same on GPUs of one model, and everywhere
+else another draw of the same law.
 """
 
 import math
@@ -19,19 +28,47 @@ from torch import Tensor
 from trainables import draws
 
 STREAMS = 16
-"""Generators of a layer; step s of an epoch draws from number s modulo STREAMS."""
+"""Generators of a layer on a CPU; step s of an epoch draws from number s modulo STREAMS."""
 
 _BLOCK = 2**21
-"""Normals to draw at once: enough to outweigh the hand-over to threads, few enough for the cache."""
+"""Normals to draw at once on a CPU: enough to outweigh the hand-over to threads, few enough for the cache."""
+
+GPU_DRAW = 2**22
+"""Normals of one draw of a layer on a GPU, 16 MB; part of the law there: another number is another noise."""
 
 
-def generators(seed: int, run: int, layer: str, device: torch.device | str = "cpu") -> list[torch.Generator]:
-    """The streams of a layer's noise in one run."""
-    return [draws.generator(seed, "noise", run, layer, stream, device=device) for stream in range(STREAMS)]
+def source(
+    std: float,
+    shapes: dict[str, tuple[int, int]],
+    seed: int,
+    run: int,
+    device: torch.device,
+    *,
+    steps: int,
+    epochs: int,
+    overlap: bool = False,
+) -> "CpuNoise | GpuNoise":
+    """The noise of a run on its device; a context, in which `add` is called once for every step.
+
+    Args:
+        std: standard deviation, in activation units.
+        shapes: rows and features of each layer's outputs in one step.
+        steps: steps of each epoch.
+        epochs: epochs of the run.
+        overlap: on a CPU, draw while the caller works, where there are two threads or more.
+    """
+    if device.type != "cpu":
+        return GpuNoise(std, shapes, seed, run, device)
+    return CpuNoise(std, shapes, seed, run, steps=steps, epochs=epochs, overlap=overlap)
 
 
-class Noise:
-    """Standard normals for the layers of every step of a run, times `std`; a context that ends its threads.
+def generators(seed: int, run: int, layer: str) -> list[torch.Generator]:
+    """The streams of a layer's noise in one run on a CPU."""
+    return [draws.generator(seed, "noise", run, layer, stream) for stream in range(STREAMS)]
+
+
+class CpuNoise:
+    """The noise of a run on a CPU; a context that ends its threads.
 
     While the context of an overlapped draw is open, PyTorch has only the other threads.
     """
@@ -42,29 +79,20 @@ class Noise:
         shapes: dict[str, tuple[int, int]],
         seed: int,
         run: int,
-        device: torch.device,
         *,
         steps: int,
         epochs: int,
         overlap: bool = False,
     ) -> None:
-        """Nothing is drawn yet.
-
-        Args:
-            shapes: rows and features of each layer's outputs in one step.
-            steps: steps of each epoch.
-            epochs: epochs of the run.
-            overlap: draw while the caller works, where there are two threads or more.
-        """
-        self.std, self.shapes, self.device = std, shapes, device
+        """Nothing is drawn yet; arguments as in `source`."""
+        self.std, self.shapes = std, shapes
         self.steps, self.epochs = steps, epochs
-        self._generators = {layer: generators(seed, run, layer, device) for layer in shapes} if std else {}
+        self._generators = {layer: generators(seed, run, layer) for layer in shapes} if std else {}
         self._all_threads = torch.get_num_threads()
-        on_cpu = device.type == "cpu"
-        self._overlap = bool(std) and overlap and on_cpu and self._all_threads > 1
+        self._overlap = bool(std) and overlap and self._all_threads > 1
         self._threads = min(self._all_threads // 2 if self._overlap else self._all_threads, STREAMS)
-        self._pool = ThreadPoolExecutor(self._threads) if std and on_cpu else None
-        self._block = self._steps_at_once() if on_cpu else 1
+        self._pool = ThreadPoolExecutor(self._threads)
+        self._block = self._steps_at_once()
         self._blocks = self._plan()
         self._memory = [self._empty_block() for _ in range(2 if self._overlap else 1)] if std else []
         self._drawing: list[Future[dict[str, Tensor]]] = []
@@ -83,10 +111,7 @@ class Noise:
                 yield range(first, min(first + self._block, self.steps))
 
     def _empty_block(self) -> list[dict[str, Tensor]]:
-        return [
-            {layer: torch.empty(shape, device=self.device) for layer, shape in self.shapes.items()}
-            for _ in range(self._block)
-        ]
+        return [{layer: torch.empty(shape) for layer, shape in self.shapes.items()} for _ in range(self._block)]
 
     def add(self, layers: dict[str, Tensor]) -> None:
         """Add the next step's noise in place to outputs by layer, the caller's own copies."""
@@ -110,17 +135,10 @@ class Noise:
         memory = self._memory.pop(0)
         self._memory.append(memory)
         block = next(self._blocks, range(0))
-        self._drawing = [self._submit(step, numbers) for step, numbers in zip(block, memory, strict=False)]
-
-    def _submit(self, step: int, numbers: dict[str, Tensor]) -> Future[dict[str, Tensor]]:
-        if self._pool is not None:
-            return self._pool.submit(self._draw, step, numbers)
-        done: Future[dict[str, Tensor]] = Future()
-        done.set_result(self._draw(step, numbers))
-        return done
+        pieces = zip(block, memory, strict=False)
+        self._drawing = [self._pool.submit(self._draw, step, numbers) for step, numbers in pieces]
 
     def _draw(self, step: int, numbers: dict[str, Tensor]) -> dict[str, Tensor]:
-        # Always float32, so that a float64 reference sees the same noise.
         for layer, values in numbers.items():
             values.normal_(generator=self._generators[layer][step % STREAMS])
         return numbers
@@ -133,7 +151,38 @@ class Noise:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._pool.shutdown()
         if self._overlap:
             torch.set_num_threads(self._all_threads)
+
+
+class GpuNoise:
+    """The noise of a run on a GPU: of every layer one generator and one buffer, drawn for many steps at once."""
+
+    def __init__(
+        self, std: float, shapes: dict[str, tuple[int, int]], seed: int, run: int, device: torch.device
+    ) -> None:
+        """Nothing is drawn yet; arguments as in `source`."""
+        self.std = std
+        self._steps = {layer: self._steps_of(shape, (seed, run, layer), device) for layer, shape in shapes.items()}
+
+    @staticmethod
+    def _steps_of(shape: tuple[int, int], purpose: tuple[int, int, str], device: torch.device) -> Iterator[Tensor]:
+        """A layer's normals, step after step through all epochs; the last draw may reach past the end of the run."""
+        seed, run, layer = purpose
+        stream = draws.generator(seed, "noise", run, layer, device=device)
+        drawn = torch.empty(max(1, GPU_DRAW // math.prod(shape)), *shape, device=device)
+        while True:
+            yield from drawn.normal_(generator=stream)
+
+    def add(self, layers: dict[str, Tensor]) -> None:
+        """Add the next step's noise in place to outputs by layer, the caller's own copies."""
+        if self.std:
+            numbers = [next(self._steps[layer]) for layer in layers]
+            torch._foreach_add_(list(layers.values()), numbers, alpha=self.std)  # one kernel for all layers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Nothing to end."""

@@ -1,11 +1,9 @@
 """Which files hold a table's rows: a part for each trial, and merged files that many parts went into.
 
-Parts lie under `<table>/<key>.parquet`. `trainables.compaction` merges them into
-`merged/<table>/<name>.parquet`, whose schema metadata lists the keys of the trials within. Every trial's rows
-count once, whatever a killed compaction left behind: those of its part if there is one, since a trial that is
-run again writes a part; else those of the merged file of the highest generation.
-
-It imports nothing of ours.
+Parts are named `<table>/<key>.parquet`. `trainables.compaction` merges them into `merged/<table>/<name>.parquet`,
+whose schema metadata lists the keys of the trials within. Every trial's rows count once, whatever a killed compaction
+left behind: those of its part if there is one, since a trial that is run again writes a part; else those of the
+merged file of the highest generation. `trainables.reading` holds the rows inside to these names.
 """
 
 import json
@@ -15,6 +13,10 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
+
+from trainables.config import ADDED
+from trainables.resultfiles import files
+from trainables.schemas import LATER, RENAMED, SCHEMA_VERSION, SCHEMAS
 
 MERGED = "merged"
 """Folder of the merged files, beside the tables."""
@@ -34,16 +36,17 @@ class MergedFile:
     generation: int
 
 
+Sources = tuple[list[str], list[tuple[MergedFile, frozenset[str]]]]
+"""The paths of parts, and merged files, each with the keys of its rows that count."""
+
+
 def list_files(store: pa.fs.FileSystem, folder: str) -> list[pa.fs.FileInfo]:
-    """The Parquet files of a folder, by name; none if it is not there. A temporary file's name begins with a dot."""
-    selector = pa.fs.FileSelector(folder, allow_not_found=True)
-    found = [info for info in store.get_file_info(selector) if info.type == pa.fs.FileType.File]
-    shown = [info for info in found if info.extension == "parquet" and not info.base_name.startswith(".")]
-    return sorted(shown, key=lambda info: info.path)
+    """The Parquet files of a folder, by name; none if it is not there."""
+    return files(store, folder, ".parquet")
 
 
 def key_of(path: str) -> str:
-    """The trial that a part belongs to."""
+    """The trial that a part is named by."""
     return path.rpartition("/")[2].removesuffix(".parquet")
 
 
@@ -56,7 +59,7 @@ def merged_files(store: pa.fs.FileSystem, root: str, table: str) -> list[MergedF
             keys, generation = frozenset(json.loads(metadata[b"keys"])), int(metadata[b"generation"])
         except FileNotFoundError:
             raise
-        except (pa.ArrowException, OSError, KeyError, ValueError):
+        except (pa.ArrowException, OSError, KeyError, ValueError, TypeError):
             keys, generation = frozenset(), DAMAGED
         found.append(MergedFile(info.path, keys, generation))
     return sorted(found, key=lambda file: (-file.generation, file.path))
@@ -64,16 +67,11 @@ def merged_files(store: pa.fs.FileSystem, root: str, table: str) -> list[MergedF
 
 def merged_metadata(keys: list[str], generation: int) -> dict[str, str]:
     """What a merged file's schema metadata says of it."""
-    return {"keys": json.dumps(keys), "generation": str(generation)}
+    return {"schema_version": SCHEMA_VERSION, "keys": json.dumps(keys), "generation": str(generation)}
 
 
-def sources(
-    store: pa.fs.FileSystem, root: str, table: str
-) -> tuple[list[str], list[tuple[MergedFile, frozenset[str]]]]:
+def sources(store: pa.fs.FileSystem, root: str, table: str) -> Sources:
     """The files to read for a table.
-
-    Returns:
-        The parts' paths, and the merged files, each with the keys of its rows that count.
 
     The parts are listed first: one that a compaction removes meanwhile is in a merged file by then.
     """
@@ -88,7 +86,59 @@ def sources(
     return parts, merged
 
 
+def sources_of(store: pa.fs.FileSystem, root: str, table: str, trial: str) -> Sources:
+    """The file to read for one trial's rows, without a listing of all parts; none if it has none."""
+    part = f"{root}/{table}/{trial}.parquet"
+    if store.get_file_info(part).type == pa.fs.FileType.File:
+        return [part], []
+    holding = [file for file in merged_files(store, root, table) if trial in file.keys]
+    return [], [(file, frozenset([trial])) for file in holding[:1]]
+
+
 def exist(store: pa.fs.FileSystem, root: str, table: str) -> bool:
     """Whether the folder holds or held rows of a table."""
     folders = store.get_file_info([f"{root}/{table}", f"{root}/{MERGED}/{table}"])
     return any(info.type == pa.fs.FileType.Directory for info in folders)
+
+
+def opened(store: pa.fs.FileSystem, path: str, table: str) -> tuple[pa.dataset.ParquetFileFragment | None, str]:
+    """A file of a table with its footer read; or None, and a sentence on what is wrong with it."""
+    fragment = FORMAT.make_fragment(path, store)
+    try:
+        fragment.ensure_complete_metadata()
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        return None, damaged(path, error)
+    version = (fragment.metadata.metadata or {}).get(b"schema_version", b"none").decode(errors="replace")
+    if version != SCHEMA_VERSION:
+        return None, f"{path} of schema version {version}; this program reads version {SCHEMA_VERSION}."
+    if odd := _odd_columns(SCHEMAS[table], fragment.physical_schema):
+        return None, f"{path} with columns that are missing or of another type: {', '.join(odd)}."
+    if not fragment.metadata.num_rows:
+        return None, f"{path}, which has no rows; {remedy(path)}."
+    return fragment, ""
+
+
+def _odd_columns(schema: pa.Schema, found: pa.Schema) -> list[str]:
+    """Columns that a file lacks, except those that came later, or has with another type."""
+    there = dict(zip(found.names, found.types, strict=True))
+    there |= {new: there[old] for new, old in RENAMED.items() if old in there}
+    later = LATER.union(ADDED)
+    wanted = [column for column in schema if column.name in there or column.name not in later]
+    return [column.name for column in wanted if there.get(column.name) != column.type]
+
+
+def damaged(path: str, error: Exception) -> str:
+    """What is wrong with a file of a table, and what to do."""
+    said = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
+    return f"a damaged file, {path} ({said}); {remedy(path)}."
+
+
+def remedy(path: str) -> str:
+    """What to delete so that a file's trials run again: also the rows in `trials` that say they are done."""
+    *_, place, table, name = path.split("/")
+    if place == MERGED:
+        return "put it back from a copy, or delete the folder merged and run its sweep or trial again"
+    gone = "it" if table == "trials" else f"it and trials/{name}"
+    return f"delete {gone} and run its sweep or trial again"

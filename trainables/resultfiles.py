@@ -1,17 +1,19 @@
-"""Files of a results folder, on a local disk or in an object store: written whole or not at all.
+"""Files of a results folder, on a local disk or in an object store, and any other output: written atomically.
 
 A results folder is any local path or `pyarrow.fs` URI. It imports neither torch nor ray.
 """
 
 import datetime
+import os
 import uuid
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
 
+from trainables import paths
 from trainables.config import InputError
 
 PROBES = "probes"
@@ -25,47 +27,57 @@ def filesystem(results: str, field: str = "results") -> tuple[pa.fs.FileSystem, 
     """The file system and the path of a results folder given as a local path or a URI; `field` is what it is called.
 
     Raises:
-        InputError: if it is empty, or the URI's scheme is not known.
+        InputError: if it is no path (see `trainables.paths.place`), or the URI's scheme is not known.
     """
-    if not results.split("://", 1)[-1]:
-        raise InputError(f"{field} {results!r} names no place; it must be a local path or a URI of pyarrow.fs.")
-    if "://" not in results:
-        return pa.fs.LocalFileSystem(), str(PurePosixPath(_absolute(results)))
+    where = paths.place(results, field)
+    if "://" not in where:
+        return pa.fs.LocalFileSystem(), where
     try:
-        return pa.fs.FileSystem.from_uri(results)
+        store, root = pa.fs.FileSystem.from_uri(where)
     except (pa.ArrowInvalid, OSError, ValueError) as error:
         raise InputError(
             f"{field} {results!r} cannot be opened ({error}); it must be a local path or a URI of pyarrow.fs."
         ) from error
-
-
-def _absolute(path: str) -> str:
-    from pathlib import Path
-
-    return str(Path(path).expanduser().absolute())
+    return store, root.rstrip("/")
 
 
 def write_bytes(filesystem: pa.fs.FileSystem, path: str, content: bytes | pa.Buffer) -> None:
-    """Write a file whole or not at all; a reader never sees a part of it.
+    """Write a file atomically: under its name there is the old content or all of the new one, also on a full disk.
 
     An object store shows an object only once it is complete and has no rename; elsewhere the content
     goes to a temporary name in the same folder and is renamed.
+
+    Raises:
+        OSError: if it cannot be written, with the path and what the system says; nothing of it is left.
     """
-    if filesystem.type_name in _OBJECT_STORES:
-        with filesystem.open_output_stream(path) as stream:
-            stream.write(content)
-        return
-    filesystem.create_dir(str(PurePosixPath(path).parent), recursive=True)
-    # Readers of a folder pass over names that begin with a dot.
-    temporary = str(PurePosixPath(path).with_name(f".{uuid.uuid4().hex}.tmp"))
     try:
-        with filesystem.open_output_stream(temporary) as stream:
-            stream.write(content)
-        filesystem.move(temporary, path)
-    except BaseException:
-        if filesystem.get_file_info(temporary).type == pa.fs.FileType.File:
-            filesystem.delete_file(temporary)
-        raise
+        if filesystem.type_name in _OBJECT_STORES:
+            _write(filesystem, path, content)
+            return
+        filesystem.create_dir(str(PurePosixPath(path).parent), recursive=True)
+        # Readers of a folder pass over names that begin with a dot.
+        temporary = str(PurePosixPath(path).with_name(f".{uuid.uuid4().hex}.tmp"))
+        try:
+            _write(filesystem, temporary, content)
+            filesystem.move(temporary, path)
+        except BaseException:
+            if filesystem.get_file_info(temporary).type == pa.fs.FileType.File:
+                filesystem.delete_file(temporary)
+            raise
+    except OSError as error:
+        if error.errno is None:  # of an object store, which says more than a number
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), path) from error
+
+
+def _write(filesystem: pa.fs.FileSystem, path: str, content: bytes | pa.Buffer) -> None:
+    with filesystem.open_output_stream(path) as stream:
+        stream.write(content)
+
+
+def write_local(path: Path, content: bytes | str) -> None:
+    """`write_bytes` for a file on this machine; text as UTF-8."""
+    write_bytes(pa.fs.LocalFileSystem(), str(path), content.encode() if isinstance(content, str) else content)
 
 
 def check_writable(results: str, field: str = "results") -> None:
@@ -81,7 +93,7 @@ def check_writable(results: str, field: str = "results") -> None:
         store.delete_file(probe)
     except OSError as error:
         raise InputError(
-            f"{field} {results!r} cannot be written ({error}); it must be a writable folder or URI."
+            f"{field} {results!r} cannot be written ({paths.said(error)}); it must be a writable folder or URI."
         ) from error
 
 
@@ -93,10 +105,8 @@ def write_snapshot(results: str, folder: str, name: str, content: bytes) -> None
 
 def read_snapshot(results: str, folder: str, name: str) -> bytes | None:
     """What `write_snapshot` wrote; None if there is nothing."""
-    store, root = filesystem(results)
     try:
-        with store.open_input_stream(f"{root}/{folder}/{name}.pt") as stream:
-            return stream.read()
+        return read_bytes(results, f"{folder}/{name}.pt")
     except FileNotFoundError:
         return None
 
@@ -124,27 +134,30 @@ def check_seen(results: str, sweep: str) -> None:
 
 
 def write_text(results: str, folder: str, name: str, text: str) -> None:
-    """Write a small text file beside the tables, in place of the one before, whole or not at all."""
+    """Write a small text file beside the tables, in place of the one before, atomically."""
     store, root = filesystem(results)
     write_bytes(store, f"{root}/{folder}/{name}", text.encode())
 
 
-def read_texts(results: str, folder: str, ending: str) -> list[tuple[str, str]]:
-    """The text files of a folder beside the tables whose names end so: (name, text), by name."""
+def read_bytes(results: str, path: str) -> bytes:
+    """The content of a file of a results folder, by its path in it."""
     store, root = filesystem(results)
-    texts = []
-    for name in sorted(written_at(results, folder, ending)):
-        with store.open_input_stream(f"{root}/{folder}/{name}{ending}") as stream:
-            texts.append((f"{name}{ending}", stream.read().decode()))
-    return texts
+    with store.open_input_stream(f"{root}/{path}") as stream:
+        return stream.read()
 
 
 def written_at(results: str, folder: str, ending: str) -> dict[str, datetime.datetime]:
     """When each file of a folder was written, by its name without the ending; empty where there is no folder."""
     store, root = filesystem(results)
-    infos = store.get_file_info(pa.fs.FileSelector(f"{root}/{folder}", allow_not_found=True))
-    return {
-        info.base_name.removesuffix(ending): info.mtime
-        for info in infos
-        if info.type == pa.fs.FileType.File and info.base_name.endswith(ending) and not info.base_name.startswith(".")
-    }
+    infos = files(store, f"{root}/{folder}", ending)
+    return {info.base_name.removesuffix(ending): info.mtime for info in infos}
+
+
+def files(store: pa.fs.FileSystem, folder: str, ending: str) -> list[pa.fs.FileInfo]:
+    """The files of a folder with this ending, by name; none if it is not there. Temporary files' begin with a dot."""
+    try:
+        found = store.get_file_info(pa.fs.FileSelector(folder, allow_not_found=True))
+    except NotADirectoryError:
+        return []
+    shown = [info for info in found if info.base_name.endswith(ending) and not info.base_name.startswith(".")]
+    return sorted((info for info in shown if info.type == pa.fs.FileType.File), key=lambda info: info.path)

@@ -23,6 +23,9 @@ SCHEMA_VERSION = "1"
 later, and what `config.ADDED` says of it is read."""
 
 
+LATER = frozenset({"late_slope", "late_slope_error"})
+"""Columns that came after the first results, and are read as null where a file does not have them."""
+
 RENAMED: Mapping[str, str] = {"optimum": "target"}
 """Columns that had another name in earlier files, in which they are read under that."""
 
@@ -99,7 +102,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("epochs", pa.int32(), "MINE epochs of the fit."),
             _field("estimate", pa.float64(), "Mean bound over the last window; null if not finite.", "nat", True),
             _field("pooled_estimate", pa.float64(), "The same of the pooled bound.", "nat", True),
-            _field("previous_window_mean", pa.float64(), "Mean bound over the window before the last.", "nat", True),
+            _field("late_slope", pa.float64(), "Slope of the curve over its last half, per doubling.", "nat", True),
+            _field("late_slope_error", pa.float64(), "Standard error of late_slope.", "nat", True),
             _field("highest_running_mean", pa.float64(), "Highest mean bound over any window.", "nat", True),
             _field("lowest_running_mean", pa.float64(), "Lowest mean bound over any window.", "nat", True),
             _field("first_nonfinite_epoch", pa.int32(), "First MINE epoch with a non-finite number.", nullable=True),
@@ -162,6 +166,32 @@ def trial_row(config: TrialConfig, provenance: Mapping[str, Any]) -> pa.Table:
 def versions_json(versions: Mapping[str, str]) -> str:
     """Versions as the JSON text that the `versions` column holds."""
     return json.dumps(dict(sorted(versions.items())))
+
+
+def versions(text: str) -> dict[str, str]:
+    """The inverse of `versions_json`; text that it did not write is one nameless version.
+
+    >>> versions(versions_json({"python": "3.12"})), versions("3.12")
+    ({'python': '3.12'}, {'': '3.12'})
+    """
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = text
+    return found if isinstance(found, dict) else {"": text}
+
+
+def reason(error: str | None, most: int = 200) -> str:
+    """Why a trial failed, in a line: the last one of its error, shortened; empty where nothing is recorded.
+
+    >>> reason("Traceback\\nValueError: no\\n"), reason(" "), reason("x" * 500_000, most=3)
+    ('ValueError: no', '', 'xxx…')
+    """
+    for line in reversed((error or "").splitlines()):
+        printable = "".join(letter if letter.isprintable() else " " for letter in line[: 2 * most])
+        if said := " ".join(printable.split()):
+            return said if len(said) <= most else f"{said[:most]}…"
+    return ""
 
 
 def now() -> datetime.datetime:

@@ -75,6 +75,9 @@ class StatisticsNetworks:
         self._variable_order = torch.tensor([by_variable.index(pair) for pair in self.pairs], device=device)
         self._labels = torch.eye(*self.shapes["Y"], device=device, dtype=dtype)
         self._pairs_with: dict[str, tuple[str, ...]] = {}
+        # Where rows are looked up, their gradient adds up in an order that a GPU decides; a product's does not.
+        self._looks_up = self.device.type == "cpu"
+        self._rows: dict[tuple[str, ...], Tensor] = {}
         self.parameters = self._draw(seed, run)
 
     def pairs_of(self, side: str) -> tuple[str, ...]:
@@ -84,6 +87,15 @@ class StatisticsNetworks:
     def pairs_with(self, parameter: str) -> tuple[str, ...]:
         """The pairs along a parameter's first axis: those of its side, or all."""
         return self._pairs_with[parameter]
+
+    def rows(self, pairs: tuple[str, ...]) -> Tensor:
+        """Positions of pairs along the axis of all pairs, int64, on the device.
+
+        Made once: a list as an index would be copied to a GPU, which waits for it, at every use.
+        """
+        if pairs not in self._rows:
+            self._rows[pairs] = torch.tensor([self.pairs.index(pair) for pair in pairs], device=self.device)
+        return self._rows[pairs]
 
     def _draw(self, seed: int, run: int) -> dict[str, Tensor]:
         """Initial weights of every fit, stacked; a fit's draws depend on no other fit."""
@@ -181,8 +193,10 @@ class StatisticsNetworks:
     def _variable(self, name: str, values: Tensor, activity: Activity) -> Tensor:
         if name == "X":
             return self._project("X", values, activity)
-        # One-hot labels take ten values: project those ten rows once, and look the batch up.
-        return self._project("Y", self._labels, activity).index_select(0, values)
+        # One-hot labels take as many values as there are classes: project those rows once, and look the batch up.
+        if self._looks_up:
+            return self._project("Y", self._labels, activity).index_select(0, values)
+        return self._project("Y", self._labels.index_select(0, values), activity)
 
     def _project(self, side: str, values: Tensor, activity: Activity) -> Tensor:
         """A side's share of the head's first pre-activation, (rows, pairs of the side, replicates, units)."""
@@ -215,8 +229,7 @@ class StatisticsNetworks:
         total = torch.zeros(len(self.pairs), self.config.replicates, device=self.device, dtype=self.dtype)
         for name, tensor in tensors.items():
             squares = tensor.square().flatten(2).sum(2) if tensor.dim() > 2 else tensor.square()
-            rows = [self.pairs.index(pair) for pair in self.pairs_with(name)]
-            total[rows] += squares
+            total.index_add_(0, self.rows(self.pairs_with(name)), squares)
         return total
 
     def state(self) -> dict[str, Tensor]:
@@ -226,10 +239,10 @@ class StatisticsNetworks:
     @torch.no_grad()
     def load(self, state: dict[str, Tensor], keep: Tensor | None = None) -> None:
         """Take parameters from `state`, for the fits that `keep` marks, (pairs, replicates); None: all."""
+        marked = None if keep is None else keep.to(self.device)
         for name, tensor in self.parameters.items():
-            if keep is None:
+            if marked is None:
                 tensor.copy_(state[name])
                 continue
-            rows = [self.pairs.index(pair) for pair in self.pairs_with(name)]
-            mask = keep[rows].view(*tensor.shape[:2], *(1,) * (tensor.dim() - 2))
+            mask = marked[self.rows(self.pairs_with(name))].view(*tensor.shape[:2], *(1,) * (tensor.dim() - 2))
             tensor.copy_(torch.where(mask, state[name].to(tensor.device), tensor))

@@ -1,4 +1,4 @@
-"""The verdict rule: from a fit's curve to one of exploded, collapsed, unsettled, settled; and what a search minimises.
+"""The verdict rule: from a fit's curve to its outcome; the paper's words; and what a search minimises.
 
 A leaf: it imports nothing of ours, and neither torch nor ray. The thresholds stand in `VerdictRule`;
 a fit's `curve_summary` is what the rule reads, so verdicts can be derived again under other thresholds
@@ -14,9 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-STABILITIES = ("exploded", "collapsed", "unsettled", "settled")
-"""The verdicts on stability; the first that holds is given."""
+STABILITIES = ("exploded", "collapsed", "stuck", "unsettled", "settled")
+"""The outcomes of a fit; the first that holds is given."""
 
+
+INPUTS = (
+    "epochs", "ceiling", "truth", "optimum", "estimate", "late_slope", "late_slope_error", "highest_running_mean",
+    "lowest_running_mean", "first_nonfinite_epoch", "dead_hidden_layers",
+)  # fmt: skip
+"""The columns of the estimates table by which a fit is judged."""
 
 BIASES = ("within", "under", "over", "undecided")
 """The verdicts on a settled fit's bias."""
@@ -35,11 +41,31 @@ class VerdictRule:
     far below an explosion, which goes on without limit."""
     outside_floor: float = 0.1
     """... or by this many nats, whichever is more: a small ceiling must not make noise an explosion."""
-    settled_share: float = 0.05
-    """Two windows of a settled fit differ by at most this share of the later one: the 5 % to which the
-    convergence times are measured."""
-    settled_floor: float = 0.05
-    """... or by this many nats, whichever is more: near 0 a share of the estimate is below its noise."""
+    settled_share: float = 0.09
+    """A settled fit's curve rises or falls, over the last half of the fit, by at most this share of the estimate per
+    doubling of the training. Curves slow down, so that training four times as long then seldom moves it by 10 %:
+    chosen, with the three below, on seeds 0 to 3 of `python -m tests.benchmarks.outcomes` (docs/outcomes.md)."""
+    settled_floor: float = 0.025
+    """... or by this many nats per doubling, whichever is more: near 0 a share of the estimate is below its noise."""
+    certain_share: float = 0.025
+    """The standard error of that slope is at most this share of the estimate ..."""
+    certain_floor: float = 0.0125
+    """... or this many nats, whichever is more: a curve that fluctuates has not shown that it is flat."""
+    fallen_share: float = 0.05
+    """The last window of a settled fit lies below its highest running mean by at most this share of it ..."""
+    fallen_floor: float = 0.05
+    """... or by this many nats, whichever is more: a curve that fell has not shown where it ends."""
+    least_epochs: int = 10
+    """Fits of fewer MINE epochs are too short to be judged: a slope over four points says nothing."""
+    stuck_floor: float = 0.05
+    """No running mean of a stuck fit ever left 0 by more than this many nats, although its truth and its optimum are
+    above `least_reference`: it never left the ground."""
+
+    near_share: float = 0.05
+    """Two levels within this share of one another are near: for the epoch at which a curve comes near to its end, and
+    for layers that are in no order."""
+    near_floor: float = 0.05
+    """... or within this many nats, whichever is more."""
 
     bias_ratio: float = 1.5
     """An estimate within this factor of the truth is right for the purpose: the paper reads orders and levels
@@ -50,8 +76,8 @@ class VerdictRule:
     """A verdict on bias that changes within this many standard errors of the truth is undecided."""
     exploding_share: float = 0.25
     """From this share of exploded fits on a configuration is Exploding in the paper's words: one pair of four."""
-    settling_share: float = 0.5
-    """With fewer settled fits there is no word: most fits have no level to speak of."""
+    ended_share: float = 0.5
+    """With fewer settled, stuck and collapsed fits there is no word: most fits have not shown where they end."""
     least_reference: float = 0.1
     """Ratios of an estimate to less than this many nats are noise, and left out."""
     least_retained: float = 0.05
@@ -61,16 +87,17 @@ class VerdictRule:
     def scaled(self, factor: float) -> "VerdictRule":
         """The rule with its tolerances multiplied, for the check that no finding hangs on a threshold.
 
-        Of `bias_ratio` the part above 1 is multiplied. `standard_errors` (certainty), `settling_share` (a majority),
-        `least_reference` (a guard of the arithmetic) and `least_retained` (a search's) are no tolerances and stay.
+        Of `bias_ratio` the part above 1 is multiplied. `standard_errors` (certainty), `ended_share` (a majority),
+        `least_epochs`, `least_reference` (a guard of the arithmetic) and `least_retained` (a search's) are no
+        tolerances and stay.
 
         >>> VerdictRule().scaled(2).bias_ratio, VerdictRule().scaled(0.5).settled_share
-        (2.0, 0.025)
+        (2.0, 0.045)
         """
         scaled = {name: value * factor for name, value in dataclasses.asdict(self).items()}
         scaled["bias_ratio"] = 1 + (self.bias_ratio - 1) * factor
         scaled["exploding_share"] = min(1.0, scaled["exploding_share"])  # above 1 no fits would be enough
-        for name in ("standard_errors", "settling_share", "least_reference", "least_retained"):
+        for name in ("standard_errors", "ended_share", "least_epochs", "least_reference", "least_retained"):
             scaled[name] = getattr(self, name)
         return VerdictRule(**scaled)
 
@@ -102,6 +129,35 @@ def running_means(bound: ArrayLike, width: int) -> NDArray[np.float64]:
     return np.lib.stride_tricks.sliding_window_view(values, width, axis=-1).mean(axis=-1)
 
 
+def late_slope(bound: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """By how much a curve still rises per doubling of the training: least squares on log2(epoch), last half of the fit.
+
+    >>> slope, error = late_slope(2 + 0.5 * np.log2(np.arange(1, 21)))
+    >>> float(slope.round(6)), float(error.round(6))
+    (0.5, 0.0)
+
+    Args:
+        bound: bounds per epoch in nats, shape (..., epochs).
+
+    Returns:
+        Slope and its standard error (residuals taken as independent), in nats per doubling, each of shape (...); NaN
+        where a bound in the last half is not finite, or the half has fewer than three epochs.
+    """
+    values = np.asarray(bound, dtype=np.float64)
+    epochs = values.shape[-1]
+    first = math.ceil(epochs / 2)
+    late = np.where(np.isfinite(values), values, np.nan)[..., first:]
+    points = epochs - first
+    if points < 3:
+        return np.full(values.shape[:-1], np.nan), np.full(values.shape[:-1], np.nan)
+    x = np.log2(np.arange(first, epochs) + 1.0)
+    x -= x.mean()
+    centred = late - late.mean(axis=-1, keepdims=True)
+    slope = centred @ x / (x @ x)
+    residual = centred - slope[..., None] * x
+    return slope, np.sqrt((residual**2).sum(axis=-1) / (points - 2) / (x @ x))
+
+
 def curve_summary(
     bound: ArrayLike, finite: NDArray[np.bool_], ceiling: ArrayLike, rule: VerdictRule | None = None
 ) -> dict[str, NDArray[np.float64]]:
@@ -115,7 +171,7 @@ def curve_summary(
 
     Returns:
         Arrays of shape (fits,). `estimate`: mean bound over the last window, NaN if any of it is not
-        finite. `previous_window_mean`: the window before. `highest_running_mean`, `lowest_running_mean`.
+        finite. `late_slope`, `late_slope_error`: see `late_slope`. `highest_running_mean`, `lowest_running_mean`.
         `first_nonfinite_epoch` and `first_outside_epoch` (the running mean that ends there lies outside
         [-t, ceiling + t]) count from 1.
     """
@@ -125,13 +181,15 @@ def curve_summary(
     width = window(epochs)
     finite = finite & np.isfinite(bound)
     means = running_means(np.where(finite, bound, np.nan), width)
+    slope, slope_error = late_slope(np.where(finite, bound, np.nan))
     missing = np.full(fits, np.nan)
     tolerance = outside_tolerance(ceiling, rule)[:, None]
     with np.errstate(invalid="ignore"):
         outside = (means < -tolerance) | (means > ceiling[:, None] + tolerance)
     return {
         "estimate": means[:, -1] if epochs >= width else missing,
-        "previous_window_mean": means[:, -1 - width] if epochs >= 2 * width else missing,
+        "late_slope": slope,
+        "late_slope_error": slope_error,
         "highest_running_mean": np.fmax.reduce(means, axis=1, initial=np.nan),
         "lowest_running_mean": np.fmin.reduce(means, axis=1, initial=np.nan),
         "first_nonfinite_epoch": _first(~finite, offset=1),
@@ -152,37 +210,39 @@ def outside_tolerance(ceiling: ArrayLike, rule: VerdictRule) -> NDArray[np.float
 
 
 def stability(fits: Any, rule: VerdictRule | None = None) -> NDArray[np.str_]:
-    """The verdict on each fit's stability.
+    """The outcome of each fit.
 
     Args:
-        fits: columns of the estimates table (a dict of arrays or a DataFrame), each of shape (fits,):
-            those of `curve_summary`, `ceiling` and `dead_hidden_layers`.
+        fits: `INPUTS` of the estimates table (a dict of arrays or a DataFrame), each of shape (fits,).
 
     Returns:
-        One of `STABILITIES` per fit: exploded if anything was not finite or a running mean left
-        [-t, ceiling + t]; else collapsed if all units of some hidden layer were off throughout the last
-        epoch; else unsettled if there were too few epochs for two windows, or the last window differs
-        from the one before, or lies below the highest running mean, by more than the rule allows.
+        One of `STABILITIES` per fit, the first that holds:
+
+        - exploded: anything was not finite, or a running mean left [-t, ceiling + t];
+        - collapsed: all units of some hidden layer were off throughout the last epoch;
+        - stuck: no running mean ever left 0, though truth and optimum did;
+        - unsettled: fewer than `least_epochs`; or the slope over the last half of the fit, its standard error, or the
+          fall from the highest running mean to the last window is more than the rule allows;
+        - settled.
+
+        "" where only the slope could tell and a record of an earlier version does not hold it.
     """
     rule = rule or VerdictRule()
-    column = {
-        name: np.asarray(fits[name], float)
-        for name in (
-            "ceiling", "estimate", "previous_window_mean", "highest_running_mean", "lowest_running_mean",
-            "first_nonfinite_epoch", "dead_hidden_layers",
-        )
-    }  # fmt: skip
-    estimate, tolerance = column["estimate"], outside_tolerance(column["ceiling"], rule)
-    exploded = (
-        ~np.isnan(column["first_nonfinite_epoch"])
-        | (column["highest_running_mean"] > column["ceiling"] + tolerance)
-        | (column["lowest_running_mean"] < -tolerance)
-    )
-    allowed = np.maximum(rule.settled_floor, rule.settled_share * np.abs(estimate))
-    settled = (np.abs(estimate - column["previous_window_mean"]) <= allowed) & (
-        column["highest_running_mean"] - estimate <= allowed
-    )
-    return np.select([exploded, column["dead_hidden_layers"] > 0, ~settled], STABILITIES[:3], default=STABILITIES[3])
+    column = {name: np.asarray(fits[name], float) for name in INPUTS}
+    estimate, highest, lowest = column["estimate"], column["highest_running_mean"], column["lowest_running_mean"]
+    tolerance = outside_tolerance(column["ceiling"], rule)
+    exploded = ~np.isnan(column["first_nonfinite_epoch"])
+    exploded |= (highest > column["ceiling"] + tolerance) | (lowest < -tolerance)
+    short = column["epochs"] < rule.least_epochs
+    known = np.minimum(column["truth"], column["optimum"]) > rule.least_reference
+    stuck = ~short & known & (highest <= rule.stuck_floor) & (lowest >= -rule.stuck_floor)
+    untold = ~short & np.isnan(column["late_slope"])
+    size = np.abs(estimate)
+    flat = np.abs(column["late_slope"]) <= np.maximum(rule.settled_floor, rule.settled_share * size)
+    certain = column["late_slope_error"] <= np.maximum(rule.certain_floor, rule.certain_share * size)
+    fallen = highest - estimate > np.maximum(rule.fallen_floor, rule.fallen_share * size)
+    conditions = [exploded, column["dead_hidden_layers"] > 0, stuck, untold, short | ~flat | ~certain | fallen]
+    return np.select(conditions, [*STABILITIES[:3], "", STABILITIES[3]], default=STABILITIES[4])
 
 
 def shares(stabilities: ArrayLike) -> str:
@@ -220,42 +280,26 @@ def _one_bias(estimate: NDArray[np.float64], reference: NDArray[np.float64], rul
     return np.select([estimate < lowest, estimate > highest], [BIASES[1], BIASES[2]], default=BIASES[0])
 
 
-def paper_word(
-    stabilities: NDArray[np.str_],
-    estimate: ArrayLike,
-    truth: ArrayLike,
-    optimum: ArrayLike,
-    rule: VerdictRule | None = None,
-) -> str:
-    """The paper's word for the fits of one seed, or "" if none fits.
+def words(exploded: ArrayLike, ended: ArrayLike, ratio: ArrayLike, rule: VerdictRule | None = None) -> NDArray[np.str_]:
+    """The paper's words for the fits of one seed, for many seeds at once.
 
-    Exploding if a quarter of the fits exploded; none if fewer than half settled; else, with m the median of
-    estimate / min(optimum, truth) over settled fits whose reference is at least 0.1 nats, Converged if
-    2/3 <= m <= 3/2 and Underestimated if m < 2/3.
-    """
-    rule = rule or VerdictRule()
-    settled = stabilities == "settled"
-    reference = np.minimum(np.asarray(truth, float), np.asarray(optimum, float))
-    usable = settled & (reference >= rule.least_reference)
-    ratio = np.median(np.asarray(estimate, float)[usable] / reference[usable]) if usable.any() else np.nan
-    return str(words((stabilities == "exploded").mean(), settled.mean(), ratio, rule))
-
-
-def words(
-    exploded: ArrayLike, settled: ArrayLike, ratio: ArrayLike, rule: VerdictRule | None = None
-) -> NDArray[np.str_]:
-    """The paper's words for many seeds at once, or ""; see `paper_word`.
+    Exploding if a quarter of the fits exploded; else none if fewer than half ended (settled, stuck or collapsed);
+    else, with m the median ratio, Converged if 2/3 <= m <= 3/2, Underestimated if m < 2/3, none above.
 
     Args:
-        exploded, settled: shares of a seed's fits.
-        ratio: median of estimate / min(optimum, truth) over its usable fits; NaN if there are none.
+        exploded, ended: shares of a seed's fits.
+        ratio: m, the median of estimate / min(optimum, truth) over the ended fits whose denominator is at least
+            `least_reference`, where stuck and collapsed fits count as 0; NaN if there are none.
+
+    Returns:
+        One of `WORDS` or "" per seed.
 
     >>> words([0.25, 0, 0, 0], [0.7, 0.4, 1, 1], [1, 1, 1, 0.5]).tolist()
     ['Exploding', '', 'Converged', 'Underestimated']
     """
     rule = rule or VerdictRule()
     share, ratios = np.asarray(exploded, float), np.asarray(ratio, float)
-    none = (np.asarray(settled, float) < rule.settling_share) | ~(ratios <= rule.bias_ratio)
+    none = (np.asarray(ended, float) < rule.ended_share) | ~(ratios <= rule.bias_ratio)
     choices = [share >= rule.exploding_share, none, ratios >= 1 / rule.bias_ratio]
     return np.select(choices, [WORDS[0], "", WORDS[1]], default=WORDS[2])
 
@@ -286,9 +330,9 @@ def instability(fits: Any, rule: VerdictRule | None = None) -> float:
 def distance_to_truth(fits: Any, rule: VerdictRule | None = None) -> float:
     """Mean of min(1, |estimate - truth| / truth) over fits, from 0 to 1; an objective that a search minimises.
 
-    A fit counts 1 if it exploded or collapsed, if it has no estimate, or if its truth is below `least_reference` or
-    below `least_retained` of the truth without noise: else noise would buy a low distance by destroying the
-    information. Always finite, since a search cannot use anything else.
+    A fit counts 1 if it exploded, collapsed or is stuck, if it has no estimate, or if its truth is below
+    `least_reference` or below `least_retained` of the truth without noise: otherwise noise would buy a low distance by
+    destroying the information. Always finite, since a search cannot use anything else.
 
     Args:
         fits: columns of the estimates table: those of `stability`, `truth` and `truth_without_noise` (nats), each of
@@ -296,7 +340,7 @@ def distance_to_truth(fits: Any, rule: VerdictRule | None = None) -> float:
     """
     rule = rule or VerdictRule()
     estimate, truth, noiseless = (np.asarray(fits[n], float) for n in ("estimate", "truth", "truth_without_noise"))
-    lost = np.isin(stability(fits, rule), ("exploded", "collapsed")) | ~np.isfinite(estimate)
+    lost = np.isin(stability(fits, rule), STABILITIES[:3]) | ~np.isfinite(estimate)
     lost |= (truth < rule.least_reference) | (truth < rule.least_retained * noiseless)
     distance = np.abs(estimate - truth) / np.where(lost, 1, truth)
     return float(np.where(lost, 1, np.minimum(1, distance)).mean())

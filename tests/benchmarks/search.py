@@ -104,7 +104,7 @@ def everywhere(results: str) -> tuple[int, int]:
     """MINE runs of which every fit of every pair exploded, and all MINE runs."""
     from trainables import verdict
 
-    fits = records.read(results, "estimates").to_pandas()
+    fits = records.read(results, "estimates").rows.to_pandas()
     exploded = verdict.stability(fits) == "exploded"
     shares = fits.assign(exploded=exploded).groupby(["key", "run"])["exploded"].mean()
     return int((shares == 1).sum()), len(shares)

@@ -40,7 +40,7 @@ def trials_an_hour(results: str, count: int) -> float:
         seconds = time.monotonic() - start
     if sweep.returncode:
         sys.exit(output)
-    trials = records.read(results, "trials", ["key"]).num_rows
+    trials = records.read(results, "trials", ["key"]).rows.num_rows
     print(f"{count} nodes: {trials} trials in {seconds:.0f} s, {3600 * trials / seconds:.0f} an hour", flush=True)
     return 3600 * trials / seconds
 
