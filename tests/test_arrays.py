@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -51,17 +52,88 @@ def test_one_seed_repeats_and_two_differ():
 
 def test_bad_arrays_are_named():
     activations, labels = clusters()
-    with pytest.raises(InputError, match="lengths are {'l': 1000, 'Y': 999}"):
-        arrays.fit(None, labels[1:], {"l": activations}, QUICK)
-    with pytest.raises(InputError, match="layer's name is 'a;b'"):
-        arrays.fit(None, labels, {"a;b": activations}, QUICK)
-    with pytest.raises(InputError, match="one layer or more"):
-        arrays.fit(activations, labels, {}, QUICK)
-    with pytest.raises(InputError, match="mine.batch_size is 50; it must be at most 10"):
-        arrays.fit(None, labels[:10], {"l": activations[:10]}, QUICK)
-    with pytest.raises(InputError, match="l has values that are not finite"):
-        arrays.fit(None, labels, {"l": activations * np.nan}, QUICK)
-    with pytest.raises(InputError, match="y holds floating-point numbers"):
-        arrays.fit(None, activations[:, 0], {"l": activations}, QUICK)
-    with pytest.raises(InputError, match="noise_std is -1"):
-        arrays.truths(labels, {"l": activations}, -1)
+    good = {"x": activations, "y": labels, "activations": {"l": activations}, "config": QUICK}
+    for change, words in (
+        ({"y": labels[1:]}, r"rows are 1000 of x, 1000 of activations\['l'\], 999 of y"),
+        ({"activations": {}}, "one layer or more"),
+        ({"activations": activations}, "activations is of type ndarray; it must be a mapping"),
+        ({"x": None, "y": None}, "x and y are both None"),
+        ({"x": activations[:10], "y": labels[:10], "activations": {"l": activations[:10]}},
+         "mine.batch_size is 50; it must be at most 10"),
+        ({"config": {"epochs": 3}}, "config is of type dict; it must be a MineConfig"),
+        ({"config": MineConfig(hidden_units=10**9)}, "mine.hidden_units is 1000000000; it must be smaller.*memory"),
+        ({"device": "tpu"}, "device is 'tpu'; it must be one of cpu"),
+        ({"seed": 0.5}, "seed is 0.5; it must be an integer"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=words):
+            arrays.fit(**{**good, **change})
+    for std in (-1, math.nan, math.inf, "0.1", None, True, 10**400):
+        with pytest.raises(InputError, match="noise_std is .*; it must be a finite number of at least 0"):
+            arrays.truths(labels, {"l": activations}, std)
+    with pytest.raises(InputError, match="there must be 2 or more"):
+        arrays.truths(labels[:1], {"l": activations[:1]}, 0.1)
+
+
+@pytest.mark.parametrize("architecture", [1, 2, 3])
+def test_layers_of_any_name(architecture):
+    """Also of one that a parameter's name holds, or a dot."""
+    names = ("bias", "weight", "first", "fc.1", "x", "hidden1.weight", "0")
+    x, config = np.random.default_rng(0).normal(size=(60, 1, 4, 4)), MineConfig(epochs=2, batch_size=20, replicates=1)
+    layers = {name: x[:, 0, :, :width] for width, name in enumerate(names, start=1) if width < 4}
+    layers |= {name: x for name in names if name not in layers}
+    found = arrays.fit(x, x[:, 0, 0, 0] > 0, layers, dataclasses.replace(config, architecture=architecture))
+    assert set(found.estimates) == {f"{variable};{name}" for variable in "XY" for name in names}
+    alone = arrays.fit(x, None, {"weight": layers["weight"]}, dataclasses.replace(config, architecture=architecture))
+    position = found.curves.pairs.index("X;weight")
+    torch.testing.assert_close(found.curves.bound[:, position], alone.curves.bound[:, 0])
+
+
+NORMAL = np.random.default_rng(0).normal(size=(1000, 1))
+
+
+@pytest.mark.parametrize(
+    ("layer", "unit"),
+    [
+        (1e8 + NORMAL, 1),
+        (-1e12 + NORMAL, 1),
+        (1e39 * NORMAL, 1e39),
+        (1e-30 * NORMAL, 1e-30),
+        (1e-310 * NORMAL, 1e-310),
+        (np.longdouble(1e15) + NORMAL, 1),
+        (np.concatenate([NORMAL, np.full((1000, 1), 1e9)], axis=1), 1),
+    ],
+)
+def test_truths_do_not_depend_on_offset_or_unit(layer, unit):
+    """The cast to float32 ate them."""
+    labels = NORMAL[:, 0] > 0
+    known, found = (arrays.truths(labels, {"l": l}, 0.1 * u)["l"] for l, u in ((NORMAL, 1), (layer, unit)))  # noqa: E741
+    assert known.x == pytest.approx(2.27, abs=0.06)
+    assert found.x == pytest.approx(known.x, abs=4 * known.x_standard_error)
+    assert found.y == pytest.approx(known.y, abs=4 * known.y_standard_error)
+
+
+@pytest.mark.parametrize("layer", [1e8 + NORMAL, 1e39 * NORMAL, 1e-46 * NORMAL, np.arange(1000) + 2**60])
+def test_without_noise_values_are_counted_as_they_came(layer):
+    assert arrays.truths(None, {"l": layer}, 0)["l"].x == pytest.approx(math.log(1000))
+
+
+def test_two_clusters_with_structure_that_products_of_float64_lose():
+    """As far apart as 10^9 noise stds, each with the truth of a normal feature."""
+    side, alone = np.repeat([0, 1], 500), arrays.truths(None, {"l": NORMAL[:500]}, 0.5)["l"]
+    found = arrays.truths(side, {"l": side + 1e-9 * np.concatenate([NORMAL[:500, 0]] * 2)}, 0.5e-9)["l"]
+    assert found.x == pytest.approx(alone.x + math.log(2), abs=4 * found.x_standard_error)
+    assert found.y == pytest.approx(math.log(2))
+
+
+def test_a_noise_that_float64_loses_is_refused():
+    outlier = np.concatenate([NORMAL, [[1e15]]])
+    with pytest.raises(
+        InputError, match=r"noise_std is 0.1; it must be 0 or at least about 1e\+03.*activations\['l'\]"
+    ):
+        arrays.truths(None, {"l": outlier}, 0.1)
+
+
+def test_a_fit_does_not_depend_on_a_large_offset():
+    labels, config = NORMAL[:, 0] > 0, dataclasses.replace(QUICK, noise_std=0.1)
+    near, far = (arrays.fit(None, labels, {"l": o + NORMAL}, config).estimates["Y;l"] for o in (0, -1e8))
+    assert near.min() > 0.45 and far == pytest.approx(near, abs=0.1)

@@ -2,7 +2,8 @@ import dataclasses
 
 import pytest
 
-from trainables import config
+from study import space, studies
+from trainables import config, records
 from trainables.config import DECIDE_USE, InputError, TrialConfig, flatten, key, replace, unflatten, unused_fields
 
 
@@ -103,9 +104,15 @@ def test_configurations_cannot_be_changed():
 
 
 def test_an_added_field_leaves_the_keys_of_trials_from_before_as_they_were():
-    before = replace(TrialConfig(), config.ADDED)
-    assert key(before) == "da6c9697307ced6a"  # of the default configuration before the first field was added
-    assert key(replace(before, {"mine.matmul_precision": "high"})) != key(before)
+    assert key(replace(TrialConfig(), config.ADDED)) == "da6c9697307ced6a"  # the default's before the first was added
+    assert key(TrialConfig()) == "da6c9697307ced6a"
+    assert key(replace(TrialConfig(), {"mine.matmul_precision": "medium"})) == "70199b3706483b1b"
+
+
+def test_the_committed_trials_of_the_study_paper_are_those_that_it_plans():
+    planned = {key(config) for config in space.trials(studies.PAPER, {})}
+    states, _ = records.trial_states("results/paper")
+    assert {states.get(one) for one in planned} == {"completed"}
 
 
 def test_only_the_named_fields_decide_which_are_used():

@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import shutil
 import struct
 from pathlib import Path
@@ -61,12 +62,13 @@ def test_real_mnist(mnist_root):
     assert mnist.train.pixels.mean().item() == pytest.approx(0.1307, abs=1e-4)
 
 
-def test_mnist_is_unpacked_from_its_compressed_files(mnist_root, tmp_path):
+def test_mnist_is_read_from_its_compressed_files(mnist_root, tmp_path):
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for archive in (Path(mnist_root) / "MNIST" / "raw").glob("*.gz"):
         shutil.copy(archive, raw)
     assert len(data.load(DataConfig(root=str(tmp_path))).train) == 60_000
+    assert not list(raw.glob("*ubyte")), "a folder that cannot be written will do"
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def load_and_fail(root: Path, name: str = "mnist") -> str:
 def test_a_truncated_archive_is_named(broken_mnist):
     archive = broken_mnist / "train-images-idx3-ubyte.gz"
     archive.write_bytes(archive.read_bytes()[:100_000])
-    assert "truncated or corrupt train-images-idx3-ubyte.gz" in load_and_fail(broken_mnist.parents[1])
+    assert "truncated or corrupt MNIST/raw/train-images-idx3-ubyte.gz" in load_and_fail(broken_mnist.parents[1])
 
 
 def test_a_changed_pixel_in_an_unpacked_file_is_found(broken_mnist):
@@ -98,35 +100,96 @@ def test_a_changed_pixel_in_an_unpacked_file_is_found(broken_mnist):
         if archive.name.startswith("t10k-images"):
             content[5_000] ^= 1
         archive.with_suffix("").write_bytes(content)
-    assert "corrupt test set" in load_and_fail(broken_mnist.parents[1])
+    assert "corrupt MNIST/raw/t10k-images-idx3-ubyte;" in load_and_fail(broken_mnist.parents[1])
 
 
-def test_a_truncated_unpacked_file_is_found(broken_mnist):
-    for archive in broken_mnist.glob("*.gz"):
-        archive.with_suffix("").write_bytes(gzip.decompress(archive.read_bytes())[:4_000])
-    load_and_fail(broken_mnist.parents[1])
+FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+
+
+@pytest.fixture(params=FOLDERS)
+def made(request, tmp_path, monkeypatch) -> tuple[Path, str]:
+    """A set of the official layout with few images, which is taken for the official one; its folder and name."""
+    raw, random, sums = tmp_path / FOLDERS[request.param] / "raw", np.random.default_rng(0), {}
+    for part, size in (("train", 30), ("t10k", 20)):
+        for kind, shape in (("images-idx3", (size, 28, 28)), ("labels-idx1", (size,))):
+            file = raw / f"{part}-{kind}-ubyte"
+            write_idx(file, random.integers(0, 10, shape))
+            sums[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    monkeypatch.setitem(data._SHA256, request.param, sums)
+    return raw, request.param
+
+
+def test_unpacked_and_compressed_files_are_the_same(made):
+    raw, name = made
+    unpacked = data.load(DataConfig(name=name, root=str(raw.parents[1])))
+    assert unpacked.train.pixels.shape == (30, 1, 28, 28) and len(unpacked.test) == 20
+    assert unpacked.train.pixels.max().item() == pytest.approx(9 / 255)
+    for file in list(raw.iterdir()):
+        file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    compressed = data.load(DataConfig(name=name, root=str(raw.parents[1])))
+    assert torch.equal(compressed.train.pixels, unpacked.train.pixels)
+    assert torch.equal(compressed.test.labels, unpacked.test.labels)
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-5])
+
+
+def cut_gz(file: Path) -> None:
+    file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes())[:-9])
+    file.unlink()
+
+
+def not_gz(file: Path) -> None:
+    file.rename(file.with_name(f"{file.name}.gz"))
+
+
+def directory(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def exchange(file: Path) -> None:
+    other = file.with_name("train-labels-idx1-ubyte")
+    content = file.read_bytes()
+    file.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+
+
+def wrong_magic(file: Path) -> None:
+    file.write_bytes(b"\1\2\3\4" + file.read_bytes()[4:])
+
+
+@pytest.mark.parametrize(
+    "damage", [cut, cut_gz, not_gz, directory, exchange, wrong_magic, lambda file: file.write_bytes(b"")]
+)
+def test_a_file_that_is_not_the_official_one_is_named(made, damage):
+    raw, name = made
+    damage(raw / "train-images-idx3-ubyte")
+    message = load_and_fail(raw.parents[1], name)
+    assert f"{raw.parent.name}/raw/train-images-idx3-ubyte" in message
+    if damage is exchange:
+        assert f"train-labels-idx1-ubyte of {name} under the name of" in message
 
 
 def test_missing_data_without_a_network_says_what_must_be_there(tmp_path, monkeypatch):
     from torchvision.datasets import MNIST
 
     monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
-    assert "MNIST/raw" in load_and_fail(tmp_path)
+    assert "no train-images-idx3-ubyte in MNIST/raw" in load_and_fail(tmp_path)
 
 
 def test_a_root_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     load_and_fail(tmp_path / "file")
+    with pytest.raises(InputError, match="a character that no path has"):
+        data.load(DataConfig(root="a\0b"))
 
 
-def test_fashion_mnist_is_read_from_torchvisions_layout(tmp_path):
-    """On made images: the real ones are not in the repository."""
-    raw, random = tmp_path / "FashionMNIST" / "raw", np.random.default_rng(0)
-    for part, size in (("train", 60_000), ("t10k", 10_000)):
-        write_idx(raw / f"{part}-images-idx3-ubyte", random.integers(0, 256, (size, 28, 28), dtype=np.uint8))
-        write_idx(raw / f"{part}-labels-idx1-ubyte", random.integers(0, 10, size))
-    fashion = data.load(DataConfig(name="fashion_mnist", root=str(tmp_path)))
-    assert fashion.train.pixels.shape == (60_000, 1, 28, 28)
-    assert fashion.train.pixels.max() == 1
-    write_idx(raw / "train-labels-idx1-ubyte", np.full(60_000, 11))
-    assert "corrupt train set" in load_and_fail(tmp_path, "fashion_mnist")
+def test_real_fashion_mnist(mnist_root):
+    if not (Path(mnist_root) / "FashionMNIST").is_dir():
+        pytest.skip("needs Fashion-MNIST beside MNIST")
+    fashion = data.load(DataConfig(name="fashion_mnist", root=mnist_root))
+    assert fashion.train.labels.bincount().tolist() == [6_000] * 10
+    assert fashion.test.pixels.shape == (10_000, 1, 28, 28)

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from trainables import mine, truth, verdict
+from trainables import given, memory, mine, truth, verdict
 from trainables.config import InputError, MineConfig
 from trainables.draws import generator
 from trainables.mine import Curves, Samples
@@ -51,33 +51,48 @@ def fit(
     activations: Mapping[str, ArrayLike],
     config: MineConfig | None = None,
     seed: int = 0,
-    device: torch.device | str = "cpu",
+    device: torch.device | str | None = "cpu",
 ) -> Fits:
     """Estimate I(X;L + noise) and I(Y;L + noise) for every layer L given, as a trial does (paper, Algorithm 1).
+
+    The population is that of `truths`: the N rows as they came. MINE reads them in float32. A feature that float32
+    would round to steps that show (beside the noise; without noise, that merge values) is moved towards 0 by a constant
+    before it is rounded, which changes no information; what it does not hold even so is refused.
 
     Args:
         x: inputs, shape (N, ...), flattened except where architecture 2 takes (N, channels, height, width)
             as images; None: no X pairs.
-        y: labels, integers, booleans or strings, shape (N,); None: no Y pairs.
-        activations: outputs without noise, by layer's name, each (N, ...).
+        y: labels: integers, booleans, whole floating-point numbers or strings, shape (N,) or (N, 1), or one-hot rows
+            (N, classes); None: no Y pairs.
+        activations: outputs without noise, by layer's name, each (N, ...). Names are any text without `;`, but X and Y.
         config: MINE's settings; its `pairs` and `samples` are not used: all pairs of all rows are estimated.
+        device: of the fits, wherever the arrays are; None: the GPU if there is one.
+
+    Arrays are NumPy's, PyTorch's (also with gradients), pandas', SciPy's sparse ones, or nested lists of numbers.
 
     Returns:
         Curves, and estimates and verdicts by pair, `X;name` or `Y;name`.
 
     Raises:
-        InputError: if lengths differ, a value is not finite, labels are floating-point numbers, a name cannot be
-            part of a pair, or a batch is larger than the data.
+        InputError: if lengths differ, values are missing, masked, not real or not finite, labels are none, a name
+            cannot be part of a pair, a batch is larger than the data, or the fits take more memory than there is.
     """
-    config = config or MineConfig()
-    samples, shapes = _samples(x, y, activations, device)
-    if config.batch_size > len(samples):
-        raise InputError(f"mine.batch_size is {config.batch_size}; it must be at most {len(samples)}, the rows given.")
-    known = {"X": samples.x, "Y": samples.y}
-    ceilings = {name: truth.entropy(values) for name, values in known.items() if values is not None}
-    pairs = tuple(f"{variable};{layer}" for variable in ceilings for layer in samples.layers)
-    networks = StatisticsNetworks(config, shapes, seed, device=device, pairs=pairs)
-    curves = mine.train(networks, samples, seed)
+    config = MineConfig() if config is None else config
+    if not isinstance(config, MineConfig):
+        raise InputError(f"config is of type {type(config).__name__}; it must be a MineConfig.")
+    source, chosen, known = given.seed(seed), given.device(device), given.read(x, y, activations)
+    if x is None and y is None:
+        raise InputError("x and y are both None; one of them must be given.")
+    if config.batch_size > len(known):
+        raise InputError(f"mine.batch_size is {config.batch_size}; it must be at most {len(known)}, the rows given.")
+    shapes, ceilings = known.shapes, known.entropies
+    pairs = tuple(f"{variable};{layer}" for variable in ceilings for layer in known.layers)
+    memory.check_fit(config, shapes, pairs, len(known), chosen)
+    layers = {layer: rows.single(config.noise_std).to(chosen) for layer, rows in known.layers.items()}
+    inputs = None if known.x is None else known.x.single().to(chosen)
+    labels = None if known.labels is None else torch.from_numpy(known.labels).to(chosen)
+    networks = StatisticsNetworks(config, shapes, source, device=chosen, pairs=pairs)
+    curves = mine.train(networks, Samples(inputs, labels, layers), source)
     estimates, stabilities = {}, {}
     for pair in curves.pairs:
         rows = curves.verdict_inputs(pair, ceilings[pair[0]])
@@ -86,47 +101,35 @@ def fit(
 
 
 def truths(
-    y: ArrayLike | None, activations: Mapping[str, ArrayLike], noise_std: float, seed: int = 0
+    y: ArrayLike | None,
+    activations: Mapping[str, ArrayLike],
+    noise_std: float,
+    seed: int = 0,
+    device: torch.device | str | None = "cpu",
 ) -> dict[str, Truth]:
     """The exact information of the same arrays, and the optima of every kind of marginals, by layer.
 
     The population is the N rows: X is which row, so I(X;L + noise) holds for inputs that differ, with activations
-    that are a function of them. Without labels, Y is a constant and its information 0.
+    that are a function of them. Without labels, Y is a constant and its information 0. With noise distances are
+    float64's, each feature moved near 0 before it is rounded; without noise rows are counted in the type they came in.
+
+    Args:
+        y, activations, device: as `fit` takes them, of two rows or more.
+        noise_std: in the activations' unit.
 
     Raises:
-        InputError: if lengths differ or the noise std is negative.
+        InputError: if an array cannot be used (see `fit`), there is one row, or the noise std is negative, or so small
+            beside the activations' spread that float64 loses it.
     """
-    if not noise_std >= 0:
-        raise InputError(f"noise_std is {noise_std}; it must be at least 0.")
-    samples, _ = _samples(None, y, activations, "cpu")
-    labels = torch.zeros(len(samples), dtype=torch.int64) if samples.y is None else samples.y
-    return {
-        layer: truth.compute(outputs, labels, [noise_std], generator(seed, "truth", layer))[noise_std]
-        for layer, outputs in samples.layers.items()
-    }
-
-
-def _samples(
-    x: ArrayLike | None, y: ArrayLike | None, activations: Mapping[str, ArrayLike], device: torch.device | str
-) -> tuple[Samples, dict[str, tuple[int, ...]]]:
-    """The arrays as rows on the device, and the shape of one sample of each."""
-    sides = {**({} if x is None else {"X": x}), **activations}
-    arrays = {name: np.asarray(values, dtype=np.float32) for name, values in sides.items()}
-    lengths = {name: len(values) for name, values in arrays.items()} | ({} if y is None else {"Y": len(np.asarray(y))})
-    if len(set(lengths.values())) != 1 or not activations:
-        raise InputError(f"lengths are {lengths}; there must be one layer or more, and as many rows in each array.")
-    for name in activations:
-        if name in ("X", "Y") or ";" in name or "." in name:
-            raise InputError(f"layer's name is {name!r}; it must not be X or Y, nor contain ';' or '.'.")
-    shapes: dict[str, tuple[int, ...]] = {name: values.shape[1:] or (1,) for name, values in arrays.items()}
-    rows = {name: torch.from_numpy(v.reshape(len(v), -1)).to(device) for name, v in arrays.items()}
-    for name, values in arrays.items():
-        if not np.isfinite(values).all():
-            raise InputError(f"{name} has values that are not finite; every value must be a finite number.")
-    labels = None
-    if y is not None:
-        if np.issubdtype(np.asarray(y).dtype, np.floating):
-            raise InputError("y holds floating-point numbers; it must hold labels: integers, booleans or strings.")
-        classes, inverse = np.unique(np.asarray(y), return_inverse=True)
-        shapes["Y"], labels = (len(classes),), torch.from_numpy(inverse.astype(np.int64)).to(device)
-    return Samples(rows.pop("X", None), labels, rows), shapes
+    std, source, chosen = given.noise_std(noise_std), given.seed(seed), given.device(device)
+    known = given.read(None, y, activations)
+    if len(known) < 2:
+        raise InputError("activations have 1 row; there must be 2 or more.")
+    labels = torch.zeros(len(known), dtype=torch.int64) if known.labels is None else torch.from_numpy(known.labels)
+    found = {}
+    for layer, rows in known.layers.items():
+        # Without noise only which rows are equal counts, and their distances are nothing to it.
+        outputs, scaled = rows.double(std) if std else (torch.from_numpy(rows.groups()).double()[:, None], 0.0)
+        computed = truth.compute(outputs.to(chosen), labels.to(chosen), [scaled], generator(source, "truth", layer))
+        found[layer] = computed[scaled]
+    return found

@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import json
 import math
+import sys
 import textwrap
 import typing
 from collections.abc import Mapping
@@ -128,7 +129,7 @@ class MineConfig:
     """moving_average: the bias-corrected gradient of the MINE paper (Belghazi et al. 2018, section 3.2)."""
     moving_average_rate: float = 0.01
     """Weight of the newest batch in gradient_correction's moving average of mean exp(T)."""
-    matmul_precision: Literal["highest", "high", "medium"] = "medium"
+    matmul_precision: Literal["highest", "high", "medium"] = "highest"
     """Of products, in PyTorch's words: highest, float32; high, TF32 on a GPU; medium, bfloat16 on a CPU that has it."""
     samples: int | None = None
     """Training images that MINE and truth use, a fixed stratified subset; None: all."""
@@ -190,7 +191,7 @@ class TrialConfig:
     @property
     def runs(self) -> int:
         """Number of MINE runs of the schedule (paper: 6)."""
-        return len(self.probe_epochs)
+        return 1 + (self.lenet.epochs - 1) // self.schedule.probe_every
 
     @property
     def probe_epochs(self) -> range:
@@ -221,8 +222,10 @@ def _check_types(section: Any, prefix: str) -> None:
     for name, kind in _hints(typing.cast(Any, type(section))).items():
         path, value = f"{prefix}.{name}".lstrip("."), getattr(section, name)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            _require(abs(value) <= sys.float_info.max, path, value, "a number that float64 holds")
             object.__setattr__(section, name, float(value))
         elif typing.get_origin(kind) is tuple:
+            _require(isinstance(value, list | tuple | set), path, value, "a list or a tuple")
             object.__setattr__(section, name, tuple(value))
             for item in value:
                 _check_value(path, item, typing.get_args(kind)[0])
@@ -233,10 +236,11 @@ def _check_types(section: Any, prefix: str) -> None:
 def _check_value(path: str, value: object, kind: Any) -> None:
     if typing.get_origin(kind) is Literal:
         choices = typing.get_args(kind)
-        known = any(value == choice and type(value) is type(choice) for choice in choices)
+        known = any(type(value) is type(choice) and value == choice for choice in choices)
         _require(known, path, value, f"one of {', '.join(map(str, choices))}")
         return
     allowed = typing.get_args(kind) or (kind,)
+    _require(not isinstance(value, int) or abs(value) < 2**63, path, value, "a whole number up to 2^63 - 1")
     names = " or ".join("None" if one is type(None) else one.__name__ for one in allowed)
     _require(isinstance(value, allowed) and not isinstance(value, bool), path, value, f"of type {names}")
 

@@ -1,5 +1,6 @@
 """Data sets as tensors on a device."""
 
+import gzip
 import hashlib
 import os
 import zlib
@@ -13,7 +14,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from trainables import paths
-from trainables.config import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, DataConfig, InputError
+from trainables.config import DataConfig, InputError
 
 ROOT_VARIABLE = "MINE_STUDY_DATA"
 """Environment variable that names the folder of the data sets."""
@@ -21,13 +22,27 @@ ROOT_VARIABLE = "MINE_STUDY_DATA"
 IMAGE_SIDE = 28
 """Images are IMAGE_SIDE x IMAGE_SIDE pixels with one channel."""
 
-_TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+_FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+"""Also the names of torchvision's classes, which download them."""
 
-# SHA-256 of MNIST's pixels and labels as uint8, so that a damaged unpacked file is found too.
-_MNIST_SHA256 = {
-    "train": "edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b",
-    "test": "c3f9adf9c66efb572b1f9326c3a511b45910c7173b97be66ceceeeeaef6b802b",
+_SHA256 = {
+    "mnist": {
+        "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    },
+    "fashion_mnist": {
+        "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    },
 }
+"""Of each file's content, unpacked."""
+
+_HEADERS = {"images": 16, "labels": 8}
+"""Bytes before the content, by kind of file."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +84,14 @@ class DataSet:
 
 
 def load(config: DataConfig) -> DataSet:
-    """The data set, on the CPU; downloaded or unpacked first where it is not there yet.
+    """The data set, on the CPU; downloaded first where it is not there yet.
 
     Raises:
-        InputError: if it is missing and cannot be downloaded, or is truncated or corrupt.
+        InputError: if it is missing and cannot be downloaded, or a file is not the official one.
     """
     if config.name == "digits":
         return _digits()
-    return _from_torchvision(config)
+    return _official(config)
 
 
 def data_root(config: DataConfig) -> Path:
@@ -114,55 +129,68 @@ def _digits() -> DataSet:
     return DataSet(Images(large[train], targets[train]), Images(large[test], targets[test]))
 
 
-def _from_torchvision(config: DataConfig) -> DataSet:
-    from torchvision import datasets  # slow to import, and not needed for digits
-
-    kind, root = getattr(datasets, _TORCHVISION[config.name]), data_root(config)
-    where = f"data.root {str(root)!r}"
+def _official(config: DataConfig) -> DataSet:
+    root = data_root(config)
+    where, raw = f"data.root {str(root)!r}", root / _FOLDERS[config.name] / "raw"
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        raw = root / kind.__name__ / "raw"
-        _check_archives(kind, raw, where)
-        if not all((raw / Path(name).stem).is_file() for name, _ in kind.resources):
-            # Trials on one node share the folder: one unpacks, the others wait.
-            with FileLock(root / f".{config.name}.lock"):
-                kind(root, download=True)
-        sets = {part: kind(root, train=part == "train") for part in ("train", "test")}
-    except InputError:
-        raise
+        missing = [name for name in _SHA256[config.name] if not _file(raw, name).exists()]
+        if missing:
+            _download(config.name, root)
+        contents = {name: _content(raw, name, config.name, where) for name in _SHA256[config.name]}
     except OSError as error:
-        raise InputError(f"{where} cannot be used for {config.name}: {error}.") from error
-    except (RuntimeError, ValueError, AssertionError, EOFError, zlib.error) as error:
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise InputError(f"{where} cannot be used for {config.name} ({paths.said(error)}).") from error
+    except RuntimeError as error:  # torchvision's, when no mirror answers
+        reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
-            f"{where} holds no usable {config.name} ({reason}); it must hold the official files in "
-            f"{kind.__name__}/raw, or the machine must reach the network to download them."
+            f"{where} holds no {missing[0]} in {_FOLDERS[config.name]}/raw ({reason}); it must hold the official "
+            "files, or the machine must reach the network to download them."
         ) from error
-    parts = {part: _images(loaded.data, loaded.targets, config.name, part, where) for part, loaded in sets.items()}
-    return DataSet(**parts)
+    train_pixels, train_labels, test_pixels, test_labels = contents.values()
+    return DataSet(_images(train_pixels, train_labels), _images(test_pixels, test_labels))
 
 
-def _check_archives(kind: type, raw: Path, where: str) -> None:
-    """Compressed files that are there must be the official ones (torchvision would fetch them anew)."""
-    for name, md5 in kind.resources:  # type: ignore[attr-defined]
-        archive, unpacked = raw / name, raw / Path(name).stem
-        if not archive.is_file() or unpacked.is_file():
-            continue
-        if hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest() != md5:
-            raise InputError(f"{where} holds a truncated or corrupt {name}; its MD5 sum must be {md5}.")
+def _file(raw: Path, name: str) -> Path:
+    """The unpacked file, or the compressed one where that is not there."""
+    return raw / name if (raw / name).exists() else raw / f"{name}.gz"
 
 
-def _images(pixels: Tensor, labels: Tensor, name: str, part: str, where: str) -> Images:
-    expected = {"train": TRAIN_SAMPLES, "test": TEST_SAMPLES}[part][name]
-    sound = tuple(pixels.shape) == (expected, IMAGE_SIDE, IMAGE_SIDE) and len(labels) == expected
-    sound = sound and int(labels.min()) >= 0 and int(labels.max()) < CLASSES
-    if sound and name == "mnist":
-        content = hashlib.sha256(pixels.numpy().tobytes())
-        content.update(labels.to(torch.uint8).numpy().tobytes())
-        sound = content.hexdigest() == _MNIST_SHA256[part]
-    if not sound:
+def _download(name: str, root: Path) -> None:
+    """By torchvision, which also unpacks."""
+    from torchvision import datasets  # slow to import
+
+    root.mkdir(parents=True, exist_ok=True)
+    # Trials on one node share the folder: one downloads, the others wait.
+    with FileLock(root / f".{name}.lock"):
+        getattr(datasets, _FOLDERS[name])(root, download=True)
+
+
+def _content(raw: Path, name: str, data: str, where: str) -> bytes:
+    """A file's content without its header.
+
+    Raises:
+        InputError: if it is not the official one.
+        OSError: if it cannot be read.
+    """
+    path = _file(raw, name)
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            content = b""
+    found = hashlib.sha256(content).hexdigest()
+    if found != _SHA256[data][name]:
+        known = {sum_: f"{other} of {of}" for of, sums in _SHA256.items() for other, sum_ in sums.items()}
+        what = f"{known[found]} under the name of" if found in known else "a truncated or corrupt"
         raise InputError(
-            f"{where} holds a truncated or corrupt {part} set of {name}; it must be the official one: "
-            f"delete its unpacked files to have them unpacked or downloaded again."
+            f"{where} holds {what} {path.relative_to(raw.parents[1])}; it must be the official file: delete it to have "
+            "it unpacked or downloaded again."
         )
-    return Images(pixels.unsqueeze(1).float() / 255, labels.long())
+    return content[_HEADERS[name.split("-")[1]] :]
+
+
+def _images(pixels: bytes, labels: bytes) -> Images:
+    grey = torch.from_numpy(np.frombuffer(pixels, dtype=np.uint8).astype(np.float32)).div_(255)
+    return Images(
+        grey.view(-1, 1, IMAGE_SIDE, IMAGE_SIDE), torch.from_numpy(np.frombuffer(labels, np.uint8).astype(np.int64))
+    )

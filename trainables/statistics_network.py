@@ -74,6 +74,7 @@ class StatisticsNetworks:
         by_variable = [pair for v in self.variables for pair in self.pairs if pair.startswith(v)]
         self._variable_order = torch.tensor([by_variable.index(pair) for pair in self.pairs], device=device)
         self._labels = torch.eye(*self.shapes["Y"], device=device, dtype=dtype)
+        self._pairs_with: dict[str, tuple[str, ...]] = {}
         # Where rows are looked up, their gradient adds up in an order that a GPU decides; a product's does not.
         self._looks_up = self.device.type == "cpu"
         self._rows: dict[tuple[str, ...], Tensor] = {}
@@ -85,8 +86,7 @@ class StatisticsNetworks:
 
     def pairs_with(self, parameter: str) -> tuple[str, ...]:
         """The pairs along a parameter's first axis: those of its side, or all."""
-        side = parameter.split(".")[1]
-        return self.pairs_of(side) if side in self.shapes else self.pairs
+        return self._pairs_with[parameter]
 
     def rows(self, pairs: tuple[str, ...]) -> Tensor:
         """Positions of pairs along the axis of all pairs, int64, on the device.
@@ -104,15 +104,14 @@ class StatisticsNetworks:
             for pair in self.pairs
             for replicate in range(self.config.replicates)
         }
-        names: dict[str, tuple[str, ...]] = {}
         for pair in self.pairs:
             for name in fits[pair, 0]:
-                names[name] = (*names.get(name, ()), pair)
+                self._pairs_with[name] = (*self._pairs_with.get(name, ()), pair)
         return {
             name: torch.stack([torch.stack([fits[p, r][name] for r in range(self.config.replicates)]) for p in pairs])
             .to(self.device)
             .requires_grad_()
-            for name, pairs in names.items()
+            for name, pairs in self._pairs_with.items()
         }
 
     def _draw_fit(self, pair: str, source: torch.Generator) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import torch
 
 from trainables import records, resultfiles, schedule
 from trainables.config import InputError, TrialConfig, key
+from trainables.given import device as choose_device  # noqa: F401  # by this name for those who start trials
 from trainables.schedule import Progress
 
 logger = logging.getLogger(__name__)
@@ -54,25 +55,3 @@ def _restore(config: TrialConfig, results: str, device: torch.device) -> Progres
     except InputError as error:
         logger.warning("trial %s starts anew: %s", key(config), error)
         return None
-
-
-def choose_device(name: str | None = None) -> torch.device:
-    """The named device; None: the GPU if there is one, else the CPU.
-
-    Raises:
-        InputError: if the device is not known or not there.
-    """
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"device is {name!r}; it must be one of {_available()}.") from error
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"device is {name!r}; it must be one of {_available()}.")
-    return device
-
-
-def _available() -> str:
-    return ", ".join(["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))])

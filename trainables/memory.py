@@ -1,0 +1,219 @@
+"""How much memory a trial or a fit takes, foretold from its settings, and how much its device has.
+
+The largest tensors that are there at once, phase by phase; the factors on them were measured on a CPU
+(docs/performance.md says how far off the sums are). Bytes throughout.
+"""
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from trainables.config import (
+    CLASSES,
+    TEST_SAMPLES,
+    TRAIN_SAMPLES,
+    InputError,
+    MineConfig,
+    TrialConfig,
+    flatten,
+    replace,
+)
+
+PROCESS = {"cpu": 900_000_000, "cuda": 500_000_000}
+"""Of Python with its packages, by far the most of it PyTorch; on a GPU of its context."""
+
+_LENET_IMAGE = 160_000
+"""Of one image of a batch that LeNet-5 learns."""
+
+_FLOAT = 4
+
+_SIZES = (
+    "lenet.epochs", "lenet.batch_size", "mine.hidden_units", "mine.hidden_layers", "mine.branch_units",
+    "mine.conv_channels", "mine.conv_kernel", "mine.replicates", "mine.epochs", "mine.batch_size",
+)  # fmt: skip
+"""Settings that a trial may be too large by."""
+
+_WHAT = {
+    "process": "PyTorch itself",
+    "images": "the images",
+    "layers": "the layers' outputs",
+    "truth": "the truths' distances",
+    "lenet": "LeNet-5's batch",
+    "weights": "the weights of the statistics networks",
+    "batch": "a batch in the statistics networks",
+    "epoch": "an epoch's values of T",
+    "curves": "the curves",
+    "labels": "the one-hot labels",
+}
+
+
+def of_trial(config: TrialConfig, device: str = "cpu") -> dict[str, int]:
+    """Of a trial at its largest, by what takes it."""
+    from trainables.data import IMAGE_SIDE  # a fit of people's own arrays does not need LeNet-5 and its data
+    from trainables.lenet import LAYER_SHAPES
+
+    pixels, samples, mine = IMAGE_SIDE**2 * _FLOAT, config.mine_samples, config.mine
+    loaded = (TRAIN_SAMPLES[config.data.name] + TEST_SAMPLES[config.data.name]) * pixels
+    learnt, probed = (0 if n is None else n * pixels for n in (config.lenet.train_samples, mine.samples))
+    widths = [math.prod(LAYER_SHAPES[layer]) for layer in mine.layers]
+    layers = samples * sum(widths) * _FLOAT
+    shapes = {"X": (1, IMAGE_SIDE, IMAGE_SIDE), "Y": (CLASSES,), **{name: LAYER_SHAPES[name] for name in mine.layers}}
+    fit = of_fit(mine, shapes, mine.pairs, samples, config.runs)
+    process = {"process": PROCESS[device]}
+    phases = (
+        {"images": 2 * loaded},
+        {"images": loaded + learnt, "lenet": config.lenet.batch_size * _LENET_IMAGE},
+        {"images": loaded + probed, "layers": layers, "truth": 2 * 8 * 2 * min(2_048, samples) * max(widths)},
+        {"images": probed or loaded, "layers": layers, **fit},
+    )
+    return max(({**process, **phase} for phase in phases), key=lambda parts: sum(parts.values()))
+
+
+def of_fit(
+    config: MineConfig, shapes: Mapping[str, tuple[int, ...]], pairs: Sequence[str], samples: int, runs: int = 1
+) -> dict[str, int]:
+    """Of the statistics networks and their training, without the samples themselves.
+
+    Args:
+        shapes: of one sample of X and of each layer; of Y the number of classes.
+        runs: after the first, the weights of the run before are there, too.
+    """
+    fits, sides = len(pairs) * config.replicates, {name: _side(config, shape) for name, shape in shapes.items()}
+    uses = {name: config.replicates * sum(name in pair.split(";") for pair in pairs) for name in shapes}
+    inputs = sum(math.prod(shape) for name, shape in shapes.items() if name != "Y")
+    copies = (6 if config.optimizer == "adam" else 4) + (runs > 1)  # of these two where it is asked what is finite
+    rows = config.batch_size * (2 if config.marginals == "independent" else 1)
+    hidden = 2 * config.batch_size * fits * config.hidden_units
+    active = sum(sides[name].activity * uses[name] * (shapes[name][0] if name == "Y" else rows) for name in shapes)
+    noise = min(16 * rows * inputs, max(2**22, 2 * rows * inputs)) if config.noise_std else 0
+    return {
+        "weights": _FLOAT * copies * weights(config, shapes, pairs),
+        "batch": _FLOAT * math.ceil(rows * inputs + noise + hidden * (0.75 + 2.25 * config.hidden_layers) + active),
+        "epoch": 8 * _FLOAT * samples * fits,
+        "curves": config.epochs * (runs * 100 * fits + 4_000),
+        "labels": _FLOAT * shapes["Y"][0] ** 2 if "Y" in shapes else 0,
+    }
+
+
+def weights(config: MineConfig, shapes: Mapping[str, tuple[int, ...]], pairs: Sequence[str]) -> int:
+    """Number of parameters of the statistics networks of all pairs and replicates.
+
+    >>> weights(MineConfig(replicates=1), {"X": (3,), "one": (2,)}, ["X;one"])
+    71
+    """
+    units, sides = config.hidden_units, {name: _side(config, shape) for name, shape in shapes.items()}
+    head = 2 * units + 1 + (config.hidden_layers - 1) * (units + 1) * units
+    before = sum(sides[name].weights + units * sides[name].width for pair in pairs for name in pair.split(";"))
+    return config.replicates * (len(pairs) * head + before)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Side:
+    """What one side of a pair has before the head: parameters, features handed on, floats kept per sample."""
+
+    weights: int
+    width: int
+    activity: float
+
+
+def _side(config: MineConfig, shape: tuple[int, ...]) -> _Side:
+    features = math.prod(shape)
+    if config.architecture == 2 and len(shape) == 3:
+        maps = config.conv_channels * shape[1] * shape[2]
+        return _Side(config.conv_channels * (shape[0] * config.conv_kernel**2 + 1), maps, 2.2 * maps)
+    if config.architecture == 3 and config.branch_units:
+        return _Side(config.branch_units * (features + 1), config.branch_units, 3 * config.branch_units)
+    return _Side(0, features, 0)
+
+
+def there(device: torch.device) -> int:
+    """Memory of a device: of a GPU, or of this machine as far as its container may use it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in ("memory.max", "memory/memory.limit_in_bytes"):  # of control groups, version 2 and 1
+        path = Path("/sys/fs/cgroup") / file
+        text = path.read_text().strip() if path.is_file() else "max"
+        limits += [int(text)] if text.isdecimal() else []
+    return min(limits)
+
+
+def check_trial(config: TrialConfig, device: torch.device, limit: int | None = None) -> None:
+    """Refuse a trial that takes more memory than there is, before it takes any.
+
+    Args:
+        limit: what it may take on the device; None: all that is there.
+
+    Raises:
+        InputError: with the memory needed, the memory there is, and the setting that asks for the most of it.
+    """
+    values, usual = flatten(config), flatten(TrialConfig())
+    settings = {path: values[path] for path in _SIZES if values[path] > usual[path]}
+    lighter = {path: of_trial(replace(config, {path: usual[path]}), device.type) for path in settings}
+    settings["mine.samples"] = config.mine_samples
+    _check(of_trial(config, device.type), device, limit, settings, lighter)
+
+
+def check_fit(
+    config: MineConfig,
+    shapes: Mapping[str, tuple[int, ...]],
+    pairs: Sequence[str],
+    samples: int,
+    device: torch.device,
+    limit: int | None = None,
+) -> None:
+    """The same of a fit of people's own arrays, with the float32 copies that it makes of them."""
+
+    def needed(mine: MineConfig) -> dict[str, int]:
+        copies = samples * sum(math.prod(shape) for name, shape in shapes.items() if name != "Y") * _FLOAT
+        return {"process": PROCESS[device.type], "layers": copies, **of_fit(mine, shapes, pairs, samples)}
+
+    names = [path.removeprefix("mine.") for path in _SIZES if path.startswith("mine.")]
+    values, usual = vars(config), vars(MineConfig())
+    settings = {f"mine.{name}": values[name] for name in names if values[name] > usual[name]}
+    lighter = {path: needed(dataclasses.replace(config, **{path[5:]: usual[path[5:]]})) for path in settings}
+    settings["rows"] = samples
+    _check(needed(config), device, limit, settings, lighter)
+
+
+def _check(
+    needed: dict[str, int],
+    device: torch.device,
+    limit: int | None,
+    settings: dict[str, int],
+    lighter: dict[str, dict[str, int]],
+) -> None:
+    """Refuse what is too large, naming the setting whose usual value would save the most.
+
+    Args:
+        settings: by path; the last is to blame where no usual value saves much.
+        lighter: what is needed with the usual value of a setting, by path.
+    """
+    total, available = sum(needed.values()), there(device) if limit is None else limit
+    if total <= available:
+        return
+    *_, path = settings
+    for candidate, parts in sorted(lighter.items(), key=lambda item: sum(item[1].values()))[:1]:
+        path = candidate if sum(parts.values()) < 0.9 * total else path
+    largest = max(needed, key=lambda part: needed[part])
+    raise InputError(
+        f"{path} is {settings[path]}; it must be smaller, since this takes about {in_words(total)} of memory, "
+        f"{in_words(needed[largest])} of it for {_WHAT[largest]}, and {device} has {in_words(available)}."
+    )
+
+
+def in_words(size: float) -> str:
+    """A size as people write it.
+
+    >>> in_words(120_400_000), in_words(3_480_000_000), in_words(7e14)
+    ('120 MB', '3.5 GB', '700 TB')
+    """
+    for unit in ("kB", "MB", "GB", "TB", "PB"):
+        size /= 1000
+        if size < 999.5:
+            return f"{size:.1f} {unit}" if size < 9.95 else f"{size:.0f} {unit}"
+    return f"{size:,.0f} PB"
