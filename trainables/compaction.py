@@ -60,10 +60,10 @@ def _compact(results: str, table: str, completed: Mapping[str, TrialConfig]) -> 
     infos: dict[str, pa.fs.FileInfo] = {}
 
     def parts(*_: object) -> Sources:
-        """The parts of completed trials, each with how it was when it was first seen."""
+        """All parts; notes how each was when it was first seen."""
         there = partfiles.list_files(store, f"{root}/{table}")
         infos.update({info.path: info for info in there if info.path not in infos})
-        return [info.path for info in there if partfiles.key_of(info.path) in completed], []
+        return [info.path for info in there], []
 
     request = Request(results, table, schemas.SCHEMAS[table].names, completed, rows=_ROWS)
     merged = 0

@@ -154,7 +154,7 @@ def written_at(results: str, folder: str, ending: str) -> dict[str, datetime.dat
 
 
 def files(store: pa.fs.FileSystem, folder: str, ending: str) -> list[pa.fs.FileInfo]:
-    """The files of a folder with this ending, by name; none if it is not there. Temporary files' begin with a dot."""
+    """The files of a folder with this ending, by name, without temporary ones; none if it is not there."""
     try:
         found = store.get_file_info(pa.fs.FileSelector(folder, allow_not_found=True))
     except NotADirectoryError:
