@@ -62,8 +62,8 @@ def side_by_side_notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of Table 2 beside ours."""
     lines = [
         "Shares are of fits, intervals 95 % over seeds (by Wilson where all seeds show 0 or 100 %), values in nats. "
-        "estimate, truth and optimum: means over pairs; truth and optimum of all fits, the estimate of the pairs and runs in "
-        "which fits settled, so conditional on not exploding (n of m pairs: in the others none did).",
+        "estimate, truth and optimum: means over pairs; truth and optimum of all fits, the estimate of the pairs and "
+        "runs in which fits settled, so conditional on not exploding (n of m pairs: in the others none did).",
     ]
     if rows.empty:
         lines.append("No configuration here is one of the paper's.")

@@ -18,8 +18,9 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
 
     Returns:
         Configuration columns, `variable`, `seeds`; `estimate`, `truth`, `optimum` and `per_truth` as in the stability
-        table; `spread_seeds` and `spread_replicates` in nats; `relative_spread_seeds` and `relative_spread_replicates`, as shares of the
-        estimate; `agreement_seeds` and `agreement_replicates`: Kendall's W of the layers' order between seeds,
+        table; `spread_seeds` and `spread_replicates` in nats; `relative_spread_seeds` and
+        `relative_spread_replicates`, as shares of the estimate; `agreement_seeds` and `agreement_replicates`: Kendall's
+        W of the layers' order between seeds,
         and between a seed's replicates, averaged over runs; `tau_truth`: Kendall's tau of the layers' order in
         estimates and truths, per seed, with its interval and n. W needs two that have all layers settled; tau is
         empty where all truths are equal.
@@ -27,8 +28,9 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
     rule = rule or VerdictRule()
     shown = frames.shown_columns(trials)
     columns = [
-        *shown, "variable", "seeds", *levels.COLUMNS, "spread_seeds", "spread_replicates", "relative_spread_seeds", "relative_spread_replicates", "agreement_seeds",
-        "agreement_replicates", "tau_truth", "tau_truth_low", "tau_truth_high", "tau_truth_seeds",
+        *shown, "variable", "seeds", *levels.COLUMNS, "spread_seeds", "spread_replicates",
+        "relative_spread_seeds", "relative_spread_replicates", "agreement_seeds", "agreement_replicates",
+        "tau_truth", "tau_truth_low", "tau_truth_high", "tau_truth_seeds",
     ]  # fmt: skip
     if estimates.empty:
         return pd.DataFrame(columns=columns)

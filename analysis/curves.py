@@ -9,6 +9,9 @@ from analysis.frames import shown_columns
 from trainables import verdict
 from trainables.config import PAIRS, InputError
 
+KINDS = (".svg", ".png", ".pdf", ".jpg")
+"""Endings of the pictures that can be written."""
+
 
 def draw(results: str, pair: str) -> matplotlib.figure.Figure:
     """Curves of all runs, seeds and replicates of a pair.
@@ -48,11 +51,9 @@ def save(figure: matplotlib.figure.Figure, path: str) -> None:
     Raises:
         InputError: if the kind is unknown or the path cannot be written.
     """
-    if not Path(path).suffix or "://" in path:
-        raise InputError(f"out is {path!r}; it must be a path on this machine that ends in .svg, .png or .pdf.")
+    if Path(path).suffix.lower() not in KINDS or "://" in path:
+        raise InputError(f"out is {path!r}; it must be a path on this machine that ends in {' or '.join(KINDS)}.")
     try:
         figure.savefig(path, dpi=160)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"out is {path!r}; it must be a writable path that ends in .svg, .png or .pdf ({error})."
-        ) from error
+    except OSError as error:
+        raise InputError(f"out is {path!r}; it must be a writable path ({error}).") from error

@@ -100,18 +100,23 @@ class _Found:
 
 def _compare(found: _Found, first: int, second: int) -> dict[str, object]:
     a, b = found.shares.loc[first], found.shares.loc[second]
-    paired = len(a.index.intersection(b.index)) > 1
+    shared = a.index.intersection(b.index)
+    paired = len(shared) > 1
+    if paired:
+        a, b = a.loc[shared], b.loc[shared]
     between = intervals.of_paired_difference if paired else intervals.of_difference
-    made = {name: between(*_aligned(a[name], b[name], paired), within=(-1, 1)) for name in ("exploded", "settled")}
+    made = {name: between(a[name], b[name], within=(-1, 1)) for name in ("exploded", "settled")}
     ends = found.most.loc[[first, second]].max()
     rows = found.cells.index.get_level_values("row")
-    both = [found.cells[one] if (rows == one).any() else found.cells.iloc[:0].droplevel("row") for one in (first, second)]
+    none = found.cells.iloc[:0].droplevel("row")
+    both = [found.cells[one] if (rows == one).any() else none for one in (first, second)]
     made["estimate"] = intervals.of_mean((both[1] - both[0]).groupby("seed").mean(), within=_ends(ends["estimate"]))
     ratio = found.ratios[[first, second]]
     if paired:
         made["per_truth"] = intervals.of_mean(levels.median(ratio[1:] - ratio[:1])[0], within=_ends(ends["per_truth"]))
     else:
-        made["per_truth"] = intervals.of_difference(*levels.median(ratio), within=_ends(ends["per_truth"]))
+        one, other = levels.median(ratio)
+        made["per_truth"] = intervals.of_difference(one, other, within=_ends(ends["per_truth"]))
     with np.errstate(invalid="ignore"):  # of two infinite optima there is no difference
         line: dict[str, object] = dict(found.references.loc[second] - found.references.loc[first])
     line["paired"] = "yes" if paired else "no"
@@ -119,11 +124,6 @@ def _compare(found: _Found, first: int, second: int) -> dict[str, object]:
         for end, value in zip(("", "_low", "_high", "_seeds"), interval, strict=True):
             line[f"{name}{end}"] = value
     return line
-
-
-def _aligned(a: pd.Series, b: pd.Series, paired: bool) -> tuple[pd.Series, pd.Series]:
-    shared = a.index.intersection(b.index)
-    return (a[shared], b[shared]) if paired else (a, b)
 
 
 def _ends(most: float) -> tuple[float, float]:
@@ -150,8 +150,8 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         "Differences of two configurations that differ in one field: the value under `to` less that under `from`, "
         "paired by seed, 95 % intervals over seeds, n seeds (no interval where the seeds' differences are equal or "
         "there is one). An interval that leaves out 0 is a difference; with many rows one in twenty does so by chance.",
-        "estimate: over the pairs and runs that settled in both; truth and optimum: over all, empty where both are infinite; "
-        "est./truth: the median over pairs of the difference of their ratios.",
+        "estimate: over the pairs and runs that settled in both; truth and optimum: over all, empty where both are "
+        "infinite; est./truth: the median over pairs of the difference of their ratios.",
     ]
     if not len(rows):
         lines.append("No two configurations of this study differ in one field alone.")

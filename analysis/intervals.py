@@ -30,9 +30,7 @@ class Interval(NamedTuple):
     seeds: int
 
 
-def of_mean(
-    per_seed: ArrayLike, confidence: float = 0.95, within: tuple[float, float] = (-np.inf, np.inf)
-) -> Interval:
+def of_mean(per_seed: ArrayLike, confidence: float = 0.95, within: tuple[float, float] = (-np.inf, np.inf)) -> Interval:
     """Interval on the mean of one value a seed: Student's t below 10 seeds, BCa bootstrap from there.
 
     Seeds whose value is NaN (nothing to average) are left out, and not counted. The interval is cut to `within`, the

@@ -1,8 +1,9 @@
 """Where settled fits ended, beside what they are estimates of: estimate, truth, optimum, and ratios of them.
 
-A row of a table has cells: pairs and runs, which differ in level. Truth and optimum are those of all its cells, whichever
-fits settled. Estimates are there where fits settled, so a seed may lack cells that another has; a missing one is filled
-by the additive fit value = cell + seed, lest seeds seem to differ because other cells settled. All values are in nats.
+A row of a table has cells: pairs and runs, which differ in level. Truth and optimum are those of all its cells,
+whichever fits settled. Estimates are there where fits settled, so a seed may lack cells that another has; a missing one
+is filled by the additive fit value = cell + seed, lest seeds seem to differ because other cells settled. All values are
+in nats.
 """
 
 import numpy as np
@@ -25,10 +26,10 @@ COLUMNS = (
 """The columns of `table`, in the order in which tables have them."""
 
 NOTE = (
-    "estimate, truth and optimum: means over pairs; truth and optimum of all fits, the estimate of the pairs and runs in "
-    "which fits settled (n of m pairs: in the others none did). est./truth: the median over pairs of a pair's estimate by "
-    "its truth in the same runs, beside it the lowest and the highest pair's; where these differ it is not the row's "
-    "estimate by its truth (`--which stability --by-pair` has each pair)."
+    "estimate, truth and optimum: means over pairs; truth and optimum of all fits, the estimate of the pairs and runs "
+    "in which fits settled (n of m pairs: in the others none did). est./truth: the median over pairs of a pair's "
+    "estimate by its truth in the same runs, beside it the lowest and the highest pair's; where these differ it is not "
+    "the row's estimate by its truth (`--which stability --by-pair` has each pair)."
 )
 """What a reader must know of the columns where rows have several pairs."""
 
@@ -119,7 +120,7 @@ def _filled(values: Array) -> tuple[Array, NDArray[np.bool_]]:
     effects -= np.where(in_fit, effects, 0).sum(axis=1, keepdims=True) / np.maximum(in_fit.sum(axis=1), 1)[:, None]
     effects = np.where(in_fit, effects, 0)[:, None]
     filled = np.where(there, flat, _mean(flat - effects, 2)[:, :, None] + effects)
-    filled[~np.broadcast_to(there.any(axis=1)[:, None], filled.shape)] = np.nan  # a seed without any
+    filled = np.where(there.any(axis=1, keepdims=True), filled, np.nan)  # a seed without any stays without
     return filled.reshape(values.shape), in_fit
 
 
@@ -136,9 +137,9 @@ def _line(name: str, per_seed: Array, shared: NDArray[np.bool_], most: Array) ->
 
     The interval ends at `most` and at 0, since no information is negative, or at the outermost seed past them.
     """
-    within = np.fmin.reduce(per_seed, 1, initial=0), np.fmax(np.fmax.reduce(per_seed, 1), most)
+    within = np.fmin(np.fmin.reduce(per_seed, 1), 0), np.fmax(np.fmax.reduce(per_seed, 1), most)
     found = intervals.of_means(np.where(shared, per_seed, np.nan), within=within)
-    found["mean"] = found["mean"].where(found["seeds"] > 0, pd.Series(_mean(per_seed, 1)))
+    found["mean"] = np.where(found["seeds"] > 0, found["mean"], _mean(per_seed, 1))
     return judging.named(found.assign(seeds=(~np.isnan(per_seed)).sum(axis=1)), name, seeds=True)
 
 
@@ -151,7 +152,7 @@ def _mean(values: Array, axis: int) -> Array:
     """Mean along an axis of what is there; NaN where nothing is. Infinite values stay."""
     there = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        return np.where(there, values, 0).sum(axis=axis) / there.sum(axis=axis)
+        return np.asarray(np.where(there, values, 0).sum(axis=axis) / there.sum(axis=axis))
 
 
 def median(values: Array) -> Array:

@@ -68,7 +68,8 @@ def write(results: str, out: str) -> Path:
     fits = judging.fits(results, skipped)
     judged = judging.judge(fits)
     sampled, converged = curve_samples.collect(results, trials, judged, skipped=skipped)
-    made = _tables(results, trials, fits, judged, converged, skipped)
+    learnt = frames.lenet(results, skipped)
+    made = _tables(trials, fits, learnt, converged)
     for name, (_, rows, _) in made.items():
         rows.to_csv(folder / "tables" / f"{name}.csv", index=False)
     sections = [_section(trials, name, *table) for name, table in made.items()]
@@ -88,9 +89,16 @@ def write(results: str, out: str) -> Path:
     page = _template().render(
         results=results,
         findings=said,
-        problems=tables.unread(skipped) + stability.failures(trials) + stability.repeated(trials),
+        problems=[
+            *tables.unread(skipped),
+            *stability.failures(trials),
+            *stability.repeated(trials),
+            *tables.without_rows(trials, set(fits["key"]), "estimates"),
+            *tables.without_rows(trials, set(learnt["key"]), "lenet"),
+        ],
         sections=sections,
         pictures=pictures,
+        not_drawn=drawings.missing(picture["name"] for picture in pictures),
         curves=sparklines.draw(trials, judged, sampled),
         curves_drawn=sampled["fit"].nunique(),
         fits=len(judged),
@@ -122,24 +130,19 @@ def _prepared(out: str) -> Path:
 
 
 def _tables(
-    results: str,
-    trials: pd.DataFrame,
-    fits: pd.DataFrame,
-    judged: pd.DataFrame,
-    converged: pd.DataFrame,
-    skipped: list[str],
+    trials: pd.DataFrame, fits: pd.DataFrame, lenet: pd.DataFrame, converged: pd.DataFrame
 ) -> dict[str, tuple[str, pd.DataFrame, list[str]]]:
     """Title, rows and notes of every table, by name."""
     settled = stability.table(trials, fits)
     by_pair = stability.table(trials, fits, by_pair=True)
-    learnt = accuracy.table(trials, frames.lenet(results, skipped))
+    learnt = accuracy.table(trials, lenet)
     epochs = convergence.table(trials, converged)
     consistent = consistency.table(trials, fits)
     order = disorder.table(trials, fits)
     compared = differences.table(trials, fits)
     return {
         "stability": ("Stability (the paper's Table 2)", settled, stability.notes(trials, settled)),
-        "pairs": ("Stability by pair", by_pair, ["Each row links to its curves."]),
+        "pairs": ("Stability by pair", by_pair, [*stability.notes(trials, by_pair), "Each row links to its curves."]),
         "accuracy": ("Accuracy of LeNet-5 (the paper's Table 3)", learnt, accuracy.notes(trials, learnt)),
         "convergence": ("Convergence: reinit and finetune", epochs, convergence.notes(trials, epochs)),
         "consistency": ("Consistency", consistent, consistency.notes(trials, consistent)),
@@ -233,10 +236,23 @@ def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, An
                 "device": trial["device"],
                 "threads": trial["threads"],
                 "commit": (trial["git_commit"] or "")[:10] + ("+changes" if "+" in (trial["git_commit"] or "") else ""),
-                "error": trial["error"] if isinstance(trial["error"], str) else "",
+                "error": trial["error"].strip() if isinstance(trial["error"], str) else "",
+                "reason": _last_line(trial["error"]),
             }
         )
     return rows
+
+
+def _last_line(error: Any) -> str:
+    """The last line of what a trial raised, cut where it would fill the page."""
+    lines = error.strip().splitlines() if isinstance(error, str) else []
+    if not lines:
+        return "no reason is recorded"
+    return lines[-1] if len(lines[-1]) <= _LONGEST else f"{lines[-1][:_LONGEST]} ..."
+
+
+_LONGEST = 300
+"""Letters of an error that a row shows at most; opened, it shows the whole."""
 
 
 def _provenance(trials: pd.DataFrame) -> list[tuple[str, str]]:

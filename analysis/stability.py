@@ -32,14 +32,14 @@ def table(
         - `exploded`, `collapsed`, `unsettled`, `settled`: shares of fits; `exploded_epoch`: median, under the committed
           rule only;
         - `estimate`: mean over the pairs of their settled fits (see `levels.table`), of `estimate_pairs` of the row's
-          `pairs`, from `estimate_seeds` seeds; `spread_seeds`, `spread_replicates`: standard deviations between seeds, and
-          between the replicates of a seed, run and pair;
+          `pairs`, from `estimate_seeds` seeds; `spread_seeds`, `spread_replicates`: standard deviations between seeds,
+          and between the replicates of a seed, run and pair;
         - `at_zero`: share of the settled fits within 0.05 nats of 0, which most often never moved;
         - `truth`, `optimum`: means over the row's pairs, runs and seeds, whichever fits settled;
           `truth_at_ceiling`: share of fits whose truth is the ceiling, so that the noise took nothing away;
-        - `per_truth`, `per_optimum`: median over pairs of the ratio of a pair's estimate to its truth or optimum, of pairs
-          whose reference is at least 0.1 nats, from `per_truth_pairs` and `per_truth_seeds`; `per_truth_least` and
-          `per_truth_most`: the pairs' lowest and highest (not by pair);
+        - `per_truth`, `per_optimum`: median over pairs of the ratio of a pair's estimate to its truth or optimum, of
+          pairs whose reference is at least 0.1 nats, from `per_truth_pairs` and `per_truth_seeds`; `per_truth_least`
+          and `per_truth_most`: the pairs' lowest and highest (not by pair);
         - `bias_truth`, `bias_optimum`: the two commonest verdicts on the settled fits' bias; the shares
           `within_truth`, `under_truth`, ... of each verdict;
         - `disorder`, `disorder_truth`: share of neighbouring layers in the wrong order (eq. 6 and 7), in the
@@ -64,8 +64,9 @@ def table(
 
 _COLUMNS = (
     "seeds", "fits", "exploded", "exploded_low", "exploded_high", "exploded_epoch", "collapsed", "unsettled",
-    "settled", "settled_low", "settled_high", *levels.COLUMNS, "at_zero", "spread_seeds", "spread_replicates", "truth_at_ceiling",
-    "bias_truth", "bias_optimum", *(f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in verdict.BIASES),
+    "settled", "settled_low", "settled_high", *levels.COLUMNS, "at_zero", "spread_seeds", "spread_replicates",
+    "truth_at_ceiling", "bias_truth", "bias_optimum",
+    *(f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in verdict.BIASES),
     "disorder", "disorder_truth", "word", "paper_row", "paper", "agrees",
 )  # fmt: skip
 
@@ -165,8 +166,8 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     'Shares are of '
     """
     lines = [
-        "Shares are of fits, intervals 95 % over seeds (none where seeds do not differ), values in nats. Estimates are of "
-        "settled fits, so conditional on not exploding. at 0: settled fits within 0.05 nats of 0.",
+        "Shares are of fits, intervals 95 % over seeds (none where seeds do not differ), values in nats. Estimates are "
+        "of settled fits, so conditional on not exploding. at 0: settled fits within 0.05 nats of 0.",
         *([] if "pair" in rows else [levels.NOTE]),
         "truth: exact mutual information of the samples with the noisy layer; optimum: what the chosen marginals "
         "make the bound aim at; disorder: neighbouring layers in the wrong order (eq. 6, 7), then in the truths.",

@@ -195,8 +195,8 @@ def render(rows: pd.DataFrame, kind: str) -> str:
 def fold(rows: pd.DataFrame) -> pd.DataFrame:
     """For reading: `value [low, high]` in one cell, shares in per cent, missing numbers empty.
 
-    An interval from another number of seeds than the row's `seeds` says its own: `value [low, high] n=3`; so does a number
-    from fewer pairs than the row's.
+    An interval from another number of seeds than the row's `seeds` says its own, `value [low, high] n=3`, and a number
+    from fewer pairs than the row's those, `value 3 of 4 pairs`.
 
     >>> fold(pd.DataFrame({"settled": [0.5], "settled_low": [0.25], "settled_high": [0.75]})).iloc[0, 0]
     '50 [25, 75]'
