@@ -3,7 +3,7 @@
 import io
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,29 @@ class Drawing:
     name: str
     caption: str
     figure: matplotlib.figure.Figure
+
+
+def missing(drawn: Iterable[str]) -> list[str]:
+    """What a report has no figure of, and why, in a sentence for each kind.
+
+    >>> missing(["learning_1", "plane_1", "explosion_1", "truth"])
+    ['No figure of exploded curves: no curve of an exploded fit was found.']
+
+    Args:
+        drawn: names of the drawings that were made.
+    """
+    kinds = {name.split("_")[0] for name in drawn}
+    return [f"No figure of {what}." for kind, what in _WITHOUT.items() if kind not in kinds]
+
+
+_WITHOUT = {
+    "learning": "learning curves: no curve of a completed trial was found",
+    "plane": "information planes: no completed trial has pairs of both X and Y",
+    "explosion": "explosion: no fit of a completed trial was found",
+    "truth": "estimates against truths: no fit settled",
+    "exploded": "exploded curves: no curve of an exploded fit was found",
+}
+"""Why a kind of figure may be missing, each for the one reason that there is."""
 
 
 def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:

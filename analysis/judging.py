@@ -51,8 +51,7 @@ def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFr
 
     Returns:
         With `variable`, `stability`, `exploded_epoch` (the record holds it under the committed rule; NaN under
-        others), `settled_estimate`, and for settled fits whose reference is finite `bias_truth`, `bias_optimum`,
-        and `per_truth`, `per_optimum` where it is at least the rule's least reference.
+        others), `settled_estimate`, and for settled fits whose reference is finite `bias_truth`, `bias_optimum`.
     """
     rule = rule or VerdictRule()
     judged = estimates.assign(key=_category(estimates["key"]), pair=_category(estimates["pair"]))
@@ -73,8 +72,6 @@ def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFr
         bias = verdict.bias(estimate, reference, error, rule).astype(object)
         bias[~comparable] = None
         judged[f"bias_{kind}"] = pd.Categorical(bias, verdict.BIASES)
-        usable = comparable & (reference >= rule.least_reference)
-        judged[f"per_{kind}"] = np.divide(estimate, reference, out=np.full(len(judged), np.nan), where=usable)
     return judged
 
 

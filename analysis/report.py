@@ -87,6 +87,7 @@ def write(results: str, out: str) -> Path:
             problems=tables.unread(study.skipped) + stability.failures(trials) + stability.repeated(trials),
             sections=sections,
             pictures=pictures,
+            not_drawn=drawings.missing(str(one["name"]) for one in pictures),
             curves=sparklines.draw(trials, judged, sampled),
             curves_drawn=sampled["fit"].nunique(),
             fits=len(judged),
@@ -135,7 +136,7 @@ def _tables(
     compared = differences.table(trials, fits)
     return {
         "stability": ("Stability (the paper's Table 2)", settled, stability.notes(trials, settled)),
-        "pairs": ("Stability by pair", by_pair, ["Each row links to its curves."]),
+        "pairs": ("Stability by pair", by_pair, [*stability.notes(trials, by_pair), "Each row links to its curves."]),
         "accuracy": ("Accuracy of LeNet-5 (the paper's Table 3)", learnt, accuracy.notes(trials, learnt)),
         "convergence": ("Convergence: reinit and finetune", epochs, convergence.notes(trials, epochs)),
         "consistency": ("Consistency", consistent, consistency.notes(trials, consistent)),
@@ -229,8 +230,9 @@ def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, An
                 "device": trial["device"],
                 "threads": trial["threads"],
                 "commit": (trial["git_commit"] or "")[:10] + ("+changes" if "+" in (trial["git_commit"] or "") else ""),
-                "error": trial["error"] if isinstance(trial["error"], str) else "",
-                "reason": schemas.reason(trial["error"] if isinstance(trial["error"], str) else None),
+                "error": trial["error"].strip() if isinstance(trial["error"], str) else "",
+                "reason": schemas.reason(trial["error"] if isinstance(trial["error"], str) else None)
+                or "no reason is recorded",
             }
         )
     return rows

@@ -13,13 +13,16 @@ import typing
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-import tyro
+from study import amounts, interrupts
 
-from study.cluster import Cluster
-from study.resources import Resources
-from study.search import SearchOptions
-from trainables import paths
-from trainables.config import InputError, TrialConfig, descriptions, fields
+with interrupts.one_line("interrupted."):
+    import tyro
+
+    from study.cluster import Cluster
+    from study.resources import Resources
+    from study.search import SearchOptions
+    from trainables import paths
+    from trainables.config import InputError, TrialConfig, descriptions, fields
 
 _DESCRIPTION = "Measure how far a neural estimate of mutual information (MINE) can be trusted."
 
@@ -28,36 +31,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 a trial failed or is missing, 2 bad input, 130 interrupted."""
     # Rows are flushed as they are printed, also into a pipe or a file.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    try:
-        code = tyro.extras.subcommand_cli_from_dict(
-            {
-                "trial": trial,
-                "sweep": sweep,
-                "status": status,
-                "table": table,
-                "curves": curves,
-                "report": report,
-                "compact": compact,
-                "validate": validate,
-            },
-            prog="mine-study",
-            description=_DESCRIPTION,
-            args=arguments,
-        )
-    except InputError as error:
-        print(f"mine-study: {error}", file=sys.stderr)
-        code = 2
-    except BrokenPipeError:
-        # The reader (such as head) has seen enough; leave nothing for the interpreter to flush at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except OSError as error:  # a full disk, a file in the way: what the system says names it
-        print(f"mine-study: {paths.said(error)}; run the same command again when that is mended.", file=sys.stderr)
-        code = 2
-    except KeyboardInterrupt:
-        print("mine-study: interrupted; what is finished is kept, and the same command goes on.", file=sys.stderr)
-        code = 130
+    arguments = sys.argv[1:] if arguments is None else arguments
+    with interrupts.one_line(f"interrupted{_INTERRUPTED.get(arguments[0] if arguments else '', '')}."):
+        try:
+            code = tyro.extras.subcommand_cli_from_dict(
+                {command.__name__: command for command in _COMMANDS},
+                prog="mine-study",
+                description=_DESCRIPTION,
+                args=arguments,
+            )
+        except InputError as error:
+            print(f"mine-study: {error}", file=sys.stderr)
+            code = 2
+        except BrokenPipeError:
+            # The reader (such as head) has seen enough; leave nothing for the interpreter to flush at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 1
+        except OSError as error:  # a full disk, a file in the way: what the system says names it
+            print(f"mine-study: {paths.said(error)}; run the same command again when that is mended.", file=sys.stderr)
+            code = 2
     sys.exit(code)
+
+
+_RESUMES = "; what is finished is kept, and the same command resumes"
+_INTERRUPTED = {
+    "trial": _RESUMES,
+    "sweep": _RESUMES,
+    "status": "; nothing was changed",
+    "table": "; the results are as they were",
+    "curves": "; the results are as they were, and the same command draws the picture",
+    "report": "; the results are as they were, and the same command writes the whole report",
+    "compact": "; no row is lost, and the same command does the rest",
+    "validate": "; nothing is kept",
+}
+"""What Ctrl-C leaves behind, by command."""
 
 
 def trial(
@@ -101,7 +108,7 @@ def _threads(threads: int | None) -> int:
 
 
 def _probe_lines(progress: Any) -> str:
-    """What a person reads after a probe: accuracy, and each pair's estimates and verdicts."""
+    """What a person reads after a probe: accuracy, and each pair's estimates and verdicts beside truth and optimum."""
     from trainables import verdict
 
     rows = progress.rows["estimates"][-1].to_pandas()
@@ -109,14 +116,24 @@ def _probe_lines(progress: Any) -> str:
     lines = [
         f"LeNet-5 epoch {progress.epoch}: accuracy {progress.accuracy:.1%}; MINE run {progress.run}, nats by replicate:"
     ]
-    for pair, fits in rows.groupby("pair", sort=False):
-        shown = [
-            f"{'-' if fit.estimate != fit.estimate else format(round(fit.estimate, 2) + 0, '.2f')} {fit.stability}"
-            + (f" (epoch {fit.exploded:.0f})" if fit.stability == "exploded" else "")
-            for fit in fits.itertuples()
-        ]
-        lines.append(f"  {pair:11s} {', '.join(shown)}")
+    by_pair = {pair: fits for pair, fits in rows.groupby("pair", sort=False)}
+    shown = {pair: ", ".join(map(_fit, fits.itertuples())) for pair, fits in by_pair.items()}
+    width = max(map(len, shown.values()))
+    for pair, fits in by_pair.items():
+        known = f"truth {_nats(fits['truth'].iloc[0])}, optimum {_nats(fits['optimum'].iloc[0])}"
+        lines.append(f"  {pair:11s} {shown[pair]:{width}s}  {known}")
     return "\n".join(lines)
+
+
+def _fit(fit: Any) -> str:
+    epoch = f" (epoch {fit.exploded:.0f})" if fit.stability == "exploded" else ""
+    return f"{_nats(fit.estimate)} {fit.stability}{epoch}"
+
+
+def _nats(value: float) -> str:
+    if value != value:
+        return "-"
+    return f"{round(value, 2) + 0:.2f}" if abs(value) < 1e6 else f"{value:.0e}"
 
 
 def _overrides_type() -> type:
@@ -170,7 +187,7 @@ def sweep(
         seeds: Seeds to run; None: the study's own.
         results: Folder or URI for the rows, seen by all nodes; None: results/STUDY, of a search results/STUDY-search.
         tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files below Tune's state.
-        dry_run: Only print trials, estimated hours and disk.
+        dry_run: Only print trials, estimated time and disk.
     """
     from study import search as searching
     from study import space, studies
@@ -185,7 +202,8 @@ def sweep(
     planned = space.trials(named, _chosen(overrides), seeds)
     plan.check(where, named, planned)
     if dry_run:
-        return _dry_run(named, planned, where, resources)
+        print(space.heading(named, _chosen(overrides)))
+        return _dry_run(planned, where, resources)
     from study import sweep as sweeping
 
     sweeping.check(planned, where, cluster.storage)
@@ -196,9 +214,9 @@ def sweep(
     counts = f"{len(ended.completed)} of {len(planned)} trials completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:
-        print(f"failed trials' errors are in {where}/trials; run the same command to try them again")
+        print(f"errors: mine-study status {shlex.quote(where)}; the same command tries the failed trials again")
     elif ended.missing:
-        print("run the same command to go on with what is missing")
+        print("the same command runs what is missing")
     print(f"rows: {where}\ntable: mine-study table {shlex.quote(where)}")
     return ended.exit_code
 
@@ -245,7 +263,7 @@ def _print_search(proposals: Any, study: Any, results: str) -> None:
     seeds = ", ".join(map(str, found.seeds))
     print(f"{len(valued)} of {found.configurations} configurations evaluated, {len(proposals.failed)} failed")
     if not proposals.done:
-        print("run the same command to go on with what is missing")
+        print("the same command runs what is missing")
     best = search.best(found, valued)
     for one in best:
         print(f"{search.label(one.point) or 'the one configuration of this space'}")
@@ -268,12 +286,11 @@ def _print_search(proposals: Any, study: Any, results: str) -> None:
     print(f"rows: {results}\ntable: mine-study table {shlex.quote(results)}")
 
 
-def _dry_run(study: Any, planned: list[TrialConfig], results: str, resources: Resources) -> int:
+def _dry_run(planned: list[TrialConfig], results: str, resources: Resources) -> int:
     from study import space
     from trainables import records
     from trainables.config import key
 
-    print(f"study {study.name}: {study.description}")
     for label in space.differences(planned):
         print(f"  {label}")
     states, problems = records.trial_states(results)
@@ -289,8 +306,8 @@ def _print_cost(planned: list[TrialConfig], resources: Resources) -> int:
     print("timing steps of each kind on this CPU ...", flush=True)
     measured = cost.measure(planned, resources, os.cpu_count() or 1)
     print(
-        f"{len(planned)} to run, {measured.concurrent} at a time: about {measured.seconds / 3600:.2g} hours and "
-        f"{measured.disk_bytes / 1e6:.2g} MB here, without the truths"
+        f"{len(planned)} to run, {measured.concurrent} at a time: about {amounts.duration(measured.seconds)} and "
+        f"{amounts.size(measured.disk_bytes)} here, without the truths"
     )
     return 0
 
@@ -332,8 +349,8 @@ def table(
         format: How to print it; csv has every column.
         by_pair: stability: one row a pair instead of one for the X pairs and one for the Y pairs.
         thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy.
-        field: differences: of this field alone, such as mine.noise_std.
-        where: Only the trials with this value, such as mine.noise_std=0.3; may be given several times.
+        field: differences: of this field alone, such as noise_std.
+        where: Only the trials with this value, such as noise_std=0.3; may be given several times.
         first: Only so many rows, from the top.
     """
     from analysis import tables
@@ -353,11 +370,10 @@ def table(
             raise InputError(f"{name} is given; it must be left out for the table {which!r}, which does not use it.")
     rows, notes = tables.build(which, results, VerdictRule().scaled(thresholds), by_pair, field, where)
     print(tables.render(rows.head(len(rows) if first is None else first), format), end="")
-    # In a file or a pipe for CSV and LaTeX the table stands alone.
     if format == "markdown":
         print("\n" + "\n".join(notes))
-    else:
-        print(*(note for note in notes if note.startswith("Not read")), sep="\n", end="", file=sys.stderr)
+    else:  # so that the table is alone in a file or a pipe
+        print("\n".join(notes), file=sys.stderr)
     return 0
 
 
@@ -396,7 +412,7 @@ def curves(results: tyro.conf.Positional[str], pair: str = "X;maxpool1", out: st
     Args:
         results: Folder or URI that a trial or a sweep wrote.
         pair: Pair to draw, variable;layer.
-        out: Picture to write; its ending names the kind (.png, .svg, .pdf).
+        out: Picture to write; its ending names the kind (.svg, .png, .pdf, .jpg).
     """
     from analysis import curves as drawing
     from analysis import frames
@@ -423,6 +439,8 @@ def validate(only: tuple[str, ...] = (), seed: int = 0, threads: int | None = No
     known_answers.chosen(only)
     return 0 if known_answers.report(only, seed) else 1
 
+
+_COMMANDS = (trial, sweep, status, table, curves, report, compact, validate)
 
 if __name__ == "__main__":
     main()

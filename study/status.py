@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from study import plan
+from study import amounts, plan
 from study.plan import Plan
 from study.space import differences
 from trainables import records, resultfiles, schemas, verdict
@@ -169,7 +169,7 @@ def _pace(
         return []
     pace = (len(times) - 1) / (times[-1] - times[0])
     rest = datetime.timedelta(seconds=left / pace)
-    return [f"{3600 * pace:.3g} trials an hour over the last {len(times)}; about {_long(rest)} left"]
+    return [f"{amounts.number(3600 * pace)} trials an hour over the last {len(times)}; about {_long(rest)} left"]
 
 
 def _long(span: datetime.timedelta) -> str:

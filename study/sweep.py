@@ -15,7 +15,7 @@ from study.plan import Plan
 from study.plan import write as write_plan
 from study.resources import Resources
 from trainables import paths, records, resultfiles, schemas
-from trainables.config import TrialConfig, flatten, key, lenet_key
+from trainables.config import InputError, TrialConfig, flatten, key, lenet_key
 from trainables.data import load
 from trainables.schedule import failed_parts
 
@@ -154,7 +154,11 @@ def _run(
     """
     results = paths.place(results, "results")  # workers have another working directory
     with clusters.connection(cluster, resources):
-        probe = clusters.check_seen(results)
+        try:
+            probe = clusters.check_seen(results)
+        except InputError:
+            resultfiles.remove_if_empty(results, resultfiles.PROBES)  # a refused sweep leaves nothing behind
+            raise
         common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}
         try:
             _write(plan, results)
@@ -276,7 +280,7 @@ def _record_loss(config: TrialConfig, error: str, results: str) -> None:
         if records.trial_state(results, key(config)) is None:
             records.write_trial(results, failed_parts(config, torch.device("cpu"), error))
     except OSError as failure:
-        print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command goes on")
+        print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command resumes")
 
 
 def _forget(results: str, probe: str) -> None:
@@ -284,4 +288,4 @@ def _forget(results: str, probe: str) -> None:
     try:
         resultfiles.delete_snapshot(results, resultfiles.PROBES, probe)
     except OSError as failure:
-        print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command goes on")
+        print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command resumes")

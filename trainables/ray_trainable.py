@@ -1,7 +1,6 @@
 """Tune's function around a trial: resources, restore, report. The one file of trainables that knows Ray."""
 
 import logging
-import math
 from typing import Any
 
 import numpy as np
@@ -40,9 +39,9 @@ def run_trial(parameters: dict[str, Any]) -> None:
     counts: dict[str, int] = {}
     try:
         for progress in trial.run(config, results, device):
-            counts, bounds = _counts(progress), _bounds(progress)
+            counts = _counts(progress)
             position = {"epoch": progress.epoch, "run": progress.run, "runs": config.runs}
-            tune.report({"state": "running", **position, **counts, **bounds})
+            tune.report({"state": "running", **position, **counts, **_levels(progress)})
         tune.report({"state": "completed", "epoch": config.lenet.epochs - 1, **counts})
     except Exception as error:
         logger.exception("trial %s failed", key(config))
@@ -86,8 +85,16 @@ def _counts(progress: Progress) -> dict[str, int]:
     return {"fits": len(verdicts), **counts}
 
 
-def _bounds(progress: Progress) -> dict[str, float]:
-    """The last run's mean estimate of each pair over the replicates that stayed finite."""
-    rows = progress.rows["estimates"][-1].group_by("pair").aggregate([("estimate", "mean")])
-    means = zip(rows["pair"].to_pylist(), rows["estimate_mean"].to_pylist(), strict=True)
-    return {f"bound/{pair}": mean for pair, mean in means if mean is not None and math.isfinite(mean)}
+def _levels(progress: Progress) -> dict[str, float]:
+    """The last run's pairs, in nats: `bound/PAIR`, `truth/PAIR`, `optimum/PAIR`; and the median of bound by truth.
+
+    A bound is the mean estimate of the replicates that did not explode; a pair that has none has no bound. The median
+    is over pairs whose truth is at least the rule's least reference, NaN if there is none.
+    """
+    fits = progress.rows["estimates"][-1].to_pandas()
+    fits["bound"] = fits["estimate"].where(verdict.stability(fits) != "exploded")
+    pairs = fits.groupby("pair", sort=False)[["bound", "truth", "optimum"]].mean()
+    usable = pairs[pairs["truth"] >= verdict.VerdictRule().least_reference]
+    shown = {f"{name}/{pair}": float(value) for name in pairs for pair, value in pairs[name].items()}
+    levels = {name: value for name, value in shown.items() if np.isfinite(value)}
+    return {**levels, "bound_by_truth": float((usable["bound"] / usable["truth"]).median())}
