@@ -75,8 +75,9 @@ def side_by_side_notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
 
 
 _EVIDENCE = [
-    "exploded", "exploded_low", "exploded_high", "collapsed", "settled", "settled_low", "settled_high",
-    "pairs", "estimate", "estimate_low", "estimate_high", "estimate_seeds", "estimate_pairs", "truth", "optimum",
+    "exploded", "exploded_low", "exploded_high", "collapsed", "stuck", "unsettled", "settled",
+    "settled_low", "settled_high", "pairs",
+    "estimate", "estimate_low", "estimate_high", "estimate_seeds", "estimate_pairs", "truth", "optimum",
 ]  # fmt: skip
 
 _COLUMNS = [

@@ -30,8 +30,8 @@ def draw(results: str | frames.Results, pair: str) -> matplotlib.figure.Figure:
     estimates = estimates[estimates["pair"] == pair]
     if estimates.empty:
         raise InputError(f"results {study.source!r} hold no completed fit of {pair}; run a trial that estimates it.")
-    fits = estimates.assign(stability=verdict.stability(estimates))
-    curves = study.curves(pair).merge(fits[["key", "run", "replicate", "stability"]], on=["key", "run", "replicate"])
+    fits = estimates.assign(outcome=verdict.outcome(estimates))
+    curves = study.curves(pair).merge(fits[["key", "run", "replicate", "outcome"]], on=["key", "run", "replicate"])
     if curves.empty:
         raise InputError(f"results {study.source!r} hold no curve of {pair}; the folder curves/ must be there.")
     curves["fit"] = curves[["key", "run", "replicate"]].astype(str).agg("/".join, axis=1)

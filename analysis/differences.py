@@ -84,7 +84,7 @@ class _Found:
 
     @classmethod
     def of(cls, judged: pd.DataFrame, rule: VerdictRule) -> "_Found":
-        flags = pd.DataFrame({name: (judged["stability"] == name).astype(float) for name in ("exploded", "settled")})
+        flags = pd.DataFrame({name: (judged["outcome"] == name).astype(float) for name in ("exploded", "settled")})
         cells = judged["settled_estimate"].groupby([judged["row"], judged["seed"], judged["cell"]]).mean().dropna()
         ceiling = judged.groupby("row")["ceiling"].max()
         most = ceiling + outside_tolerance(ceiling, rule)

@@ -185,7 +185,7 @@ def heat_maps(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
 def truths(judged: pd.DataFrame) -> Iterator[Drawing]:
     """Settled estimates against their truths."""
     names = [name for name in "XY" if name in judged["variable"].cat.categories]
-    settled = judged[judged["stability"] == "settled"]
+    settled = judged[judged["outcome"] == "settled"]
     if settled.empty:
         return
     settled = settled.assign(layer=settled["pair"].astype(str).str[2:])
@@ -207,11 +207,11 @@ def truths(judged: pd.DataFrame) -> Iterator[Drawing]:
 
 def explosions(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame) -> Iterator[Drawing]:
     """Curves of exploded fits, a panel for each of the configurations that explode most."""
-    exploded = sampled[sampled["stability"] == "exploded"]
+    exploded = sampled[sampled["outcome"] == "exploded"]
     if exploded.empty:
         return
     configuration = trials["configuration"].reindex(judged["key"].cat.categories).to_numpy()
-    shares = (judged["stability"] == "exploded").groupby(configuration[judged["key"].cat.codes]).mean()
+    shares = (judged["outcome"] == "exploded").groupby(configuration[judged["key"].cat.codes]).mean()
     worst = [one for one in shares.sort_values(ascending=False).index if one in set(exploded["configuration"])]
     for variable in "XY":
         chosen = exploded[exploded["pair"].astype(str).str[0] == variable]

@@ -14,7 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 # Okabe and Ito's colours, told apart by colour-blind readers and in grey; every kind has a marker as well.
-COLOURS = {"settled": "#0072B2", "unsettled": "#009E73", "collapsed": "#999999", "exploded": "#D55E00"}
+COLOURS = {
+    "settled": "#0072B2",
+    "unsettled": "#009E73",
+    "stuck": "#CC79A7",
+    "collapsed": "#999999",
+    "exploded": "#D55E00",
+}
 
 LAYERS = {
     "maxpool1": ("#0072B2", "o"),
@@ -42,17 +48,17 @@ def learning_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], 
     """Bound per MINE epoch of many fits of one pair, coloured by verdict, beside the known answers.
 
     >>> _, (ax,) = panels(1)
-    >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 1.0], "stability": "settled"})
+    >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 1.0], "outcome": "settled"})
     >>> learning_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "optimum": float("inf")})
     >>> ax.get_ylabel()
     'bound (nats)'
 
     Args:
-        curves: columns `fit` (any label), `mine_epoch`, `bound` in nats, `stability`.
+        curves: columns `fit` (any label), `mine_epoch`, `bound` in nats, `outcome`.
         known: `ceiling`, `truth` and `optimum` in nats; one above the axis is written in its corner.
     """
     for verdict, colour in COLOURS.items():
-        chosen = curves[curves["stability"] == verdict]
+        chosen = curves[curves["outcome"] == verdict]
         for position, (_, fit) in enumerate(chosen.groupby("fit", observed=True)):
             label = verdict if position == 0 else None
             _curve(ax, fit, color=colour, linewidth=0.8, alpha=0.8, label=label)

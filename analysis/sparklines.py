@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis import drawings, figures, frames
 from trainables.config import PAIRS
-from trainables.verdict import STABILITIES
+from trainables.verdict import OUTCOMES
 
 WIDTH, HEIGHT = 150, 80
 """Size of a small picture's inside, in SVG units."""
@@ -59,7 +59,7 @@ def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame) -> l
     configuration = trials["configuration"].reindex(judged["key"].cat.categories).to_numpy()
     of_fit = configuration[judged["key"].cat.codes]
     known = judged.groupby([of_fit, judged["pair"].astype(str)])[["ceiling", "truth", "optimum"]].mean()
-    counts = judged.groupby([of_fit, judged["pair"].astype(str)])["stability"].value_counts().unstack(fill_value=0)
+    counts = judged.groupby([of_fit, judged["pair"].astype(str)])["outcome"].value_counts().unstack(fill_value=0)
     sampled = sampled.sort_values(["fit", "mine_epoch"], kind="stable")
     cells = dict(list(sampled.groupby(["configuration", "pair"])))
     blocks = []
@@ -86,8 +86,8 @@ def _spark(configuration: str, pair: str, curves: pd.DataFrame, known: pd.Series
     # A curve leaves through the top or the bottom and is drawn along it; NaN breaks it.
     y = HEIGHT * (1 - np.clip(bound / top, -0.1, 1.0) / 1.0)
     paths = []
-    for verdict in STABILITIES[::-1]:
-        of_verdict = (thin["stability"] == verdict).to_numpy()
+    for verdict in OUTCOMES[::-1]:
+        of_verdict = (thin["outcome"] == verdict).to_numpy()
         if of_verdict.any():
             text = _path(x[of_verdict].to_numpy(), y[of_verdict], thin["fit"][of_verdict].to_numpy())
             paths.append((verdict, text))
@@ -96,7 +96,7 @@ def _spark(configuration: str, pair: str, curves: pd.DataFrame, known: pd.Series
         for name in figures.LINES
         if np.isfinite(known[name]) and known[name] < top
     ]
-    parts = ", ".join(f"{counts.get(name, 0)} {name}" for name in STABILITIES if counts.get(name, 0))
+    parts = ", ".join(f"{counts.get(name, 0)} {name}" for name in OUTCOMES if counts.get(name, 0))
     lines_at = ", ".join(f"{name} {known[name]:.2f}" for name in ("ceiling", "truth", "optimum"))
     title = f"{pair}: {parts}; {lines_at}"
     return Spark(pair, f"c-{configuration}-{pair.replace(';', '-')}", title, paths, lines)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis import frames, intervals, judging, levels, order, paper
 from trainables import verdict
-from trainables.verdict import STABILITIES, VerdictRule
+from trainables.verdict import OUTCOMES, VerdictRule
 
 
 def table(
@@ -29,12 +29,11 @@ def table(
         Configuration columns (those that vary, and architecture, noise std, hidden units); `variable` or
         `pair`; `seeds`, `fits`; then, `_low` and `_high` being 95 % intervals over seeds and all values in nats:
 
-        - `exploded`, `collapsed`, `unsettled`, `settled`: shares of fits; `exploded_epoch`: median, under the committed
-          rule only;
+        - `exploded`, `collapsed`, `stuck`, `unsettled`, `settled`: shares of fits; `exploded_epoch`: median, under the
+          committed rule only;
         - `estimate`: mean over the pairs of their settled fits (see `levels.table`), of `estimate_pairs` of the row's
           `pairs`, from `estimate_seeds` seeds; `spread_seeds`, `spread_replicates`: standard deviations between seeds,
           and between the replicates of a seed, run and pair;
-        - `at_zero`: share of the settled fits within 0.05 nats of 0, which most often never moved;
         - `truth`, `optimum`: means over the row's pairs, runs and seeds, whichever fits settled;
           `truth_at_ceiling`: share of fits whose truth is the ceiling, so that the noise took nothing away;
         - `per_truth`, `per_optimum`: median over pairs of the ratio of a pair's estimate to its truth or optimum, of
@@ -63,8 +62,8 @@ def table(
 
 
 _COLUMNS = (
-    "seeds", "fits", "exploded", "exploded_low", "exploded_high", "exploded_epoch", "collapsed", "unsettled",
-    "settled", "settled_low", "settled_high", *levels.COLUMNS, "at_zero", "spread_seeds", "spread_replicates",
+    "seeds", "fits", "exploded", "exploded_low", "exploded_high", "exploded_epoch", "collapsed", "stuck", "unsettled",
+    "settled", "settled_low", "settled_high", *levels.COLUMNS, "spread_seeds", "spread_replicates",
     "truth_at_ceiling", "bias_truth", "bias_optimum",
     *(f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in verdict.BIASES),
     "disorder", "disorder_truth", "word", "paper_row", "paper", "agrees",
@@ -76,21 +75,21 @@ _NOT_BY_PAIR = ("disorder", "disorder_truth", "word", "paper_row", "paper", "agr
 
 def _shares(judged: pd.DataFrame) -> pd.DataFrame:
     """How many fits, and how they ended."""
-    flags = pd.get_dummies(judged["stability"])[list(STABILITIES)].astype(float)
+    flags = pd.get_dummies(judged["outcome"])[list(OUTCOMES)].astype(float)
     per_seed = flags.groupby([judged["row"], judged["seed"]]).mean()
     found: list[Any] = [
         per_seed.groupby("row").size().rename("seeds"),
         judged.groupby("row").size().rename("fits"),
-        per_seed.groupby("row").mean()[["collapsed", "unsettled"]],
+        per_seed.groupby("row").mean()[["collapsed", "stuck", "unsettled"]],
         judging.named(intervals.of_shares(judging.by_seed(per_seed["exploded"])), "exploded"),
         judging.named(intervals.of_shares(judging.by_seed(per_seed["settled"])), "settled"),
-        judged["exploded_epoch"].where(judged["stability"] == "exploded").groupby(judged["row"]).median(),
+        judged["exploded_epoch"].where(judged["outcome"] == "exploded").groupby(judged["row"]).median(),
     ]
     return pd.concat(found, axis=1)
 
 
 def spreads(judged: pd.DataFrame) -> pd.DataFrame:
-    """How consistent settled fits are, `spread_seeds` and `spread_replicates`, and the share of them `at_zero`.
+    """How consistent settled fits are: `spread_seeds` and `spread_replicates`, standard deviations in nats.
 
     >>> source = "docs/example/results"
     >>> judged, rows = judging.arrange(frames.trials(source), judging.judge(judging.fits(source)), "pair")
@@ -98,9 +97,7 @@ def spreads(judged: pd.DataFrame) -> pd.DataFrame:
     True
     """
     cells = judged["settled_estimate"].groupby([judged["row"], judged["cell"], judged["seed"]])
-    near = (judged["settled_estimate"].abs() < VerdictRule().near_floor).where(judged["settled_estimate"].notna())
     found: list[Any] = [
-        near.astype(float).groupby(judged["row"]).mean().rename("at_zero"),
         cells.mean().groupby(["row", "cell"]).std().groupby("row").mean().rename("spread_seeds"),
         cells.std().groupby("row").mean().rename("spread_replicates"),
     ]
@@ -143,11 +140,11 @@ def _disorder(judged: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
 def _words(judged: pd.DataFrame, rule: VerdictRule) -> pd.Series:
     """The paper's word for each row: per seed, then the majority over seeds."""
     reference = np.minimum(judged["truth"], judged["optimum"])
-    settled, at_zero = judged["stability"] == "settled", judged["stability"].isin(["stuck", "collapsed"])
+    settled, at_zero = judged["outcome"] == "settled", judged["outcome"].isin(["stuck", "collapsed"])
     usable = (settled | at_zero) & (reference >= rule.least_reference)
     of_fit = pd.DataFrame(
         {
-            "exploded": judged["stability"] == "exploded",
+            "exploded": judged["outcome"] == "exploded",
             "ended": settled | at_zero,
             "ratio": (judged["estimate"].where(settled, 0) / reference).where(usable),
         }
@@ -168,7 +165,7 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """
     lines = [
         "Shares are of fits, intervals 95 % over seeds (none where seeds do not differ), values in nats. Estimates are "
-        "of settled fits, so conditional on not exploding. at 0: settled fits within 0.05 nats of 0.",
+        "of settled fits, so conditional on not exploding. stuck: never off the ground, though the truth is.",
         *([] if "pair" in rows else [levels.NOTE]),
         "truth: exact mutual information of the samples with the noisy layer; optimum: what the chosen marginals "
         "make the bound aim at; disorder: neighbouring layers in the wrong order (eq. 6, 7), then in the truths.",
@@ -178,8 +175,9 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     if "agrees" in rows and (rows["agrees"] != "").any() and trials["mine.samples"].notna().any():
         scale = f"{trials['mine.samples'].min()} samples, {trials['mine.epochs'].min()} MINE epochs at the least"
         lines.append(f"Reduced scale ({scale}): agreement with the paper's words says little before fits have settled.")
-    if len(trials) and trials["mine.epochs"].min() < 4:
-        lines.append("Fits of fewer than 4 MINE epochs have no two windows to compare, so they are unsettled.")
+    least = VerdictRule().least_epochs
+    if len(trials) and trials["mine.epochs"].min() < least:
+        lines.append(f"Fits of fewer than {least} MINE epochs are too short to be judged, so they are unsettled.")
     if len(rows) and rows["exploded_epoch"].isna().all() and (rows["exploded"] > 0).any():
         lines.append("at epoch is empty: it is recorded under the committed thresholds only.")
     if len(rows) and (rows["seeds"] == 1).any():

@@ -61,9 +61,10 @@ def build(
     trials = selection.having(study.trials, where)
     if which == "accuracy":
         rows = accuracy.table(trials, study.lenet[study.lenet["key"].isin(trials.index)])
-        notes = accuracy.notes(trials, rows)
+        notes, untold = accuracy.notes(trials, rows), []
     else:
         fits = _of(trials, judging.fits(study))
+        untold = judging.untold(fits)
         if which == "stability":
             rows = stability.table(trials, fits, rule, by_pair)
             notes = stability.notes(trials, rows)
@@ -89,7 +90,7 @@ def build(
         else:
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
-    return rows, [*notes, *stability.repeated(trials), *unread(study.skipped)]
+    return rows, [*notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
 
 
 def _of(trials: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +112,6 @@ def unread(skipped: list[str]) -> list[str]:
 
 _HEADINGS = {
     "exploded_epoch": "at epoch",
-    "at_zero": "at 0",
     "truth_at_ceiling": "truth at ceiling",
     "per_truth": "est./truth",
     "per_optimum": "est./optimum",
@@ -136,7 +136,7 @@ _HEADINGS = {
 }
 
 PERCENT = (
-    "exploded", "collapsed", "unsettled", "settled", "at_zero", "truth_at_ceiling", "disorder", "disorder_truth",
+    "exploded", "collapsed", "stuck", "unsettled", "settled", "truth_at_ceiling", "disorder", "disorder_truth",
     "tied", "reinit_settled", "finetune_settled", "violated", "violated_truth", "wrongly", "accuracy", "spread",
     "least", "most", "paper_accuracy", "deviation", "relative_spread_seeds", "relative_spread_replicates",
     "exploded_halved", "exploded_committed", "exploded_doubled",
@@ -233,8 +233,8 @@ def _numbers(rows: pd.DataFrame, name: str, like: str | None = None) -> pd.Serie
 def heading(name: str) -> str:
     """What stands over a column where people read it.
 
-    >>> heading("at_zero"), heading("mine.noise_std"), heading("mine.epochs")
-    ('at 0 %', 'noise_std', 'mine.epochs')
+    >>> heading("exploded"), heading("mine.noise_std"), heading("mine.epochs")
+    ('exploded %', 'noise_std', 'mine.epochs')
     """
     if "." in name:
         return short_name(name)

@@ -112,7 +112,7 @@ def _probe_lines(progress: Any) -> str:
     from trainables import verdict
 
     rows = progress.rows["estimates"][-1].to_pandas()
-    rows["stability"], rows["exploded"] = verdict.stability(rows), verdict.exploded_epoch(rows)
+    rows["outcome"], rows["exploded"] = verdict.outcome(rows), verdict.exploded_epoch(rows)
     lines = [
         f"LeNet-5 epoch {progress.epoch}: accuracy {progress.accuracy:.1%}; MINE run {progress.run}, nats by replicate:"
     ]
@@ -126,8 +126,8 @@ def _probe_lines(progress: Any) -> str:
 
 
 def _fit(fit: Any) -> str:
-    epoch = f" (epoch {fit.exploded:.0f})" if fit.stability == "exploded" else ""
-    return f"{_nats(fit.estimate)} {fit.stability}{epoch}"
+    epoch = f" (epoch {fit.exploded:.0f})" if fit.outcome == "exploded" else ""
+    return f"{_nats(fit.estimate)} {fit.outcome}{epoch}"
 
 
 def _nats(value: float) -> str:

@@ -19,7 +19,7 @@ from rich.text import Text
 from study.amounts import number
 from study.space import differences
 from trainables.config import TrialConfig, key, unflatten
-from trainables.verdict import STABILITIES
+from trainables.verdict import OUTCOMES
 
 if TYPE_CHECKING:
     from study.proposals import Proposals
@@ -271,5 +271,5 @@ def verdicts(result: dict[str, Any]) -> str:
     """
     if not result.get("fits"):
         return ""
-    shares = {name: result.get(f"{name}_fits", 0) / result["fits"] for name in STABILITIES}
+    shares = {name: result.get(f"{name}_fits", 0) / result["fits"] for name in OUTCOMES}
     return ", ".join(f"{100 * share:.0f}% {name}" for name, share in shares.items() if share > 0)

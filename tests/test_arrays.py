@@ -27,7 +27,7 @@ def test_fits_and_truths_of_own_arrays():
     assert known["two"].y == pytest.approx(1.5 * math.log(2))
     for pair, expected in {"X;one": math.log(4), "Y;one": math.log(4), "Y;two": 1.5 * math.log(2)}.items():
         assert np.median(found.estimates[pair]) == pytest.approx(expected, abs=0.15), pair
-    assert set(found.stabilities["Y;one"]) <= {"settled", "unsettled"}
+    assert set(found.outcomes["Y;one"]) <= {"settled", "unsettled"}
 
 
 def test_only_x_or_only_y():

@@ -13,7 +13,7 @@ X = PAIRS[:4]
 
 def settle(fits: pd.DataFrame, level) -> pd.DataFrame:
     """The fits, settled at a level."""
-    return fits.assign(estimate=level, highest_running_mean=level)
+    return fits.assign(estimate=level, highest_running_mean=level, lowest_running_mean=level)
 
 
 def unsettle(fits: pd.DataFrame, which) -> pd.DataFrame:
@@ -70,9 +70,9 @@ def test_intervals_end_where_their_numbers_can(seeds):
 
 def test_an_interval_reaches_below_0_where_a_seed_does():
     trials = made_trials({})
-    fits = settle(made_fits(trials, pairs=X), made_fits(trials, pairs=X)["key"].str[-1].astype(int) * -0.03)
+    fits = settle(made_fits(trials, pairs=X), made_fits(trials, pairs=X)["key"].str[-1].astype(int) * -0.1 - 0.1)
     row = stability.table(trials, fits).iloc[0]
-    assert row["estimate"] == pytest.approx(-0.03) and row["estimate_low"] == pytest.approx(-0.06)
+    assert row["estimate"] == pytest.approx(-0.2) and row["estimate_low"] == pytest.approx(-0.3)
 
 
 def test_a_seed_that_lacks_pairs_does_not_move_the_ratio():

@@ -110,7 +110,7 @@ def test_an_explosion_is_recorded_and_the_trial_completes(tiny):
     """Plain ascent with a huge step: T overflows at once, for every fit that reads the large layers."""
     parts = finish(replace(tiny, {"mine.optimizer": "sgd", "mine.learning_rate": 1e3, "mine.epochs": 10}))
     estimates = parts["estimates"].to_pandas()
-    assert "exploded" in verdict.stability(estimates)
+    assert "exploded" in verdict.outcome(estimates)
     assert estimates.first_nonfinite_epoch.notna().any()
     exploded = estimates[estimates.first_nonfinite_epoch.notna()]
     assert exploded.estimate.isna().all()
@@ -221,11 +221,11 @@ def test_explosion_on_mnist_is_recorded_and_leaves_the_other_pairs_intact(mnist_
         "mine.epochs": 100, "mine.learning_rate": 1e-3, "mine.marginals": "derangement",
     }  # fmt: skip
     estimates = finish(replace(TrialConfig(), changes))["estimates"].to_pandas()
-    estimates["stability"], epochs = verdict.stability(estimates), verdict.exploded_epoch(estimates)
-    exploded = estimates["stability"] == "exploded"
+    estimates["outcome"], epochs = verdict.outcome(estimates), verdict.exploded_epoch(estimates)
+    exploded = estimates["outcome"] == "exploded"
     assert exploded[estimates.pair == "X;maxpool1"].any()
     assert (epochs[exploded] >= 10).all()
     labels = estimates[estimates.pair.str.startswith("Y")]
-    assert labels.estimate.notna().all() and not (labels.stability == "exploded").any()
+    assert labels.estimate.notna().all() and not (labels.outcome == "exploded").any()
     assert (estimates.estimate.notna() | exploded).all()
     assert (estimates[estimates.pair == "X;maxpool1"].optimum == math.inf).all()

@@ -105,12 +105,12 @@ def test_truth_and_estimate_are_averaged_alike():
     assert row[["estimate", "truth", "optimum"]].tolist() == [2.5, 2.5, 2.5]
 
 
-def test_settled_fits_at_zero_are_counted():
+def test_stuck_fits_are_counted():
     trials = made_trials({})
     fits = made_fits(trials)
     hit = fits.pair == "X;sm1"
     fits.loc[hit, ["estimate", "highest_running_mean"]] = 0.01
-    assert stability.table(trials, fits)["at_zero"].tolist() == [0.25, 0.0]
+    assert stability.table(trials, fits)["stuck"].tolist() == [0.25, 0.0]
 
 
 def test_configurations_that_differ_in_unused_settings_are_one_row():

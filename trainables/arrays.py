@@ -37,12 +37,12 @@ class Fits:
     Attributes:
         curves: bounds and the rest per epoch.
         estimates: by pair, in nats, shape (replicates,); NaN where the last window is not finite.
-        stabilities: by pair, the verdicts on stability, shape (replicates,).
+        outcomes: by pair, what became of each fit (`verdict.OUTCOMES`), shape (replicates,).
     """
 
     curves: Curves
     estimates: dict[str, NDArray[np.float64]]
-    stabilities: dict[str, NDArray[np.str_]]
+    outcomes: dict[str, NDArray[np.str_]]
 
 
 def fit(
@@ -93,11 +93,11 @@ def fit(
     labels = None if known.labels is None else torch.from_numpy(known.labels).to(chosen)
     networks = StatisticsNetworks(config, shapes, source, device=chosen, pairs=pairs)
     curves = mine.train(networks, Samples(inputs, labels, layers), source)
-    estimates, stabilities = {}, {}
+    estimates, outcomes = {}, {}
     for pair in curves.pairs:
         rows = curves.verdict_inputs(pair, ceilings[pair[0]])
-        estimates[pair], stabilities[pair] = rows["estimate"], verdict.stability(rows)
-    return Fits(curves, estimates, stabilities)
+        estimates[pair], outcomes[pair] = rows["estimate"], verdict.outcome(rows)
+    return Fits(curves, estimates, outcomes)
 
 
 def truths(

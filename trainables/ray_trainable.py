@@ -79,9 +79,9 @@ def _device(gpus: float) -> torch.device:
 
 def _counts(progress: Progress) -> dict[str, int]:
     """Fits so far, and how many of each verdict."""
-    stabilities = [verdict.stability(rows.to_pandas()) for rows in progress.rows["estimates"]]
-    verdicts = np.concatenate(stabilities)
-    counts = {f"{name}_fits": int((verdicts == name).sum()) for name in verdict.STABILITIES}
+    outcomes = [verdict.outcome(rows.to_pandas()) for rows in progress.rows["estimates"]]
+    verdicts = np.concatenate(outcomes)
+    counts = {f"{name}_fits": int((verdicts == name).sum()) for name in verdict.OUTCOMES}
     return {"fits": len(verdicts), **counts}
 
 
@@ -92,7 +92,7 @@ def _levels(progress: Progress) -> dict[str, float]:
     is over pairs whose truth is at least the rule's least reference, NaN if there is none.
     """
     fits = progress.rows["estimates"][-1].to_pandas()
-    fits["bound"] = fits["estimate"].where(verdict.stability(fits) != "exploded")
+    fits["bound"] = fits["estimate"].where(verdict.outcome(fits) != "exploded")
     pairs = fits.groupby("pair", sort=False)[["bound", "truth", "optimum"]].mean()
     usable = pairs[pairs["truth"] >= verdict.VerdictRule().least_reference]
     shown = {f"{name}/{pair}": float(value) for name in pairs for pair, value in pairs[name].items()}

@@ -206,7 +206,7 @@ def _judge(fits: pd.DataFrame) -> pd.DataFrame:
     epochs = bound.shape[1]
     inputs = {name: fits[name].to_numpy(float) for name in ("ceiling", "truth", "optimum", "dead_hidden_layers")}
     inputs |= {"epochs": np.full(len(fits), epochs), **verdict.curve_summary(bound, finite, inputs["ceiling"])}
-    new, estimate = verdict.stability(inputs), inputs["estimate"]
+    new, estimate = verdict.outcome(inputs), inputs["estimate"]
     end = verdict.running_means(long, verdict.window(long.shape[1]))[:, -1]
     moved = ~(np.abs(end - estimate) <= np.maximum(MOVED_FLOOR, MOVED_SHARE * np.abs(estimate)))
     old = np.where(np.isin(new, ("settled", "unsettled")), _by_first_rule(bound, estimate, inputs), new)
