@@ -126,7 +126,7 @@ def test_damaged_and_foreign_checkpoints_are_named(tiny, monkeypatch):
     with pytest.raises(InputError, match=key(other)):
         schedule.restore(other, CPU, checkpoint)
     monkeypatch.setattr(schedule, "CHECKPOINT_VERSION", schedule.CHECKPOINT_VERSION + 1)
-    with pytest.raises(InputError, match="snapshot's version is 3; it must be 4"):
+    with pytest.raises(InputError, match="snapshot's version is 4; it must be 5"):
         schedule.restore(tiny, CPU, checkpoint)
 
 

@@ -5,6 +5,7 @@ again: by the same sweep, by another one, or alone.
 """
 
 import logging
+import re
 import traceback
 from collections.abc import Iterator
 
@@ -57,22 +58,26 @@ def _restore(config: TrialConfig, results: str, device: torch.device) -> Progres
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The named device; None: the GPU if there is one, else the CPU.
+    """The named device, a GPU with its number; None: the GPU if there is one, else the CPU.
 
     Raises:
-        InputError: if the device is not known or not there.
+        InputError: if the device is not known, not there, or one that this PyTorch cannot compute on.
     """
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    reason = why_unusable(name) if re.fullmatch(r"cpu|cuda(:\d+)?", name) else "not a CPU or an NVIDIA GPU"
+    if reason:
+        gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        there = ", ".join(["cpu", *(f"cuda:{index}" for index in range(gpus))])
+        raise InputError(f"device is {name!r} ({reason}); it must be one of {there}.")
+    return torch.zeros(1, device=name).device
+
+
+def why_unusable(device: str) -> str:
+    """Why PyTorch cannot compute on a device, in its own first words; empty if it can."""
     try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"device is {name!r}; it must be one of {_available()}.") from error
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"device is {name!r}; it must be one of {_available()}.")
-    return device
-
-
-def _available() -> str:
-    return ", ".join(["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))])
+        # With a kernel: a GPU too old for this PyTorch gives memory, and computes nothing.
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        return str(error).strip().splitlines()[0].split(". ")[0].rstrip(".")
+    return ""
