@@ -82,13 +82,13 @@ def trial(
     """
     import torch
 
-    from trainables import data, resultfiles
+    from trainables import data, devices, resultfiles
     from trainables import trial as one_trial
     from trainables.config import key
 
     torch.set_num_threads(_threads(threads))
     resultfiles.check_writable(results)
-    chosen = one_trial.choose_device(device)
+    chosen = devices.choose_device(device)
     data.load(config.data)  # what is wrong with the data is said before the trial starts
     print(f"trial {key(config)} on {chosen}, {torch.get_num_threads()} threads: LeNet-5, its truths, then MINE")
     progress = None

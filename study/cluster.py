@@ -167,6 +167,50 @@ def check_seen(results: str) -> str:
     return sweep
 
 
+def check_gpus(resources: Resources) -> None:
+    """Have a process on every node with GPUs use its share of one, as a trial will.
+
+    Nodes whose GPUs are taken, or that join later, are passed over: their trials find out for themselves.
+
+    Raises:
+        InputError: if PyTorch cannot use the GPU of a node.
+    """
+    if not resources.gpus_per_trial:
+        return
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    gpus, answers = resources.gpus_per_trial, []
+    probe = ray.remote(num_cpus=0, num_gpus=gpus, max_retries=3)(_use_gpu)
+    for node in ray.nodes():
+        if node["Alive"] and node["Resources"].get("GPU", 0) >= gpus:
+            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            answers.append(probe.options(scheduling_strategy=there).remote(gpus))
+    if not answers:
+        return
+    answered, waiting = ray.wait(answers, num_returns=len(answers), timeout=_PROBE_SECONDS)
+    for answer in waiting:
+        ray.cancel(answer, force=True)
+    for answer in answered:
+        try:
+            reason = ray.get(answer)
+        except ray.exceptions.RayError:
+            continue  # the node has gone meanwhile
+        if reason:
+            raise InputError(reason)
+
+
+def _use_gpu(gpus: float) -> str:
+    """On a node: why a trial's GPU cannot be used; empty if it can."""
+    from trainables import ray_trainable
+
+    try:
+        ray_trainable.device_of(gpus)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
 def _probe(results: str, sweep: str, node: str) -> str:
     """On a node: read the driver's file, write the node's; returns what is wrong, or nothing."""
     try:

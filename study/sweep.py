@@ -85,8 +85,8 @@ def launch(
         plan: written beside the rows once nothing is left that could refuse the sweep.
 
     Raises:
-        InputError: if the cluster cannot be reached, its nodes do not see the results as one folder, or it does
-            not have the resources that one trial asks for.
+        InputError: if the cluster cannot be reached, its nodes do not see the results as one folder, it does not
+            have the resources that one trial asks for, or PyTorch cannot use its GPUs where trials get them.
     """
     done = set(outcome(planned, results).completed)
     missing = [config for config in planned if key(config) not in done]
@@ -161,6 +161,7 @@ def _run(
             raise
         common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}
         try:
+            clusters.check_gpus(resources)
             _write(plan, results)
             _first_wave(planned, resources, common)
             trials = planned if proposals is None else proposals
@@ -251,9 +252,10 @@ def _first_wave(planned: list[TrialConfig], resources: Resources, common: dict[s
 
     from trainables.ray_trainable import prepare
 
-    task = ray.remote(prepare).options(
+    # Not by `options`: only here does Ray see that a process with a GPU must end with its task, and free the memory.
+    task = ray.remote(
         num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=resources.max_failures
-    )
+    )(prepare)
     waiting = shared_work(planned)
     running: dict[Any, dict[str, Any]] = {}
     total, done, start = len(waiting), 0, time.monotonic()

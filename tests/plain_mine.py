@@ -1,10 +1,15 @@
 """Algorithm 1 written plainly: one network, concatenation, two forward passes, autograd, float64."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables import draws
 from trainables.config import CLASSES, MineConfig
+from trainables.mine import Samples
 from trainables.statistics_network import StatisticsNetworks
 
 
@@ -54,3 +59,59 @@ def bound(joint: Tensor, marginal: Tensor) -> Tensor:
 def optimizer(network: PlainNetwork, config: MineConfig) -> torch.optim.Optimizer:
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.SGD
     return kind(network.parameters(), lr=config.learning_rate)
+
+
+def curve(
+    settings: MineConfig,
+    shapes: dict[str, tuple[int, ...]],
+    samples: Samples,
+    pair: str,
+    replicate: int,
+    normals: Iterator[Tensor],
+    seed: int = 0,
+    run: int = 1,
+) -> np.ndarray:
+    """One fit's bound by epoch, in nats, sample by sample as the engine drew them.
+
+    Args:
+        samples: float64, on the CPU.
+        normals: the noise of the pair's layer over its std, step by step: (batch, features), of independent marginals
+            twice as many rows.
+    """
+    networks = StatisticsNetworks(settings, shapes, seed=seed, run=run, dtype=torch.float64)
+    network = PlainNetwork(networks, pair, replicate)
+    ascent = optimizer(network, settings)
+    order = draws.generator(seed, "mine batches", run)
+    shuffles = draws.generator(seed, "mine marginals", settings.marginals, run)
+    variable, layer = pair.split(";")
+    values, outputs = samples.x if variable == "X" else samples.y, samples.layers[layer]
+    steps, b = len(values) // settings.batch_size, settings.batch_size
+    average, bounds = None, []
+    for _ in range(settings.epochs):
+        rows = draws.batches(len(values), b, order)
+        if settings.marginals == "independent":
+            chosen = draws.independent_rows(steps, b, len(values), shuffles)
+        elif settings.marginals == "derangement":
+            chosen = draws.derangements(steps, b, shuffles)
+        else:
+            chosen = draws.permutations(steps, b, shuffles)
+        of_epoch = []
+        for batch, marginal in zip(rows, chosen, strict=True):
+            independent = settings.marginals == "independent"
+            z = outputs[torch.cat([batch, marginal]) if independent else batch]
+            if settings.noise_std:
+                z = z + settings.noise_std * next(normals)
+            own, shuffled = (z[:b], z[b:]) if independent else (z, z[marginal])
+            joint, partition = network(values[batch], own), network(values[batch], shuffled).exp().mean()
+            of_epoch.append((joint.mean() - partition.log()).item())
+            if settings.gradient_correction == "moving_average":
+                rate, now = settings.moving_average_rate, partition.detach()
+                average = now if average is None else (1 - rate) * average + rate * now
+                loss = -(joint.mean() - partition / average)
+            else:
+                loss = -(joint.mean() - partition.log())
+            ascent.zero_grad()
+            loss.backward()
+            ascent.step()
+        bounds.append(np.mean(of_epoch))
+    return np.array(bounds)

@@ -1,4 +1,6 @@
 import math
+from collections.abc import Iterator
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -43,53 +45,12 @@ def fit(settings: MineConfig, samples: Samples, dtype=torch.float32, seed=0, run
     return mine.train(networks, samples, seed=seed, run=run), networks
 
 
-def plain_curves(settings: MineConfig, samples: Samples, pair: str, replicate: int) -> np.ndarray:
-    """Algorithm 1 for one fit, sample by sample as the engine drew them, in float64."""
-    networks = StatisticsNetworks(settings, SHAPES, seed=0, dtype=torch.float64)
-    network = plain_mine.PlainNetwork(networks, pair, replicate)
-    optimizer = plain_mine.optimizer(network, settings)
-    order, shuffles = draws.generator(0, "mine batches", 1), draws.generator(0, "mine marginals", settings.marginals, 1)
-    variable, layer = pair.split(";")
-    streams = noise.generators(0, 1, layer)
-    values = samples.x if variable == "X" else samples.y
-    steps, b = len(values) // settings.batch_size, settings.batch_size
-    average, curve = None, []
-    for _ in range(settings.epochs):
-        rows = draws.batches(len(values), b, order)
-        if settings.marginals == "independent":
-            chosen = draws.independent_rows(steps, b, len(values), shuffles)
-        elif settings.marginals == "derangement":
-            chosen = draws.derangements(steps, b, shuffles)
-        else:
-            chosen = draws.permutations(steps, b, shuffles)
-        bounds = []
-        for step, (batch, marginal) in enumerate(zip(rows, chosen, strict=True)):
-            stream = streams[step % noise.STREAMS]
-            outputs = samples.layers[layer]
-            if settings.marginals == "independent":
-                both = outputs[torch.cat([batch, marginal])]
-                if settings.noise_std:
-                    both = both + settings.noise_std * torch.randn(both.shape, generator=stream)
-                z, shuffled = both[:b], both[b:]
-            else:
-                z = outputs[batch]
-                if settings.noise_std:
-                    z = z + settings.noise_std * torch.randn(z.shape, generator=stream)
-                shuffled = z[marginal]
-            joint, partition = network(values[batch], z), network(values[batch], shuffled).exp().mean()
-            bounds.append((joint.mean() - partition.log()).item())
-            if settings.gradient_correction == "moving_average":
-                rate = settings.moving_average_rate
-                now = partition.detach()
-                average = now if average is None else (1 - rate) * average + rate * now
-                loss = -(joint.mean() - partition / average)
-            else:
-                loss = -(joint.mean() - partition.log())
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        curve.append(np.mean(bounds))
-    return np.array(curve)
+def noise_of(pair: str, settings: MineConfig, steps: int) -> Iterator[torch.Tensor]:
+    """The normals of a pair's layer on a CPU, step by step."""
+    streams, layer = noise.generators(0, 1, pair[2:]), pair[2:]
+    rows = settings.batch_size * (2 if settings.marginals == "independent" else 1)
+    for step in cycle(range(steps)):
+        yield torch.randn(rows, *SHAPES[layer], generator=streams[step % noise.STREAMS])
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
@@ -98,7 +59,8 @@ def test_curves_equal_algorithm_1_written_plainly(settings):
     curves, _ = fit(chosen, samples, torch.float64)
     for pair in PAIRS:
         for replicate in range(2):
-            expected = plain_curves(chosen, samples, pair, replicate)
+            normals = noise_of(pair, chosen, len(samples) // chosen.batch_size)
+            expected = plain_mine.curve(chosen, SHAPES, samples, pair, replicate, normals)
             found = curves.bound[:, curves.pairs.index(pair), replicate].numpy()
             np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
 

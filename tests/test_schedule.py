@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from trainables import schedule, trial, verdict
+from trainables import devices, schedule, trial, verdict
 from trainables.config import InputError, TrialConfig, key, replace
 
 CPU = torch.device("cpu")
@@ -126,7 +126,7 @@ def test_damaged_and_foreign_checkpoints_are_named(tiny, monkeypatch):
     with pytest.raises(InputError, match=key(other)):
         schedule.restore(other, CPU, checkpoint)
     monkeypatch.setattr(schedule, "CHECKPOINT_VERSION", schedule.CHECKPOINT_VERSION + 1)
-    with pytest.raises(InputError, match="snapshot's version is 3; it must be 4"):
+    with pytest.raises(InputError, match="snapshot's version is 4; it must be 5"):
         schedule.restore(tiny, CPU, checkpoint)
 
 
@@ -200,8 +200,8 @@ def test_a_trial_that_raises_is_a_row_with_its_error(tiny, tmp_path, monkeypatch
 
 def test_unknown_devices_are_refused():
     with pytest.raises(InputError, match="device is 'gpu'"):
-        trial.choose_device("gpu")
-    assert trial.choose_device("cpu") == CPU
+        devices.choose_device("gpu")
+    assert devices.choose_device("cpu") == CPU
 
 
 def test_replicates_keep_their_draws_when_more_are_asked_for(tiny, done):

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from trainables import given, memory, mine, truth, verdict
+from trainables import devices, given, memory, mine, truth, verdict
 from trainables.config import InputError, MineConfig
 from trainables.draws import generator
 from trainables.mine import Curves, Samples
@@ -80,7 +80,7 @@ def fit(
     config = MineConfig() if config is None else config
     if not isinstance(config, MineConfig):
         raise InputError(f"config is of type {type(config).__name__}; it must be a MineConfig.")
-    source, chosen, known = given.seed(seed), given.device(device), given.read(x, y, activations)
+    source, chosen, known = given.seed(seed), devices.choose_device(device), given.read(x, y, activations)
     if x is None and y is None:
         raise InputError("x and y are both None; one of them must be given.")
     if config.batch_size > len(known):
@@ -121,7 +121,7 @@ def truths(
         InputError: if an array cannot be used (see `fit`), there is one row, or the noise std is negative, or so small
             beside the activations' spread that float64 loses it.
     """
-    std, source, chosen = given.noise_std(noise_std), given.seed(seed), given.device(device)
+    std, source, chosen = given.noise_std(noise_std), given.seed(seed), devices.choose_device(device)
     known = given.read(None, y, activations)
     if len(known) < 2:
         raise InputError("activations have 1 row; there must be 2 or more.")

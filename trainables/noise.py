@@ -33,8 +33,9 @@ STREAMS = 16
 _BLOCK = 2**21
 """Normals to draw at once on a CPU: enough to outweigh the hand-over to threads, few enough for the cache."""
 
-GPU_DRAW = 2**22
-"""Normals of one draw of a layer on a GPU, 16 MB; part of the law there: another number is another noise."""
+GPU_NORMALS, GPU_STEPS = 2**22, 256
+"""On a GPU one call draws for as many steps of a layer as have so many normals (16 MB), at most for so many steps and
+at least for one. Both are part of the law there: with other numbers it is another draw."""
 
 
 def source(
@@ -171,7 +172,8 @@ class GpuNoise:
         """A layer's normals, step after step through all epochs; the last draw may reach past the end of the run."""
         seed, run, layer = purpose
         stream = draws.generator(seed, "noise", run, layer, device=device)
-        drawn = torch.empty(max(1, GPU_DRAW // math.prod(shape)), *shape, device=device)
+        steps = min(max(1, GPU_NORMALS // math.prod(shape)), GPU_STEPS)
+        drawn = torch.empty(steps, *shape, device=device)
         while True:
             yield from drawn.normal_(generator=stream)
 

@@ -1,17 +1,22 @@
 """Tune's function around a trial: resources, restore, report. The one file of trainables that knows Ray."""
 
 import logging
+import os
+import platform
 from typing import Any
 
 import numpy as np
 import torch
 from ray import tune
 
-from trainables import data, lenet_run, records, resultfiles, trial, verdict
-from trainables.config import key, unflatten
+from trainables import data, devices, lenet_run, records, resultfiles, trial, verdict
+from trainables.config import InputError, key, unflatten
 from trainables.schedule import Progress
 
 logger = logging.getLogger(__name__)
+
+PRETENDED = "MINE_STUDY_PRETENDED_GPUS"
+"""Environment variable, for tests: where it is set, Ray's GPUs are pretended and trials that get one run on the CPU."""
 
 
 def run_trial(parameters: dict[str, Any]) -> None:
@@ -23,10 +28,13 @@ def run_trial(parameters: dict[str, Any]) -> None:
 
     A trial that has completed before is left as it is: Tune may enter one again after a crash of the
     driver. One that raises leaves a row with its error and ends normally, since a retry would raise again;
-    what Tune retries is the loss of a worker or a node.
+    what Tune retries is the loss of a worker, a node, or a GPU.
 
     Raises:
-        InputError: on a node that sees another folder under the results' name.
+        InputError: on a node that sees another folder under the results' name, or that has no usable GPU for a trial
+            that gets one.
+        RuntimeError: whatever the GPU raised that no trial in this process can use any more, or not enough of it:
+            Tune then starts a fresh one, in which the trial resumes from its checkpoint.
     """
     config, results = unflatten(parameters["trial"]), parameters["results"]
     resultfiles.check_seen(results, parameters["probe"])
@@ -35,7 +43,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
         return
     # Actors are reused: nothing but the configuration may decide what this trial does.
     torch.set_num_threads(parameters["threads"])
-    device = _device(parameters["gpus"])
+    device = device_of(parameters["gpus"])
     counts: dict[str, int] = {}
     try:
         for progress in trial.run(config, results, device):
@@ -45,8 +53,8 @@ def run_trial(parameters: dict[str, Any]) -> None:
         tune.report({"state": "completed", "epoch": config.lenet.epochs - 1, **counts})
     except Exception as error:
         logger.exception("trial %s failed", key(config))
-        if records.trial_state(results, key(config)) != "failed":
-            raise  # the row could not be written either: let Tune try again elsewhere
+        if _is_lost(device, error) or records.trial_state(results, key(config)) != "failed":
+            raise  # this process is of no use any more, or the row could not be written either: elsewhere, then
         tune.report({"state": "failed", "error": f"{type(error).__name__}: {error}", **counts})
 
 
@@ -60,21 +68,40 @@ def prepare(parameters: dict[str, Any]) -> None:
     config, results = unflatten(parameters["trial"]), parameters["results"]
     resultfiles.check_seen(results, parameters["probe"])
     torch.set_num_threads(parameters["threads"])
-    images = data.load(config.data).to(_device(parameters["gpus"]))
+    images = data.load(config.data).to(device_of(parameters["gpus"]))
     trained = lenet_run.obtain(config, images, results)
     probed = images.train.subset(config.mine.samples)
     lenet_run.obtain_truths(config, trained, probed, parameters["layers"], parameters["noise_stds"], results)
 
 
-def _device(gpus: float) -> torch.device:
-    """The device of a process with this share of GPUs; less than one GPU bounds its memory there, too.
+def device_of(gpus: float) -> torch.device:
+    """The device of a process with this share of a GPU, 0 for the CPU; the share bounds the GPU's memory there.
 
     The bound holds for PyTorch's tensors; each process's CUDA context comes on top.
+
+    Raises:
+        InputError: if it has a share of a GPU that PyTorch cannot compute on.
     """
-    device = trial.choose_device(None if gpus else "cpu")
-    if device.type == "cuda" and gpus < 1:
-        torch.cuda.set_per_process_memory_fraction(gpus, device)
+    if not gpus or os.environ.get(PRETENDED):
+        return torch.device("cpu")
+    if reason := devices.why_unusable("cuda"):
+        raise InputError(
+            f"gpus_per_trial is {gpus:g}, and PyTorch {torch.__version__} cannot use the GPU of node {platform.node()} "
+            f"({reason}); it must be 0 where GPUs are not usable."
+        )
+    device = devices.choose_device("cuda")
+    torch.cuda.set_per_process_memory_fraction(float(gpus), device)
     return device
+
+
+def _is_lost(device: torch.device, error: Exception) -> bool:
+    """Whether a GPU's error may be this process's or a neighbour's rather than the trial's.
+
+    Memory that has run out may be a neighbour's doing, and many of CUDA's errors stay: every later call raises them.
+    """
+    if isinstance(error, torch.OutOfMemoryError | torch.AcceleratorError):
+        return True
+    return device.type == "cuda" and bool(devices.why_unusable(str(device)))
 
 
 def _counts(progress: Progress) -> dict[str, int]:
