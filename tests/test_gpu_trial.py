@@ -131,5 +131,5 @@ def test_an_error_of_the_gpu_ends_the_worker_and_one_of_the_trial_its_row(
         else:
             ray_trainable.run_trial(parameters)
             assert [report["state"] for report in reports] == ["failed"]
-    row = records.read(str(tmp_path), "trials").to_pylist()[0]
+    row = records.trials(str(tmp_path)).rows.to_pylist()[0]
     assert (row["state"], row["device"]) == ("failed", NAME) and str(error) in row["error"]

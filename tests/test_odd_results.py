@@ -43,7 +43,8 @@ def short(folder: Path, epochs: int) -> None:
     """Cut fits to their first epochs, with what the rule reads of so few."""
     for path in (folder / "curves").iterdir():
         pq.write_table(pq.read_table(path).filter(pc.field("mine_epoch") <= epochs), path)
-    change(folder, "estimates", "previous_window_mean", lambda values: np.nan)
+    for column in ("late_slope", "late_slope_error"):
+        change(folder, "estimates", column, lambda values: np.nan)
     if epochs < 2:
         for column in ("estimate", "highest_running_mean", "lowest_running_mean"):
             change(folder, "estimates", column, lambda values: np.nan)
@@ -146,7 +147,7 @@ def test_the_page_of_failures_says_that_nothing_is_drawn_and_that_no_reason_is_r
     text = html.unescape(report.write(str(tmp_path / "r"), str(tmp_path / "out")).read_text())
     assert text.count("No figure of ") == 5 and "no reason is recorded" in text
     (summary,) = (part.split("</summary>")[0] for part in text.split("<summary>")[1:])
-    assert summary.startswith("why xxx") and summary.endswith(" ...") and len(summary) < 400
+    assert summary.startswith("why xxx") and summary.endswith("…") and len(summary) < 400
 
 
 def test_the_page_says_that_rows_of_completed_trials_are_gone(tmp_path, monkeypatch):
