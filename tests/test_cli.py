@@ -93,7 +93,7 @@ def test_trials_of_different_pairs_share_a_table_and_a_figure(capsys, tmp_path):
     code, _, err = run(capsys, "curves", results, "--pair", "Y;sm1", "--out", str(picture))
     assert code == 2 and "no completed fit of Y;sm1" in err
     code, _, err = run(capsys, "curves", results, "--pair", "X;sm1", "--out", str(tmp_path / "c.doc"))
-    assert code == 2 and "must be a writable path that ends in .svg, .png or .pdf" in err
+    assert code == 2 and "must be a path on this machine that ends in .svg, .png or .pdf" in err
 
 
 def test_every_flag_is_documented(capsys):
