@@ -1,9 +1,22 @@
 import dataclasses
+import hashlib
+import random
 
 import pytest
 
 from trainables import config
-from trainables.config import DECIDE_USE, InputError, TrialConfig, flatten, key, replace, unflatten, unused_fields
+from trainables.config import (
+    DECIDE_USE,
+    InputError,
+    TrialConfig,
+    configuration_key,
+    flatten,
+    key,
+    lenet_key,
+    replace,
+    unflatten,
+    unused_fields,
+)
 
 
 def test_flatten_and_unflatten_are_inverse():
@@ -87,6 +100,7 @@ def test_key_tells_apart_what_changes_numbers():
         {"lenet.momentum": 0.8},
         {"lenet.optimizer": "adam"},
         {"mine.pairs": ("X;sm1",)},
+        {"data.scaling": "standardized"},
     ]
     keys = {key(replace(TrialConfig(), change)) for change in changes}
     assert len(keys | {key(TrialConfig())}) == len(changes) + 1
@@ -106,6 +120,24 @@ def test_an_added_field_leaves_the_keys_of_trials_from_before_as_they_were():
     before = replace(TrialConfig(), config.ADDED)
     assert key(before) == "da6c9697307ced6a"  # of the default configuration before the first field was added
     assert key(replace(before, {"mine.matmul_precision": "high"})) != key(before)
+
+
+def test_keys_of_configurations_from_before_are_as_they_were():
+    """Of 200 random configurations: a digest of their keys, written down before fields were added to them."""
+    axes = {
+        "seed": (0, 1, 7), "data.name": ("mnist", "fashion_mnist"), "lenet.epochs": (1, 5, 21),
+        "lenet.optimizer": ("sgd", "adam"), "lenet.momentum": (0.5, 0.9), "lenet.batch_size": (64, 128),
+        "lenet.train_samples": (None, 6_000), "schedule.probe_every": (1, 4), "mine.architecture": (1, 2, 3),
+        "mine.noise_std": (0.0, 0.3), "mine.hidden_units": (10, 20), "mine.branch_units": (0, 2, 100),
+        "mine.conv_channels": (1, 4), "mine.conv_kernel": (3, 5), "mine.transfer_mode": ("reinit", "finetune"),
+        "mine.marginals": ("permutation", "derangement", "independent"),
+        "mine.matmul_precision": ("highest", "medium"), "mine.gradient_correction": ("none", "moving_average"),
+        "mine.moving_average_rate": (0.01, 0.1), "mine.samples": (None, 500),
+    }  # fmt: skip
+    choose = random.Random(0).choice
+    made = [replace(TrialConfig(), {path: choose(values) for path, values in axes.items()}) for _ in range(200)]
+    keys = [name(one) for one in made for name in (key, configuration_key, lenet_key)]
+    assert hashlib.sha256(" ".join(keys).encode()).hexdigest()[:16] == "a9a8a96240d92e35"
 
 
 def test_only_the_named_fields_decide_which_are_used():

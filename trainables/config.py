@@ -50,6 +50,8 @@ class DataConfig:
     """Data set: mnist, fashion_mnist, or digits (scikit-learn's 1,797 digits; no download)."""
     root: str | None = None
     """Folder of the data sets; unset: $MINE_STUDY_DATA, then the platform's cache folder."""
+    scaling: Literal["unit", "standardized"] = "unit"
+    """Pixels that LeNet-5 and MINE read: unit, in [0, 1]; standardized, less the data set's mean, over its std."""
 
 
 @dataclass(frozen=True)
@@ -355,7 +357,10 @@ def lenet_key(config: TrialConfig) -> str:
     return content_key({path: value for path, value in _deciding(config).items() if not path.startswith("mine.")})
 
 
-ADDED: Mapping[str, Any] = {"mine.matmul_precision": "highest"}
+ADDED: Mapping[str, Any] = {
+    "data.scaling": "unit",
+    "mine.matmul_precision": "highest",
+}
 """Fields that came after the first results, each with what trials did before: read where a file has no such column,
 and left out of the key, so that a trial keeps its key when a field is added."""
 
