@@ -39,6 +39,10 @@ def test_every_field_has_a_docstring():
         ("lenet.train_samples", 0, "at least 1, or None"),
         ("lenet.train_samples", 60_001, "at most 60000"),
         ("schedule.probe_every", 0, "at least 1"),
+        ("schedule.first_probe", -1, "at least 0"),
+        ("schedule.first_probe", 21, "at most 20, the last epoch of lenet.epochs"),
+        ("lenet.output", "logits", "softmax, log_softmax"),
+        ("data.scaling", "centred", "unit, standardized"),
         ("mine.architecture", 4, "one of 1, 2, 3"),
         ("mine.architecture", True, "one of 1, 2, 3"),
         ("mine.noise_std", -0.1, "0, or from 0.0001"),
@@ -101,6 +105,8 @@ def test_key_tells_apart_what_changes_numbers():
         {"lenet.optimizer": "adam"},
         {"mine.pairs": ("X;sm1",)},
         {"data.scaling": "standardized"},
+        {"lenet.output": "log_softmax"},
+        {"schedule.first_probe": 4},
     ]
     keys = {key(replace(TrialConfig(), change)) for change in changes}
     assert len(keys | {key(TrialConfig())}) == len(changes) + 1
@@ -109,6 +115,12 @@ def test_key_tells_apart_what_changes_numbers():
 def test_schedule_is_the_papers():
     assert list(TrialConfig().probe_epochs) == [0, 4, 8, 12, 16, 20]
     assert TrialConfig().runs == 6
+
+
+def test_probing_starts_at_the_first_probe():
+    assert list(replace(TrialConfig(), {"schedule.first_probe": 6}).probe_epochs) == [6, 10, 14, 18]
+    finished = replace(TrialConfig(), {"schedule.first_probe": 20})
+    assert finished.runs == 1 and list(finished.probe_epochs) == [20]
 
 
 def test_configurations_cannot_be_changed():

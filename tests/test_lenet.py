@@ -27,6 +27,14 @@ def test_layers_are_the_papers():
     assert sum(p.numel() for p in network.parameters()) == 520 + 25_050 + 400_500 + 5_010
 
 
+def test_log_softmax_is_the_logarithm_of_sm1_and_nothing_else():
+    pixels = torch.rand(5, 1, 28, 28, generator=generator(0, "pixels"))
+    plain, logs = (lenet.LeNet5(generator(0, "t"), output).layers(pixels) for output in ("softmax", "log_softmax"))
+    torch.testing.assert_close(logs["sm1"].exp(), plain["sm1"])
+    assert (logs["sm1"] < 0).all()
+    assert all(torch.equal(logs[name], plain[name]) for name in ("maxpool1", "maxpool2", "relu3", "logits"))
+
+
 def test_gradients_are_those_of_relu_before_pooling():
     networks = [lenet.LeNet5(generator(0, "t")) for _ in range(2)]
     pixels = torch.rand(5, 1, 28, 28, generator=generator(0, "pixels"))

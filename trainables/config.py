@@ -70,6 +70,8 @@ class LeNetConfig:
     """Batch size of LeNet-5 (left open by the paper)."""
     train_samples: int | None = None
     """Training images that LeNet-5 learns from, a fixed stratified subset; None: all."""
+    output: Literal["softmax", "log_softmax"] = "softmax"
+    """What the layer sm1 is, for MINE and truth: the class probabilities, or their logarithms."""
 
     def __post_init__(self) -> None:
         _check_types(self, "lenet")
@@ -85,11 +87,14 @@ class ScheduleConfig:
     """When MINE runs."""
 
     probe_every: int = 4
-    """MINE runs after LeNet-5's epochs 0, n, 2n, ... (paper: every 4th epoch)."""
+    """MINE runs after every n-th of LeNet-5's epochs, from first_probe on (paper: every 4th)."""
+    first_probe: int = 0
+    """Epoch of LeNet-5 (the first is 0) of MINE's first run; lenet.epochs - 1: one run, on the finished network."""
 
     def __post_init__(self) -> None:
         _check_types(self, "schedule")
         _require(self.probe_every >= 1, "schedule.probe_every", self.probe_every, "at least 1")
+        _require(self.first_probe >= 0, "schedule.first_probe", self.first_probe, "at least 0")
 
 
 @dataclass(frozen=True)
@@ -178,6 +183,8 @@ class TrialConfig:
         _check_types(self, "")
         _check_types(self.data, "data")
         _require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
+        first, last = self.schedule.first_probe, self.lenet.epochs - 1
+        _require(first <= last, "schedule.first_probe", first, f"at most {last}, the last epoch of lenet.epochs")
         available = TRAIN_SAMPLES[self.data.name]
         limit = f"at most {available}, the size of {self.data.name}'s training set"
         for path, samples, batch in (
@@ -197,7 +204,7 @@ class TrialConfig:
     @property
     def probe_epochs(self) -> range:
         """LeNet-5's epochs after which MINE runs."""
-        return range(0, self.lenet.epochs, self.schedule.probe_every)
+        return range(self.schedule.first_probe, self.lenet.epochs, self.schedule.probe_every)
 
     @property
     def mine_samples(self) -> int:
@@ -359,6 +366,8 @@ def lenet_key(config: TrialConfig) -> str:
 
 ADDED: Mapping[str, Any] = {
     "data.scaling": "unit",
+    "lenet.output": "softmax",
+    "schedule.first_probe": 0,
     "mine.matmul_precision": "highest",
 }
 """Fields that came after the first results, each with what trials did before: read where a file has no such column,
