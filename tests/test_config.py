@@ -78,6 +78,13 @@ def test_a_batch_larger_than_the_subset_is_refused():
         replace(TrialConfig(), {"mine.samples": 99})
 
 
+def test_a_last_batch_of_one_has_no_derangement():
+    changes = {"mine.samples": 101, "mine.marginals": "derangement"}
+    assert replace(TrialConfig(), {**changes, "mine.last_batch": "dropped"}).mine_samples == 101
+    with pytest.raises(InputError, match="mine.last_batch is 'kept'; it must be dropped where it has one sample"):
+        replace(TrialConfig(), {**changes, "mine.last_batch": "kept"})
+
+
 def test_key_leaves_out_what_changes_no_number():
     same = [
         {"data.root": "/elsewhere"},
@@ -86,6 +93,7 @@ def test_key_leaves_out_what_changes_no_number():
         {"mine.branch_units": 7},
         {"mine.moving_average_rate": 0.5},
         {"mine.noise_std": 0},
+        {"mine.last_batch": "kept"},  # 60,000 in batches of 100
         {"mine.pairs": tuple(reversed(config.PAIRS))},
     ]
     assert {key(replace(TrialConfig(), change)) for change in same} == {key(TrialConfig())}
@@ -107,6 +115,9 @@ def test_key_tells_apart_what_changes_numbers():
         {"data.scaling": "standardized"},
         {"lenet.output": "log_softmax"},
         {"schedule.first_probe": 4},
+        {"lenet.last_batch": "kept"},
+        {"mine.batch_size": 256},
+        {"mine.batch_size": 256, "mine.last_batch": "kept"},
     ]
     keys = {key(replace(TrialConfig(), change)) for change in changes}
     assert len(keys | {key(TrialConfig())}) == len(changes) + 1

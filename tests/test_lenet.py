@@ -56,6 +56,27 @@ def test_activations_are_rows_in_the_images_order():
     torch.testing.assert_close(rows["sm1"].sum(dim=1), torch.ones(1_437))
 
 
+def test_a_kept_last_batch_is_one_more_step():
+    pixels = torch.rand(10, 1, 28, 28, generator=generator(0, "pixels"))
+    images, weights, losses = data.Images(pixels, torch.arange(10)), [], []
+    for last_batch in ("dropped", "kept"):
+        network = lenet.LeNet5(generator(0, "t"))
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        losses.append(lenet.train_epoch(network, optimizer, images, 4, generator(0, "o"), last_batch))
+        weights.append(network.fc2.bias.detach().clone())
+    rows, plain = torch.randperm(10, generator=generator(0, "o")), lenet.LeNet5(generator(0, "t"))
+    optimizer, expected = torch.optim.SGD(plain.parameters(), lr=0.1), []
+    for batch in rows.split(4):
+        loss = torch.nn.functional.cross_entropy(plain(pixels[batch]), batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        expected.append(loss.item())
+    torch.testing.assert_close(weights[1], plain.fc2.bias.detach())
+    assert losses == pytest.approx([sum(expected[:2]) / 2, sum(expected) / 3])
+    assert not torch.equal(*weights)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_it_learns_digits(optimizer):
     digits, config = data.load(DataConfig(name="digits")), LeNetConfig(optimizer=optimizer, learning_rate=3e-3)

@@ -21,6 +21,11 @@ SETTINGS = [
     {"gradient_correction": "moving_average", "moving_average_rate": 0.1},
     {"gradient_correction": "moving_average", "moving_average_rate": 0.1, "log_mean_exp": "stable"},
     {"architecture": 3, "branch_units": 5, "noise_std": 0.2},
+    *(
+        {"last_batch": "kept", "batch_size": 12, "noise_std": 0.5, "marginals": marginals}  # 12, 12, 12, 4
+        for marginals in ("permutation", "derangement", "independent")
+    ),
+    {"last_batch": "kept", "batch_size": 12, "gradient_correction": "moving_average", "log_mean_exp": "stable"},
 ]
 
 
@@ -52,16 +57,16 @@ def plain_curves(settings: MineConfig, samples: Samples, pair: str, replicate: i
     variable, layer = pair.split(";")
     streams = noise.generators(0, 1, layer)
     values = samples.x if variable == "X" else samples.y
-    steps, b = len(values) // settings.batch_size, settings.batch_size
+    b = settings.batch_size
     average, curve = None, []
     for _ in range(settings.epochs):
-        rows = draws.batches(len(values), b, order)
+        rows = draws.epoch_rows(len(values), b, settings.last_batch, order).split(b)
+        full = sum(len(batch) == b for batch in rows)
         if settings.marginals == "independent":
-            chosen = draws.independent_rows(steps, b, len(values), shuffles)
-        elif settings.marginals == "derangement":
-            chosen = draws.derangements(steps, b, shuffles)
+            chosen = draws.independent_rows(sum(map(len, rows)), len(values), shuffles).split(b)
         else:
-            chosen = draws.permutations(steps, b, shuffles)
+            draw = draws.derangements if settings.marginals == "derangement" else draws.permutations
+            chosen = [*draw(full, b, shuffles), *(draw(1, len(batch), shuffles)[0] for batch in rows[full:])]
         bounds = []
         for step, (batch, marginal) in enumerate(zip(rows, chosen, strict=True)):
             stream = streams[step % noise.STREAMS]
@@ -69,12 +74,13 @@ def plain_curves(settings: MineConfig, samples: Samples, pair: str, replicate: i
             if settings.marginals == "independent":
                 both = outputs[torch.cat([batch, marginal])]
                 if settings.noise_std:
-                    both = both + settings.noise_std * torch.randn(both.shape, generator=stream)
-                z, shuffled = both[:b], both[b:]
+                    added = settings.noise_std * torch.randn(2 * b, both.shape[1], generator=stream)
+                    both = both + added[: len(both)]
+                z, shuffled = both[: len(batch)], both[len(batch) :]
             else:
                 z = outputs[batch]
                 if settings.noise_std:
-                    z = z + settings.noise_std * torch.randn(z.shape, generator=stream)
+                    z = z + (settings.noise_std * torch.randn(b, z.shape[1], generator=stream))[: len(batch)]
                 shuffled = z[marginal]
             joint, partition = network(values[batch], z), network(values[batch], shuffled).exp().mean()
             bounds.append((joint.mean() - partition.log()).item())
@@ -174,6 +180,33 @@ def test_pooled_bound_is_the_formula_over_the_whole_epoch():
     curves, _ = fit(config(batch_size=8, epochs=2), samples_of())
     assert (curves.bound >= curves.pooled_bound - 1e-6).all()  # Jensen
     assert (curves.bound > curves.pooled_bound + 1e-4).any()
+
+
+def test_a_kept_last_batch_counts_as_a_batch_in_the_bound_and_by_its_samples_in_the_pooled_bound():
+    """One epoch at a learning rate of next to nothing: T stays that of the initial networks."""
+    samples, b = samples_of(), 12
+    chosen = config(last_batch="kept", batch_size=b, epochs=1, learning_rate=1e-30)
+    curves, networks = fit(chosen, samples)
+    kept, marginals = next(mine.batches.of_epochs(chosen, 40, 0, 1, torch.device("cpu")))
+    assert [len(rows) for rows in kept] == [len(rows) for rows in marginals] == [12, 12, 12, 4]
+    t = [
+        networks({"X": samples.x[r], "Y": samples.y[r]}, {n: v[r] for n, v in samples.layers.items()}, m)[0].detach()
+        for r, m in zip(kept, marginals, strict=True)
+    ]
+    bounds = torch.stack([joint.mean(0) - marginal.exp().mean(0).log() for joint, marginal in t])
+    torch.testing.assert_close(curves.bound[0].float(), bounds.mean(0))
+    joint, marginal = torch.cat(t, dim=1)
+    torch.testing.assert_close(curves.pooled_bound[0].float(), joint.mean(0) - marginal.exp().mean(0).log())
+    assert not torch.equal(curves.bound, fit(config(batch_size=b, epochs=1, learning_rate=1e-30), samples)[0].bound)
+
+
+@pytest.mark.parametrize("marginals", ["permutation", "derangement", "independent"])
+def test_without_a_partial_batch_keeping_it_changes_nothing(marginals):
+    dropped, kept = (
+        fit(config(noise_std=0.3, marginals=marginals, last_batch=last), samples_of())[0]
+        for last in ("dropped", "kept")
+    )
+    assert torch.equal(dropped.bound, kept.bound) and torch.equal(dropped.pooled_bound, kept.pooled_bound)
 
 
 def test_an_exploding_fit_is_recorded_and_leaves_its_siblings_bit_for_bit():

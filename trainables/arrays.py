@@ -23,7 +23,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from trainables import mine, truth, verdict
-from trainables.config import InputError, MineConfig
+from trainables.config import InputError, MineConfig, check_last_batch
 from trainables.draws import generator
 from trainables.mine import Curves, Samples
 from trainables.statistics_network import StatisticsNetworks
@@ -67,12 +67,14 @@ def fit(
 
     Raises:
         InputError: if lengths differ, a value is not finite, labels are floating-point numbers, a name cannot be
-            part of a pair, or a batch is larger than the data.
+            part of a pair, or a batch is larger than the data,
+            or the last one too small for `mine.marginals`.
     """
     config = config or MineConfig()
     samples, shapes = _samples(x, y, activations, device)
     if config.batch_size > len(samples):
         raise InputError(f"mine.batch_size is {config.batch_size}; it must be at most {len(samples)}, the rows given.")
+    check_last_batch(config, len(samples))
     known = {"X": samples.x, "Y": samples.y}
     ceilings = {name: truth.entropy(values) for name, values in known.items() if values is not None}
     pairs = tuple(f"{variable};{layer}" for variable in ceilings for layer in samples.layers)

@@ -68,6 +68,8 @@ class LeNetConfig:
     """Momentum of sgd; adam does not use it."""
     batch_size: int = 128
     """Batch size of LeNet-5 (left open by the paper)."""
+    last_batch: Literal["dropped", "kept"] = "dropped"
+    """An epoch's last, smaller batch of LeNet-5, where there is one."""
     train_samples: int | None = None
     """Training images that LeNet-5 learns from, a fixed stratified subset; None: all."""
     output: Literal["softmax", "log_softmax"] = "softmax"
@@ -122,7 +124,10 @@ class MineConfig:
     epochs: int = 100
     """MINE epochs per run."""
     batch_size: int = 100
-    """Batch size b of MINE; the last partial batch is dropped."""
+    """Batch size b of MINE."""
+    last_batch: Literal["dropped", "kept"] = "dropped"
+    """An epoch's last, smaller batch of MINE, where there is one; a bound stays an unweighted mean over batches, and
+    the optimum that of batch_size."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """adam, or sgd: the plain gradient ascent of Algorithm 1."""
     learning_rate: float = 1e-4
@@ -195,6 +200,7 @@ class TrialConfig:
             used = available if samples is None else samples
             batch_path = f"{path.split('.')[0]}.batch_size"
             _require(batch <= used, batch_path, batch, f"at most {used}, the samples in use ({path})")
+        check_last_batch(self.mine, self.mine_samples)
 
     @property
     def runs(self) -> int:
@@ -210,6 +216,19 @@ class TrialConfig:
     def mine_samples(self) -> int:
         """Number of samples N that MINE and truth use."""
         return TRAIN_SAMPLES[self.data.name] if self.mine.samples is None else self.mine.samples
+
+
+def check_last_batch(mine: MineConfig, samples: int) -> None:
+    """Refuse a last batch of one sample where its marginal sample must be another's.
+
+    Raises:
+        InputError: if that is so.
+    """
+    alone = mine.marginals == "derangement" and samples % mine.batch_size == 1
+    allowed = (
+        f"dropped where it has one sample ({samples} in batches of {mine.batch_size}) and marginals is derangement"
+    )
+    _require(mine.last_batch == "dropped" or not alone, "mine.last_batch", mine.last_batch, allowed)
 
 
 def _positive(path: str, value: float) -> None:
@@ -367,7 +386,9 @@ def lenet_key(config: TrialConfig) -> str:
 ADDED: Mapping[str, Any] = {
     "data.scaling": "unit",
     "lenet.output": "softmax",
+    "lenet.last_batch": "dropped",
     "schedule.first_probe": 0,
+    "mine.last_batch": "dropped",
     "mine.matmul_precision": "highest",
 }
 """Fields that came after the first results, each with what trials did before: read where a file has no such column,
@@ -381,6 +402,9 @@ def _deciding(config: TrialConfig) -> dict[str, Any]:
     flat = {path: value for path, value in flat.items() if path not in ADDED or value != ADDED[path]}
     for path in ("lenet.train_samples", "mine.samples"):
         flat[path] = available if flat[path] is None else flat[path]
+        section = path.partition(".")[0]
+        if flat[path] % flat[f"{section}.batch_size"] == 0:  # there is no partial batch
+            flat.pop(f"{section}.last_batch", None)
     return flat
 
 

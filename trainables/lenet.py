@@ -14,7 +14,7 @@ from torch.nn import functional
 from trainables import numerics
 from trainables.config import CLASSES, LAYERS, LeNetConfig
 from trainables.data import Images
-from trainables.draws import batches
+from trainables.draws import epoch_rows
 
 LAYER_SHAPES = {"maxpool1": (20, 12, 12), "maxpool2": (50, 4, 4), "relu3": (500,), "sm1": (CLASSES,)}
 """Shape of each probed layer's output, without the sample axis."""
@@ -79,17 +79,23 @@ def make_optimizer(lenet: LeNet5, config: LeNetConfig) -> torch.optim.Optimizer:
 
 @numerics.fixed("highest")
 def train_epoch(
-    lenet: LeNet5, optimizer: torch.optim.Optimizer, images: Images, batch_size: int, source: torch.Generator
+    lenet: LeNet5,
+    optimizer: torch.optim.Optimizer,
+    images: Images,
+    batch_size: int,
+    source: torch.Generator,
+    last_batch: str = "dropped",
 ) -> float:
     """Train for one epoch on the cross-entropy of the logits.
 
     Args:
-        source: CPU generator of the epoch's batch order; the last partial batch is dropped.
+        source: CPU generator of the epoch's batch order.
+        last_batch: whether a last batch that is not full is `dropped` or `kept`.
 
     Returns:
-        Mean loss over the epoch, in nats.
+        Mean over the epoch's batches of their mean losses, in nats.
     """
-    order = batches(len(images), batch_size, source).to(images.labels.device)
+    order = epoch_rows(len(images), batch_size, last_batch, source).to(images.labels.device).split(batch_size)
     total = torch.zeros((), device=images.labels.device)
     for rows in order:
         pixels, labels = images.pixels.index_select(0, rows), images.labels.index_select(0, rows)

@@ -54,7 +54,8 @@ def train(config: TrialConfig, images: DataSet) -> LeNetRun:
     trained = LeNetRun({}, [], [])
     for epoch in range(config.lenet.epochs):
         order = generator(config.seed, "lenet batches", epoch)
-        trained.train_loss.append(lenet.train_epoch(network, optimizer, learnt, config.lenet.batch_size, order))
+        loss = lenet.train_epoch(network, optimizer, learnt, config.lenet.batch_size, order, config.lenet.last_batch)
+        trained.train_loss.append(loss)
         trained.test_accuracy.append(lenet.accuracy(network, images.test))
         if epoch in config.probe_epochs:
             state = network.state_dict()
