@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import itertools
 import random
 
 import pytest
@@ -169,11 +170,26 @@ def test_only_the_named_fields_decide_which_are_used():
         "mine.branch_units": 7, "mine.conv_channels": 2, "mine.optimizer": "sgd", "mine.transfer_mode": "finetune",
         "mine.marginals": "independent", "mine.hidden_layers": 2, "mine.log_mean_exp": "stable",
     }  # fmt: skip
-    for architecture in (1, 2, 3):
-        base = replace(TrialConfig(), {"mine.architecture": architecture})
+    for architecture, front in itertools.product((1, 2, 3), ("trained", "redrawn")):
+        base = replace(TrialConfig(), {"mine.architecture": architecture, "mine.front": front})
         for path, value in other.items():
             assert unused_fields(replace(base, {path: value})) == unused_fields(base)
-    deciding = {"lenet.optimizer": "adam", "mine.architecture": 2, "mine.gradient_correction": "moving_average"}
+    deciding = {
+        "lenet.optimizer": "adam", "mine.architecture": 2, "mine.front": "redrawn",
+        "mine.gradient_correction": "moving_average",
+    }  # fmt: skip
     assert set(deciding) == set(DECIDE_USE)
+    base = replace(TrialConfig(), {"mine.architecture": 3})
     for path, value in deciding.items():
-        assert unused_fields(replace(TrialConfig(), {path: value})) != unused_fields(TrialConfig())
+        assert unused_fields(replace(base, {path: value})) != unused_fields(base)
+
+
+def test_a_redrawn_front_has_no_branches_and_no_filters_and_architecture_1_no_front():
+    redrawn = {a: replace(TrialConfig(), {"mine.architecture": a, "mine.front": "redrawn"}) for a in (1, 2, 3)}
+    assert key(redrawn[1]) == key(TrialConfig())
+    for architecture in (2, 3):
+        one = redrawn[architecture]
+        assert key(one) != key(replace(one, {"mine.front": "trained"}))
+        changes = {"mine.branch_units": 7, "mine.conv_channels": 9, "mine.conv_kernel": 3}
+        assert key(one) == key(replace(one, changes))
+    assert len({key(one) for one in redrawn.values()}) == 3

@@ -26,6 +26,9 @@ SETTINGS = [
         for marginals in ("permutation", "derangement", "independent")
     ),
     {"last_batch": "kept", "batch_size": 12, "gradient_correction": "moving_average", "log_mean_exp": "stable"},
+    {"architecture": 2, "front": "redrawn"},
+    {"architecture": 3, "front": "redrawn", "noise_std": 0.2, "marginals": "independent"},
+    {"architecture": 3, "front": "redrawn", "noise_std": 0.2, "last_batch": "kept", "batch_size": 12},
 ]
 
 
@@ -43,19 +46,19 @@ def samples_of(size=40, dtype=torch.float32) -> Samples:
     return Samples(x.to(dtype), y, layers)
 
 
-def fit(settings: MineConfig, samples: Samples, dtype=torch.float32, seed=0, run=1):
-    networks = StatisticsNetworks(settings, SHAPES, seed=seed, run=run, dtype=dtype)
+def fit(settings: MineConfig, samples: Samples, dtype=torch.float32, seed=0, run=1, shapes=SHAPES):
+    networks = StatisticsNetworks(settings, shapes, seed=seed, run=run, dtype=dtype)
     return mine.train(networks, samples, seed=seed, run=run), networks
 
 
-def plain_curves(settings: MineConfig, samples: Samples, pair: str, replicate: int) -> np.ndarray:
+def plain_curves(settings: MineConfig, samples: Samples, pair: str, replicate: int, shapes=SHAPES) -> np.ndarray:
     """Algorithm 1 for one fit, sample by sample as the engine drew them, in float64."""
-    networks = StatisticsNetworks(settings, SHAPES, seed=0, dtype=torch.float64)
+    networks = StatisticsNetworks(settings, shapes, seed=0, dtype=torch.float64)
     network = plain_mine.PlainNetwork(networks, pair, replicate)
     optimizer = plain_mine.optimizer(network, settings)
     order, shuffles = draws.generator(0, "mine batches", 1), draws.generator(0, "mine marginals", settings.marginals, 1)
     variable, layer = pair.split(";")
-    streams = noise.generators(0, 1, layer)
+    streams, fronts = noise.generators(0, 1, layer), draws.generator(0, "front", 1, pair)
     values = samples.x if variable == "X" else samples.y
     b = settings.batch_size
     average, curve = None, []
@@ -82,7 +85,12 @@ def plain_curves(settings: MineConfig, samples: Samples, pair: str, replicate: i
                 if settings.noise_std:
                     z = z + (settings.noise_std * torch.randn(b, z.shape[1], generator=stream))[: len(batch)]
                 shuffled = z[marginal]
-            joint, partition = network(values[batch], z), network(values[batch], shuffled).exp().mean()
+            side = values[batch]
+            if settings.redraws_front:
+                mapped = plain_mine.random_map(fronts, settings.architecture, pair, shapes)
+                side = mapped(side) if variable == "X" else side
+                z, shuffled = (z, shuffled) if variable == "X" else (mapped(z), mapped(shuffled))
+            joint, partition = network(side, z), network(side, shuffled).exp().mean()
             bounds.append((joint.mean() - partition.log()).item())
             if settings.gradient_correction == "moving_average":
                 rate = settings.moving_average_rate
@@ -107,6 +115,26 @@ def test_curves_equal_algorithm_1_written_plainly(settings):
             expected = plain_curves(chosen, samples, pair, replicate)
             found = curves.bound[:, curves.pairs.index(pair), replicate].numpy()
             np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_a_redrawn_front_of_images_equals_algorithm_1_written_plainly():
+    """X and the first layer images, the second flat: a convolution for X;maxpool1, a Linear for the three others."""
+    shapes = {"X": (1, 5, 6), "maxpool1": (2, 3, 3), "relu3": (4,)}
+    source = draws.generator(0, "test images")
+    x = torch.rand(40, 30, generator=source, dtype=torch.float64)
+    layers = {name: x[:, : math.prod(shape)] ** 2 for name, shape in shapes.items() if name != "X"}
+    samples = Samples(x, x[:, :5].argmax(dim=1), layers)
+    pairs = ("X;maxpool1", "X;relu3", "Y;maxpool1", "Y;relu3")
+    chosen = config(architecture=2, front="redrawn", pairs=pairs, replicates=1)
+    curves, networks = fit(chosen, samples, torch.float64, shapes=shapes)
+    widths = {name: tuple(p.shape) for name, p in networks.parameters.items() if name.endswith("maxpool1.weight")}
+    assert widths == {
+        "first.X;maxpool1.weight": (1, 1, 5, 9), "first.maxpool1.weight": (1, 1, 5, 18),
+        "first.Y;maxpool1.weight": (1, 1, 5, 10),
+    }  # fmt: skip
+    for pair in pairs:
+        expected = plain_curves(chosen, samples, pair, 0, shapes)
+        np.testing.assert_allclose(curves.bound[:, curves.pairs.index(pair), 0].numpy(), expected, rtol=1e-7, atol=1e-9)
 
 
 def test_float32_follows_float64():
@@ -167,6 +195,7 @@ def test_noise_and_marginals_change_the_curves():
         for settings in (
             {}, {"noise_std": 1.0}, {"marginals": "derangement"}, {"marginals": "independent"}, {"optimizer": "sgd"},
             {"gradient_correction": "moving_average"}, {"hidden_layers": 2}, {"architecture": 3},
+            {"architecture": 3, "front": "redrawn"},
         )
     ]  # fmt: skip
     for i, first in enumerate(curves):

@@ -105,6 +105,9 @@ class MineConfig:
 
     architecture: Literal[1, 2, 3] = 1
     """Statistics network (paper, section 1.4): 1 concatenates, 2 convolves first, 3 has a non-linearity per side."""
+    front: Literal["trained", "redrawn"] = "trained"
+    """First layers of architectures 2 and 3: trained, or redrawn: the paper's authors' random map of one side, drawn
+    again at every step and never trained; the optimum, which allows any T, is then only an upper bound."""
     noise_std: float = 0.0
     """Standard deviation of the Gaussian noise added to the layer's output, in activation units."""
     hidden_units: int = 10
@@ -166,6 +169,11 @@ class MineConfig:
         _require(len(self.pairs) > 0, "mine.pairs", self.pairs, f"one or more of {', '.join(PAIRS)}")
         # One order, each pair once: the order in which pairs are named changes no number.
         object.__setattr__(self, "pairs", tuple(pair for pair in PAIRS if pair in self.pairs))
+
+    @property
+    def redraws_front(self) -> bool:
+        """Whether one side of each pair goes through a random map; architecture 1 has no front."""
+        return self.front == "redrawn" and self.architecture != 1
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -388,6 +396,7 @@ ADDED: Mapping[str, Any] = {
     "lenet.output": "softmax",
     "lenet.last_batch": "dropped",
     "schedule.first_probe": 0,
+    "mine.front": "trained",
     "mine.last_batch": "dropped",
     "mine.matmul_precision": "highest",
 }
@@ -430,15 +439,16 @@ def unused_fields(config: TrialConfig) -> list[str]:
     unused = {
         "data.root": True,
         "lenet.momentum": config.lenet.optimizer != "sgd",
-        "mine.branch_units": mine.architecture != 3,
-        "mine.conv_channels": mine.architecture != 2,
-        "mine.conv_kernel": mine.architecture != 2,
+        "mine.front": mine.architecture == 1,
+        "mine.branch_units": mine.architecture != 3 or mine.redraws_front,
+        "mine.conv_channels": mine.architecture != 2 or mine.redraws_front,
+        "mine.conv_kernel": mine.architecture != 2 or mine.redraws_front,
         "mine.moving_average_rate": mine.gradient_correction != "moving_average",
     }
     return [path for path, is_unused in unused.items() if is_unused]
 
 
-DECIDE_USE = ("lenet.optimizer", "mine.architecture", "mine.gradient_correction")
+DECIDE_USE = ("lenet.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction")
 """The fields by which `unused_fields` decides."""
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trainables import batches, draws, noise, numerics, verdict
 from trainables.config import MineConfig
+from trainables.front import Front
 from trainables.statistics_network import Activity, StatisticsNetworks
 
 
@@ -96,13 +97,14 @@ def train(
     Args:
         networks: trained in place, by the settings in `networks.config`.
         population: the samples; or a function from the epoch (from 0) to fresh ones, as many every time.
-        seed, run: name the streams of batches, marginal samples and noise.
+        seed, run: name the streams of batches, marginal samples, noise and redrawn fronts.
     """
     config, device = networks.config, networks.device
     optimizer = _make_optimizer(networks)
     gradient = _BoundGradient(config)
     recorder = _Recorder(networks)
     gather = _Gather(networks)
+    redraw = Front(config, networks.pairs, networks.shapes, seed, run, device)
     samples_of = population if callable(population) else lambda epoch: population
     samples = samples_of(0)
     steps = draws.steps(len(samples), config.batch_size, config.last_batch)
@@ -119,7 +121,7 @@ def train(
             for batch, marginal, found in zip(rows, marginal_rows, of_steps, strict=True):
                 variables, layers, shuffle = gather(samples, batch, marginal)
                 added.add(layers)
-                t, activity = networks(variables, layers, shuffle)
+                t, activity = networks(*redraw(variables, layers), shuffle)
                 optimizer.zero_grad(set_to_none=True)
                 t.backward(gradient(t.detach()))
                 optimizer.step()
@@ -135,8 +137,8 @@ def _light_products(networks: StatisticsNetworks) -> bool:
 
     Beside them the products have half of the threads: that pays while a step's time is the draw's.
     """
-    if networks.config.architecture == 2:
-        return False  # its convolutions outweigh any draw
+    if networks.config.architecture == 2 or networks.config.redraws_front:
+        return False  # its convolutions, or its maps, outweigh any draw
     weights = sum(p.numel() for name, p in networks.parameters.items() if name.startswith(("first.", "branch.")))
     normals = sum(math.prod(networks.shapes[layer]) for layer in networks.layers)
     return 4 * weights <= _LIGHT[networks.config.matmul_precision] * normals
