@@ -11,7 +11,7 @@ import torch
 from study.resources import Resources
 from trainables import data, fit_rows, lenet, mine, records
 from trainables.config import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, InputError, TrialConfig, derive_seed, key, lenet_key
-from trainables.draws import generator
+from trainables.draws import generator, steps
 from trainables.statistics_network import StatisticsNetworks
 
 _STEPS = 10
@@ -87,7 +87,7 @@ def _lenet_seconds(config: TrialConfig) -> float:
     an_image = (time.perf_counter() - start) / len(images)
     learnt = config.lenet.train_samples or TRAIN_SAMPLES[config.data.name]
     tested = TEST_SAMPLES[config.data.name] * config.lenet.epochs + config.mine_samples * config.runs
-    return config.lenet.epochs * (learnt // batch) * a_step + tested * an_image
+    return config.lenet.epochs * steps(learnt, batch, config.lenet.last_batch) * a_step + tested * an_image
 
 
 def _run_seconds(config: TrialConfig) -> float:
@@ -105,7 +105,7 @@ def _run_seconds(config: TrialConfig) -> float:
     start = time.perf_counter()
     mine.train(networks, samples, seed=0)
     a_step = (time.perf_counter() - start) / _steps(batch)
-    return config.mine.epochs * (config.mine_samples // batch) * a_step
+    return config.mine.epochs * steps(config.mine_samples, batch, config.mine.last_batch) * a_step
 
 
 def _trial_bytes(config: TrialConfig) -> int:

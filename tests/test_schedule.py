@@ -44,6 +44,31 @@ def test_the_ceiling_is_the_entropy_of_what_mine_reads(done):
     assert estimates["Y;sm1"].max() == pytest.approx(math.log(10), abs=0.01)
 
 
+def test_standardized_pixels_change_the_curves_and_no_ceiling(tiny, done):
+    scaled = finish(replace(tiny, {"data.scaling": "standardized"}))
+    assert scaled["estimates"]["ceiling"].equals(done["estimates"]["ceiling"])
+    assert not scaled["curves"]["bound"].equals(done["curves"]["bound"])
+
+
+def test_log_softmax_changes_the_pairs_and_truths_of_sm1_alone(tiny, done):
+    logs = finish(replace(tiny, {"lenet.output": "log_softmax"}))
+    assert logs["lenet"]["test_accuracy"].equals(done["lenet"]["test_accuracy"])
+    same = [parts["estimates"].to_pandas().set_index(["pair", "run", "replicate"]) for parts in (logs, done)]
+    for column in ("truth", "estimate"):
+        equal = (same[0][column] == same[1][column]).groupby("pair").agg(["all", "any"])
+        of_sm1 = equal.index.str.endswith("sm1")
+        assert equal[~of_sm1].all(axis=None) and not equal[of_sm1].any(axis=None), column
+
+
+def test_a_finished_network_is_probed_once(tiny, done):
+    finished = finish(replace(tiny, {"schedule.first_probe": 2}))
+    assert finished["lenet"]["train_loss"].equals(done["lenet"]["train_loss"])
+    estimates = finished["estimates"].to_pandas()
+    assert set(estimates.run) == {1} and set(estimates.lenet_epoch) == {2}
+    truths = done["estimates"].to_pandas().query("run == 2").truth.tolist()
+    assert estimates.truth.tolist() == truths
+
+
 def test_the_same_trial_gives_the_same_rows_and_another_seed_others(tiny, done):
     assert same_rows(done, finish(tiny))
     other = finish(replace(tiny, {"seed": 1}))

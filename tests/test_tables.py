@@ -66,6 +66,11 @@ def test_accuracy_stands_beside_the_papers(results):
     assert rows["accuracy_high"].iloc[0] - 0.51 == pytest.approx(4.303 * 0.01 / 3**0.5, abs=1e-4)
 
 
+def test_accuracy_stands_at_the_probed_epochs_alone(tmp_path):
+    made_results.write(str(tmp_path), {"schedule.first_probe": 2})
+    assert tables.build("accuracy", str(tmp_path))[0]["epoch"].tolist() == [2, 6, 10, 14, 18]
+
+
 def test_accuracy_on_other_data_has_no_paper_beside_it(tmp_path):
     made_results.write(str(tmp_path), {"data.name": "digits"})
     rows, notes = tables.build("accuracy", str(tmp_path))

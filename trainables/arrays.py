@@ -23,7 +23,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from trainables import devices, given, memory, mine, truth, verdict
-from trainables.config import InputError, MineConfig
+from trainables.config import InputError, MineConfig, check_last_batch
 from trainables.draws import generator
 from trainables.mine import Curves, Samples
 from trainables.statistics_network import StatisticsNetworks
@@ -75,7 +75,8 @@ def fit(
 
     Raises:
         InputError: if lengths differ, values are missing, masked, not real or not finite, labels are none, a name
-            cannot be part of a pair, a batch is larger than the data, or the fits take more memory than there is.
+            cannot be part of a pair, a batch is larger than the data, the last one too small for `mine.marginals`, a
+            redrawn front's filter larger than X, or the fits take more memory than there is.
     """
     config = MineConfig() if config is None else config
     if not isinstance(config, MineConfig):
@@ -85,6 +86,7 @@ def fit(
         raise InputError("x and y are both None; one of them must be given.")
     if config.batch_size > len(known):
         raise InputError(f"mine.batch_size is {config.batch_size}; it must be at most {len(known)}, the rows given.")
+    check_last_batch(config, len(known))
     shapes, ceilings = known.shapes, known.entropies
     pairs = tuple(f"{variable};{layer}" for variable in ceilings for layer in known.layers)
     memory.check_fit(config, shapes, pairs, len(known), chosen)

@@ -53,7 +53,8 @@ def source(
 
     Args:
         std: standard deviation, in activation units.
-        shapes: rows and features of each layer's outputs in one step.
+        shapes: rows and features of each layer's outputs in one step; a step of fewer rows takes the first of its
+            numbers.
         steps: steps of each epoch.
         epochs: epochs of the run.
         overlap: on a CPU, draw while the caller works, where there are two threads or more.
@@ -122,7 +123,7 @@ class CpuNoise:
             self._next_block()
         numbers = self._drawn.popleft()
         for layer, outputs in layers.items():
-            outputs.add_(numbers[layer], alpha=self.std)
+            outputs.add_(numbers[layer][: len(outputs)], alpha=self.std)
 
     def _next_block(self) -> None:
         if not self._overlap or not self._drawing:
@@ -180,7 +181,7 @@ class GpuNoise:
     def add(self, layers: dict[str, Tensor]) -> None:
         """Add the next step's noise in place to outputs by layer, the caller's own copies."""
         if self.std:
-            numbers = [next(self._steps[layer]) for layer in layers]
+            numbers = [next(self._steps[layer])[: len(outputs)] for layer, outputs in layers.items()]
             torch._foreach_add_(list(layers.values()), numbers, alpha=self.std)  # one kernel for all layers
 
     def __enter__(self) -> Self:

@@ -86,11 +86,12 @@ def run(
     for epoch in config.probe_epochs[progress.run :]:
         progress.run += 1
         with watch.phase("probe"):
-            samples = mine.Samples(probed.pixels.flatten(1), probed.labels, trained.outputs(epoch, probed, layers))
+            outputs = trained.outputs(epoch, probed, layers, config.lenet.output)
+            samples = mine.Samples(probed.pixels.flatten(1), probed.labels, outputs)
         with watch.phase("mine"):
             networks, started_from = _networks(progress)
             curves = mine.train(networks, samples, config.seed, progress.run)
-        del samples  # a gigabyte at full size, before the next probe makes its own
+        del samples, outputs  # a gigabyte at full size, before the next probe makes its own
         answers = {
             pair: fit_rows.known_answers(
                 config.mine, pair, ceilings, *(truths[epoch, pair[2:], std] for std in stds[::-1])

@@ -137,8 +137,9 @@ def _of_layers(case: Case, seed: int, shared: str) -> Population:
     known = lenet_run.obtain_truths(config, run, probed, lenet.LAYER_SHAPES, (0.0, std), shared)
     ceilings = {"X": truth.entropy(probed.pixels), "Y": truth.entropy(probed.labels)}
     of_layer = {pair: known[epoch, pair[2:], std] for pair in case.config.pairs}
+    outputs = run.outputs(epoch, probed, tuple(lenet.LAYER_SHAPES), config.lenet.output)
     return Population(
-        Samples(probed.pixels.flatten(1), probed.labels, run.outputs(epoch, probed, tuple(lenet.LAYER_SHAPES))),
+        Samples(probed.pixels.flatten(1), probed.labels, outputs),
         {"X": (1, data.IMAGE_SIDE, data.IMAGE_SIDE), **lenet.LAYER_SHAPES},
         case.config.pairs,
         {pair: ceilings[pair[0]] for pair in of_layer},
