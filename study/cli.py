@@ -82,18 +82,28 @@ def trial(
     """
     import torch
 
-    from trainables import data, devices, resultfiles
+    from trainables import data, devices, memory, resultfiles
     from trainables import trial as one_trial
     from trainables.config import key
 
     torch.set_num_threads(_threads(threads))
-    resultfiles.check_writable(results)
     chosen = devices.choose_device(device)
+    memory.check_trial(config, chosen)
+    resultfiles.check_writable(results)
     data.load(config.data)  # what is wrong with the data is said before the trial starts
     print(f"trial {key(config)} on {chosen}, {torch.get_num_threads()} threads: LeNet-5, its truths, then MINE")
     progress = None
-    for progress in one_trial.run(config, results, chosen):
-        print(_probe_lines(progress))
+    try:
+        for progress in one_trial.run(config, results, chosen):
+            print(_probe_lines(progress))
+    except (InputError, OSError):
+        raise
+    except Exception as error:  # whatever it is, the trial's row has all of it
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300].rstrip(".")
+        print(
+            f"mine-study: the trial failed: {said}. Its row in {results}/trials has the whole error.", file=sys.stderr
+        )
+        return 1
     if progress is not None:
         spent = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in progress.seconds.items())
         print(f"done: {spent}\nrows: {results}\ntable: mine-study table {shlex.quote(results)}")
@@ -206,7 +216,7 @@ def sweep(
         return _dry_run(planned, where, resources)
     from study import sweep as sweeping
 
-    sweeping.check(planned, where, cluster.storage)
+    sweeping.check(planned, where, cluster.storage, _runs_here(resources, cluster))
     before = sweeping.outcome(planned, where)
     _tell(before.problems)
     print(f"study {study}: {len(planned)} trials, {len(before.completed)} of them done before; rows go to {where}")
@@ -239,7 +249,7 @@ def _search(
     from study import sweep as sweeping
     from study.proposals import Proposals
 
-    sweeping.check(found.shared(), results, cluster.storage)
+    sweeping.check(found.shared(), results, cluster.storage, _runs_here(resources, cluster))
     proposals = Proposals(found, results)
     _tell(proposals.problems)
     print(f"{len(proposals.valued)} configurations were evaluated before; rows go to {results}")
@@ -300,14 +310,21 @@ def _dry_run(planned: list[TrialConfig], results: str, resources: Resources) -> 
     return _print_cost(left, resources) if left else 0
 
 
+def _runs_here(resources: Resources, cluster: Cluster) -> bool:
+    """Whether trials run on this machine's processors."""
+    return cluster.address == "local" and not resources.gpus_per_trial
+
+
 def _print_cost(planned: list[TrialConfig], resources: Resources) -> int:
     from study import cost
 
     print("timing steps of each kind on this CPU ...", flush=True)
     measured = cost.measure(planned, resources, os.cpu_count() or 1)
+    needed, there = amounts.size(measured.memory_bytes), amounts.size(measured.memory_there)
     print(
         f"{len(planned)} to run, {measured.concurrent} at a time: about {amounts.duration(measured.seconds)} and "
-        f"{amounts.size(measured.disk_bytes)} here, without the truths"
+        f"{amounts.size(measured.disk_bytes)} here, without the truths\n"
+        f"up to {needed} of memory per trial; this machine has {there}"
     )
     return 0
 

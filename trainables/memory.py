@@ -216,10 +216,10 @@ def _check(
     *_, path = settings
     for candidate, parts in sorted(lighter.items(), key=lambda item: sum(item[1].values()))[:1]:
         path = candidate if sum(parts.values()) < 0.9 * total else path
-    largest = max(needed, key=lambda part: needed[part])
+    largest, whose = max(needed, key=lambda part: needed[part]), "this machine" if device.type == "cpu" else str(device)
     raise InputError(
         f"{path} is {settings[path]}; it must be smaller, since this takes about {in_words(total)} of memory, "
-        f"{in_words(needed[largest])} of it for {_WHAT[largest]}, and {device} has {in_words(available)}."
+        f"{in_words(needed[largest])} of it for {_WHAT[largest]}, and {whose} has {in_words(available)}."
     )
 
 
