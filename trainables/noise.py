@@ -181,7 +181,10 @@ class GpuNoise:
     def add(self, layers: dict[str, Tensor]) -> None:
         """Add the next step's noise in place to outputs by layer, the caller's own copies."""
         if self.std:
-            numbers = [next(self._steps[layer])[: len(outputs)] for layer, outputs in layers.items()]
+            numbers = [next(self._steps[layer]) for layer in layers]
+            rows = len(next(iter(layers.values())))
+            if rows < len(numbers[0]):  # an epoch's last batch
+                numbers = [drawn[:rows] for drawn in numbers]
             torch._foreach_add_(list(layers.values()), numbers, alpha=self.std)  # one kernel for all layers
 
     def __enter__(self) -> Self:
