@@ -67,6 +67,7 @@ def _matches(trials: pd.DataFrame, path: str, text: str) -> NDArray[np.bool_]:
         wanted = set(text.replace(",", " ").split())
         return trials[path].map(lambda pairs: set(pairs.split(", ")) == wanted).to_numpy(bool)
     column = trials[path]
+    text = "all" if path in SIZES and text == "None" else text
     same = (column.map(setting) == text) | (column.map(str) == text)
     if path in SIZES:  # unset is the whole training set
         column = column.fillna(trials["data.name"].map(TRAIN_SAMPLES))

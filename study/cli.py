@@ -4,20 +4,21 @@ Flags come straight from the configuration's dataclasses. Heavy packages are imp
 need them: `table` works without torch and ray.
 """
 
-import dataclasses
-import math
-import os
-import shlex
-import sys
-import typing
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from study import interrupts  # before all others, so that Ctrl-C finds it there
 
-from study import amounts, interrupts
+with interrupts.OneLine("interrupted.", begun=False):
+    import dataclasses
+    import math
+    import os
+    import shlex
+    import sys
+    import typing
+    from collections.abc import Sequence
+    from typing import Annotated, Any, Literal
 
-with interrupts.one_line("interrupted."):
     import tyro
 
+    from study import amounts
     from study.cluster import Cluster
     from study.resources import Resources
     from study.search import SearchOptions
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Rows are flushed as they are printed, also into a pipe or a file.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     arguments = sys.argv[1:] if arguments is None else arguments
-    with interrupts.one_line(f"interrupted{_INTERRUPTED.get(arguments[0] if arguments else '', '')}."):
+    with interrupts.OneLine(f"interrupted{_INTERRUPTED.get(arguments[0] if arguments else '', '')}."):
         try:
             code = tyro.extras.subcommand_cli_from_dict(
                 {command.__name__: command for command in _COMMANDS},

@@ -85,7 +85,10 @@ def _connect(cluster: Cluster) -> None:
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if cluster.address == "local":
-        ray.init(address="local", include_dashboard=False, **quiet)
+        try:
+            ray.init(address="local", include_dashboard=False, **quiet)
+        except Exception as error:  # Ray raises bare ones, as where the machine is too busy for its processes to start
+            raise InputError(f"Ray cannot be started on this machine ({_first_line(error)}).") from error
         return
     if cluster.address != "auto":
         _check_listens(cluster.address)
@@ -93,11 +96,15 @@ def _connect(cluster: Cluster) -> None:
     try:
         ray.init(address=cluster.address, runtime_env=_code(), **quiet)
     except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".:") if str(error).strip() else type(error).__name__
         raise InputError(
-            f"address {cluster.address!r} cannot be used ({reason}); it must be the head of a Ray cluster with this "
-            f"Ray and Python version, and RAY_AUTH_MODE and the token must be the cluster's."
+            f"address {cluster.address!r} cannot be used ({_first_line(error)}); it must be the head of a Ray cluster "
+            "with this Ray and Python version, and RAY_AUTH_MODE and the token must be the cluster's."
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".:") if lines else type(error).__name__
 
 
 def _check_listens(address: str) -> None:

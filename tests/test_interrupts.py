@@ -61,7 +61,7 @@ def test_ctrl_c_says_what_is_true_of_the_command(capsys, monkeypatch, tmp_path, 
 
 
 def test_without_ctrl_c_errors_pass_and_the_handler_is_put_back():
-    with pytest.raises(ValueError, match="wrong"), interrupts.one_line("interrupted."):
+    with pytest.raises(ValueError, match="wrong"), interrupts.OneLine("interrupted."):
         assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
         raise ValueError("wrong")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -70,6 +70,6 @@ def test_without_ctrl_c_errors_pass_and_the_handler_is_put_back():
 def test_an_ignored_ctrl_c_stays_ignored(keeps_handler):
     """As in a job that a shell has put into the background."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with interrupts.one_line("interrupted."):
+    with interrupts.OneLine("interrupted."):
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

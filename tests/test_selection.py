@@ -47,6 +47,7 @@ def results(tmp_path_factory) -> str:
         (["mine.samples=6e4"], [0, 1]),
         (["samples=all"], [0, 1, 3]),
         (["samples=all", "data.name=mnist"], [0, 1]),
+        (["mine.samples=None"], [0, 1, 3]),
         (["samples = 6000"], [2]),
         (["mine.samples=1437"], [3]),
         (["noise_std=0.50"], [2]),
