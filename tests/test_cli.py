@@ -66,7 +66,7 @@ def test_a_trial_then_its_table(capsys, tmp_path):
         (["trial", "--threads", "100000"], "threads is 100000; it must be from 1 to"),
         (["trial", "--device", "meta"], "device is 'meta'"),
         (["trial", "--mine.hidden-units", "1000000000"], "mine.hidden_units is 1000000000; it must be smaller"),
-        (["sweep", "demo", "--mine.hidden-units", "1000000000", "--results", "NEW"], "PB of memory"),
+        (["sweep", "demo", "--mine.hidden-units", "1000000000", "--results", "NEW"], "TB of memory"),
         (["sweep", "demo", "--mine.hidden-units", "1000000000", "--dry-run"], "and this machine has"),
         (["sweep", "demo", "--mine.epochs", "9" * 30, "--dry-run"], "must be a whole number up to 2^63 - 1"),
         (["sweep", "demo", "--cpus-per-trial", "nan"], "cpus_per_trial is nan"),
@@ -92,7 +92,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(capsys, monkeypatch, tmp_path
 
 def test_a_trial_that_fails_ends_in_one_sentence_and_a_row(capsys, tmp_path):
     results = str(tmp_path / "r")
-    code, out, err = run(capsys, "trial", *TINY, "--lenet.learning-rate", "1e6", "--results", results)
+    code, out, err = run(capsys, "trial", *TINY, "--lenet.epochs", "5", "--lenet.learning-rate", "1e6", "--results", results)
     assert code == 1 and err.count("\n") == 1
     assert "FloatingPointError: LeNet-5 has diverged" in err and f"{results}/trials has the whole error" in err
     (row,) = records.trials(results).rows.to_pylist()
@@ -162,7 +162,7 @@ def test_dry_run_counts_trials_time_and_disk(capsys, monkeypatch, tmp_path):
 def test_a_dry_run_of_a_large_study_says_numbers_as_people_write_them(capsys, monkeypatch, tmp_path):
     from study import cost
 
-    monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(3_060_000.0, 120_000_000, 2))
+    monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(3_060_000.0, 120_000_000, 2, 10**9, 10**10))
     code, out, _ = run(capsys, "sweep", "grid", "--dry-run", "--results", str(tmp_path / "none"))
     assert code == 0 and "270 to run, 2 at a time: about 850 hours (35 days) and 120 MB here" in out
 
@@ -170,7 +170,7 @@ def test_a_dry_run_of_a_large_study_says_numbers_as_people_write_them(capsys, mo
 def test_the_heading_of_a_dry_run_follows_the_settings(capsys, monkeypatch, tmp_path):
     from study import cost
 
-    monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(60.0, 1_000_000, 2))
+    monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(60.0, 1_000_000, 2, 10**9, 10**10))
     monkeypatch.chdir(tmp_path)
     own = run(capsys, "sweep", "demo", "--dry-run")[1].splitlines()[0]
     assert own == "study demo, on digits: Explosion and convergence side by side."

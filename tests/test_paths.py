@@ -67,7 +67,7 @@ def test_every_flag_expands_a_home_folder(monkeypatch, tmp_path, capsys):
         ["report", "R", "--out", "FILE/below"],
         ["report", "R", "--out", "gs://bucket/page"],
         ["curves", "R", "--out", "FILE/c.png"],
-        ["curves", "R", "--out", "c.jpg"],
+        ["curves", "R", "--out", "c.doc"],
         ["curves", "R", "--out", "c"],
         ["curves", "R", "--out", "FOLDER.png"],
         ["table", "FILE"],
