@@ -93,7 +93,7 @@ def test_a_results_folder_that_becomes_unwritable_loses_nothing(nodes, undisturb
     results.write_text("in the way")
     code, output = finish(sweep)
     assert code == 1 and "Traceback" not in output, output
-    assert "cannot be written" in output and "the same command goes on" in output
+    assert "cannot be written" in output and "the same command resumes" in output
     results.unlink()
     aside.rename(results)
     before = {path.name: path.stat().st_mtime_ns for path in (results / "trials").iterdir()}
