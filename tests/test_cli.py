@@ -92,7 +92,9 @@ def test_bad_input_is_one_sentence_and_exit_code_2(capsys, monkeypatch, tmp_path
 
 def test_a_trial_that_fails_ends_in_one_sentence_and_a_row(capsys, tmp_path):
     results = str(tmp_path / "r")
-    code, out, err = run(capsys, "trial", *TINY, "--lenet.epochs", "5", "--lenet.learning-rate", "1e6", "--results", results)
+    code, out, err = run(
+        capsys, "trial", *TINY, "--lenet.epochs", "5", "--lenet.learning-rate", "1e6", "--results", results
+    )
     assert code == 1 and err.count("\n") == 1
     assert "FloatingPointError: LeNet-5 has diverged" in err and f"{results}/trials has the whole error" in err
     (row,) = records.trials(results).rows.to_pylist()
