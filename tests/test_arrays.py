@@ -50,6 +50,16 @@ def test_one_seed_repeats_and_two_differ():
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
+def test_a_fit_that_never_left_0_is_stuck_where_there_is_information_and_settled_where_there_is_none():
+    random = np.random.default_rng(0)
+    y, layer = random.integers(2, size=400), random.normal(size=(400, 2))
+    config = MineConfig(epochs=12, batch_size=100, learning_rate=1e-9, noise_std=0.1, replicates=1, hidden_units=4)
+    telling = arrays.fit(None, y, {"l": 0.1 * layer + y[:, None]}, config)
+    silent = arrays.fit(None, y, {"l": 0 * layer}, config)
+    assert abs(telling.estimates["Y;l"][0]) < 0.05 and abs(silent.estimates["Y;l"][0]) < 0.05
+    assert (telling.outcomes["Y;l"][0], silent.outcomes["Y;l"][0]) == ("stuck", "settled")
+
+
 def test_bad_arrays_are_named():
     activations, labels = clusters()
     good = {"x": activations, "y": labels, "activations": {"l": activations}, "config": QUICK}

@@ -98,6 +98,12 @@ def fit(
     estimates, outcomes = {}, {}
     for pair in curves.pairs:
         rows = curves.verdict_inputs(pair, ceilings[pair[0]])
+        if (rows["highest_running_mean"] <= verdict.VerdictRule().stuck_floor).any():
+            # Only of fits that never left 0 the truth decides: stuck, or nothing there to find.
+            variable, layer = pair.split(";", 1)
+            one = truths(y, {layer: activations[layer]}, config.noise_std, source, chosen)[layer]
+            optimum = one.optimum(variable, config.marginals, config.batch_size)
+            rows = curves.verdict_inputs(pair, ceilings[variable], one.x if variable == "X" else one.y, optimum)
         estimates[pair], outcomes[pair] = rows["estimate"], verdict.outcome(rows)
     return Fits(curves, estimates, outcomes)
 
