@@ -30,8 +30,8 @@ TRIALS = (
 )  # fmt: skip
 """Twenty-four trials of two probes each."""
 
-PAUSES = (0.5, 3.0)
-"""Least and most seconds between two kills."""
+PAUSE = 2.0
+"""Most seconds from the end of a trial to the kill that it brings."""
 
 _PACKING = (
     "import sys, time\n"
@@ -39,7 +39,7 @@ _PACKING = (
     "while True:\n"
     "    try: compaction.compact(sys.argv[1])\n"
     "    except config.InputError as error: print(error, file=sys.stderr)\n"  # before the first trial has ended
-    "    time.sleep(0.2)\n"
+    "    time.sleep(0.05)\n"
 )
 
 
@@ -82,7 +82,7 @@ class Reader:
         self.reads, self.most = self.reads + 1, max(self.most, len(done))
 
 
-def run(folder: Path, kills: int, seed: int, pauses: tuple[float, float] = PAUSES) -> bool:
+def run(folder: Path, kills: int, seed: int) -> bool:
     """Both sweeps and their comparison; True if no read and no row was wrong and all kills were done."""
     source, done, start = random.Random(seed), list[str](), time.monotonic()
     results = str(folder / "disturbed")
@@ -97,12 +97,12 @@ def run(folder: Path, kills: int, seed: int, pauses: tuple[float, float] = PAUSE
         drivers = [Driver(results, nodes.address, TRIALS) for _ in range(2)]
         packings = [Packing(results, folder / f"packing-{number}.log") for number in range(2)]
         try:
-            deadline = time.monotonic() + source.uniform(*pauses)
-            while len(done) < kills or any(driver.process.poll() is None for driver in drivers):
+            while any(driver.process.poll() is None for driver in drivers):
                 reader.read()
-                if time.monotonic() < deadline or len(done) == kills:
+                # One kill for each trial that has ended, so that there is always something to lose.
+                if len(done) >= min(kills, reader.most):
                     continue
-                deadline = time.monotonic() + source.uniform(*pauses)
+                time.sleep(source.uniform(0, PAUSE))
                 kind = source.choice(("worker", "driver", "packing", "packing"))
                 if kind == "worker":
                     busy = [pid for node in workers for pid in node.workers()]
@@ -121,11 +121,13 @@ def run(folder: Path, kills: int, seed: int, pauses: tuple[float, float] = PAUSE
                 one.kill()
     compaction.compact(results)
     found = [*dict.fromkeys(reader.wrong), *row_comparison.differences(results, str(folder / "undisturbed"))]
+    if len(done) < kills:
+        found.append(f"only {len(done)} of {kills} kills were done before the sweeps ended")
     if codes != [0, 0]:
         found.append(f"the sweeps ended with {codes}:\n{''.join(drivers[0].lines[-10:] + drivers[1].lines[-10:])}")
     for packing in packings:
         said = [line for line in packing.log.read_text().splitlines() if "holds no trials" not in line]
-        found += said[:5]
+        found += said[-5:]
     counts = ", ".join(f"{done.count(kind)} {kind}s" for kind in ("worker", "driver", "packing"))
     files = len(list(Path(results).rglob("*.parquet")))
     print(f"kills: {len(done)} ({counts}); reads: {reader.reads}; {time.monotonic() - start:.0f} s")
