@@ -402,8 +402,10 @@ def curves(results: tyro.conf.Positional[str], pair: str = "X;maxpool1", out: st
     from analysis import frames
 
     study = frames.Results(results)
-    print(f"curves: {drawing.save(drawing.draw(study, pair), out)}")
-    _tell(study.skipped)
+    try:
+        print(f"curves: {drawing.save(drawing.draw(study, pair), out)}")
+    finally:
+        _tell(study.skipped)  # also where too little is left to draw
     return 0
 
 

@@ -168,6 +168,8 @@ def of_merged(request: Request, store: pa.fs.FileSystem, file: MergedFile, count
     wanted = counting if request.trials is None else counting & request.trials.keys()
     nothing = SCHEMAS[request.table].empty_table()
     fragment, problem = partfiles.opened(store, file.path, request.table)
+    if fragment and file.generation == partfiles.DAMAGED:
+        fragment, problem = None, f"{file.path}, which does not list its trials as merged files do; put it elsewhere."
     if fragment is None:
         yield Piece(nothing, {file.path: problem}, wanted)
     elif wanted:

@@ -39,7 +39,7 @@ _PACKING = (
     "while True:\n"
     "    try: compaction.compact(sys.argv[1])\n"
     "    except config.InputError as error: print(error, file=sys.stderr)\n"  # before the first trial has ended
-    "    time.sleep(0.05)\n"
+    "    time.sleep(0.1)\n"
 )
 
 
@@ -99,6 +99,7 @@ def run(folder: Path, kills: int, seed: int) -> bool:
         try:
             while any(driver.process.poll() is None for driver in drivers):
                 reader.read()
+                time.sleep(0.1)
                 # One kill for each trial that has ended, so that there is always something to lose.
                 if len(done) >= min(kills, reader.most):
                     continue
