@@ -7,15 +7,17 @@ merged file of the highest generation. `trainables.reading` holds the rows insid
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
 
 from trainables.config import ADDED
-from trainables.resultfiles import files
+from trainables.resultfiles import named
 from trainables.schemas import RENAMED, SCHEMA_VERSION, SCHEMAS
 
 MERGED = "merged"
@@ -41,8 +43,8 @@ Sources = tuple[list[str], list[tuple[MergedFile, frozenset[str]]]]
 
 
 def list_files(store: pa.fs.FileSystem, folder: str) -> list[pa.fs.FileInfo]:
-    """The Parquet files of a folder, by name; none if it is not there."""
-    return files(store, folder, ".parquet")
+    """The Parquet files of a folder, by name, and what has such a name and is none; nothing if it is not there."""
+    return named(store, folder, ".parquet")
 
 
 def key_of(path: str) -> str:
@@ -126,6 +128,35 @@ def _odd_columns(schema: pa.Schema, found: pa.Schema) -> list[str]:
     there |= {new: there[old] for new, old in RENAMED.items() if old in there}
     wanted = [column for column in schema if column.name in there or column.name not in ADDED]
     return [column.name for column in wanted if there.get(column.name) != column.type]
+
+
+def stored_schema(table: str) -> pa.Schema:
+    """A table's columns, each under both of its names."""
+    schema = SCHEMAS[table]
+    for new, old in RENAMED.items():
+        if new in schema.names:
+            schema = schema.append(schema.field(new).with_name(old))
+    return schema
+
+
+def projection(columns: Iterable[str]) -> dict[str, pc.Expression]:
+    """The columns, each under either of its names."""
+    return {
+        name: pc.coalesce(pc.field(name), pc.field(RENAMED[name])) if name in RENAMED else pc.field(name)
+        for name in columns
+    }
+
+
+def with_added(rows: pa.Table) -> pa.Table:
+    """Rows as read, with what `config.ADDED` says of fields that came after the rows were written.
+
+    A column that a file does not have is read as nulls, which no column that may not be null has otherwise.
+    """
+    for place, column in enumerate(rows.schema):
+        if column.name in ADDED and rows[place].null_count:
+            filled = rows[place].fill_null(pa.scalar(ADDED[column.name], column.type))
+            rows = rows.set_column(place, column, filled)
+    return rows
 
 
 def damaged(path: str, error: Exception) -> str:
