@@ -326,6 +326,18 @@ def test_a_merged_file_is_deleted_only_when_its_copy_was_read_back(tmp_path, con
     assert not list((tmp_path / partfiles.MERGED).rglob("*.parquet"))
 
 
+def test_columns_that_this_program_does_not_know_are_not_lost(tmp_path, configs):
+    """As a later version may write them: read without them, and not merged."""
+    before = seen(tmp_path)
+    path = part(tmp_path, "estimates", configs[0])
+    change(path, lambda rows: rows.append_column("later", rows["truth"]))
+    assert_alike(seen(tmp_path), before)
+    (problem,) = [problem for one in compaction.compact(str(tmp_path)) for problem in one.problems]
+    assert f"{path} with columns that this program does not know: later" in problem
+    assert "later" in pq.read_schema(path).names
+    assert_alike(seen(tmp_path), before)
+
+
 def test_tables_are_the_same_bit_by_bit():
     one = pa.table({"a": [1.0, float("nan"), None], "b": ["x", "y", None]})
     assert compaction.same(one, pa.table({"a": [1.0, float("nan"), None], "b": ["x", "y", None]}))

@@ -66,7 +66,7 @@ def _compact(results: str, table: str, completed: Mapping[str, TrialConfig]) -> 
         infos.update({info.path: info for info in there if info.path not in infos})
         return [info.path for info in there], []
 
-    request = Request(results, table, schemas.SCHEMAS[table].names, completed, rows=_ROWS)
+    request = Request(results, table, schemas.SCHEMAS[table].names, completed, rows=_ROWS, exact=True)
     merged = 0
     for rows in _full(reading.pieces(request, parts), problems):
         keys = _publish(store, root, table, rows)
@@ -175,7 +175,7 @@ def _joinable(request: Request, store: pa.fs.FileSystem, root: str) -> dict[Merg
     counting = {file.path: keys for file, keys in partfiles.sources(store, root, request.table)[1]}
     found: dict[MergedFile, pa.Table] = {}
     for file in partfiles.merged_files(store, root, request.table):
-        fragment, _ = partfiles.opened(store, file.path, request.table)
+        fragment, _ = partfiles.opened(store, file.path, request.table, request.exact)
         if fragment is None or fragment.metadata.num_rows + sum(map(len, found.values())) >= 2 * _ROWS:
             continue
         rows, _ = reading.joined(request.table, reading.of_merged(request, store, file, file.keys))

@@ -103,8 +103,14 @@ def exist(store: pa.fs.FileSystem, root: str, table: str) -> bool:
     return any(info.type == pa.fs.FileType.Directory for info in folders)
 
 
-def opened(store: pa.fs.FileSystem, path: str, table: str) -> tuple[pa.dataset.ParquetFileFragment | None, str]:
-    """A file of a table with its footer read; or None, and a sentence on what is wrong with it."""
+def opened(
+    store: pa.fs.FileSystem, path: str, table: str, exact: bool = False
+) -> tuple[pa.dataset.ParquetFileFragment | None, str]:
+    """A file of a table with its footer read; or None, and a sentence on what is wrong with it.
+
+    Args:
+        exact: also a column that this program does not know is wrong: a copy of the file would not have it.
+    """
     fragment = FORMAT.make_fragment(path, store)
     try:
         fragment.ensure_complete_metadata()
@@ -117,6 +123,8 @@ def opened(store: pa.fs.FileSystem, path: str, table: str) -> tuple[pa.dataset.P
         return None, f"{path} of schema version {version}; this program reads version {SCHEMA_VERSION}."
     if odd := _odd_columns(SCHEMAS[table], fragment.physical_schema):
         return None, f"{path} with columns that are missing or of another type: {', '.join(odd)}."
+    if exact and (unknown := set(fragment.physical_schema.names) - set(stored_schema(table).names)):
+        return None, f"{path} with columns that this program does not know: {', '.join(sorted(unknown))}."
     if not fragment.metadata.num_rows:
         return None, f"{path}, which has no rows; {remedy(path)}."
     return fragment, ""

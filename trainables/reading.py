@@ -38,6 +38,7 @@ class Request:
         trials: the trials whose rows are wanted, by key; None: all, of the table `trials` alone.
         pair: rows of this pair alone.
         rows: least rows of a piece; None: as many as a file has.
+        exact: leave out files that have columns which this program does not know.
     """
 
     results: str
@@ -46,6 +47,7 @@ class Request:
     trials: Mapping[str, TrialConfig] | None = None
     pair: str | None = None
     rows: int | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _of_parts(request: Request, store: pa.fs.FileSystem, paths: list[str]) -> tu
     problems: Problems = {}
     rows, number = 0, 0
     for number, path in enumerate(paths, 1):  # noqa: B007  # how many were opened
-        fragment, problem = partfiles.opened(store, path, request.table)
+        fragment, problem = partfiles.opened(store, path, request.table, request.exact)
         if fragment is None:
             problems[path] = problem
             continue
@@ -167,7 +169,7 @@ def of_merged(request: Request, store: pa.fs.FileSystem, file: MergedFile, count
     """The rows of a merged file that count, in pieces."""
     wanted = counting if request.trials is None else counting & request.trials.keys()
     nothing = SCHEMAS[request.table].empty_table()
-    fragment, problem = partfiles.opened(store, file.path, request.table)
+    fragment, problem = partfiles.opened(store, file.path, request.table, request.exact)
     if fragment and file.generation == partfiles.DAMAGED:
         fragment, problem = None, f"{file.path}, which does not list its trials as merged files do; put it elsewhere."
     if fragment is None:
