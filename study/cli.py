@@ -232,9 +232,9 @@ def sweep(
     return ended.exit_code
 
 
-def _tell(problems: Sequence[str]) -> None:
+def _tell(problems: Sequence[str], left_out: str = "Not read") -> None:
     """Name files that were left out, beside the output."""
-    print("".join(f"Not read: {problem}\n" for problem in problems), end="", file=sys.stderr)
+    print("".join(f"{left_out}: {problem}\n" for problem in problems), end="", file=sys.stderr)
 
 
 def _search(
@@ -396,9 +396,9 @@ def table(
 
 
 def compact(results: tyro.conf.Positional[str]) -> int:
-    """Merge a results folder's many small files into one a table; nothing is lost if it is interrupted.
+    """Merge a results folder's many small files into few; nothing is lost if it is interrupted.
 
-    Completed trials alone are merged; a sweep may go on meanwhile and afterwards.
+    Completed trials alone are merged; a sweep may run meanwhile and afterwards.
 
     Args:
         results: Folder or URI that a trial or a sweep wrote.
@@ -407,7 +407,7 @@ def compact(results: tyro.conf.Positional[str]) -> int:
 
     for done in compaction.compact(results):
         print(f"{done.table}: {done.files_before} files before, {done.files_after} after")
-        _tell(done.problems)
+        _tell(done.problems, "Not merged")
     return 0
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from study import sweep
 from tests import made_results
-from trainables import compaction, partfiles, records, schemas
+from trainables import compaction, partfiles, records, resultfiles, schemas
 from trainables.config import InputError, key
 
 
@@ -138,6 +138,27 @@ def test_a_part_written_while_it_is_merged_stays(tmp_path, monkeypatch):
     rows = records.read(results, "estimates").rows.to_pandas()
     assert len(rows) == 6 * 8 * 2 and rows["estimate"].max() < 1.1
     assert records.trial_states(results).states == {key(config): "completed"}
+
+
+def test_a_copy_that_another_process_has_merged_before_it_was_read_back_deletes_nothing(tmp_path, monkeypatch):
+    results = str(tmp_path)
+    for seed in (0, 1):
+        made_results.write(results, {"seed": seed}, runs=1)
+    before, real = everything(results), resultfiles.write_bytes
+
+    def merged_at_once(store, path, content):
+        real(store, path, content)
+        if f"/{partfiles.MERGED}/" in path:
+            os.unlink(path)
+
+    monkeypatch.setattr(resultfiles, "write_bytes", merged_at_once)
+    compaction.compact(results)
+    monkeypatch.undo()
+    assert files(tmp_path) == 2 * 4
+    assert_same(results, before)
+    compaction.compact(results)
+    assert files(tmp_path) == 4
+    assert_same(results, before)
 
 
 def test_failed_unfinished_damaged_and_old_parts_stay(tmp_path):

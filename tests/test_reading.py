@@ -1,5 +1,6 @@
 """Files that are not what their names say, doubled, cut or strange: each key counts once, and what is odd is named."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -224,7 +225,7 @@ def test_a_file_in_another_tables_folder_an_empty_one_and_a_folder_with_a_files_
         (tmp_path / table / ".hidden.parquet").write_bytes(b"PAR1")
         (tmp_path / table / "list.txt").write_text("not ours")
     assert_alike(seen(tmp_path), before)
-    assert len(load(str(tmp_path)).skipped) == 3 * 4
+    assert len(load(str(tmp_path)).skipped) == 3 * 5
     compaction.compact(str(tmp_path))
     assert_alike(seen(tmp_path), before)
 
@@ -247,6 +248,32 @@ def test_every_sound_row_of_a_merged_file_counts_and_the_others_are_named(tmp_pa
     made_results.write(str(tmp_path), {"seed": 8}, runs=2)
     compaction.compact(str(tmp_path))
     assert path.exists(), "rows that no copy has are not deleted"
+
+
+def test_a_merged_file_of_trials_that_lists_others_than_it_has_is_named(tmp_path, configs):
+    compaction.compact(str(tmp_path))
+    (path,) = (tmp_path / partfiles.MERGED / "trials").iterdir()
+    rows = pq.read_table(path)
+    keys = json.dumps([key(config) for config in configs[:2]])
+    pq.write_table(rows.replace_schema_metadata({**rows.schema.metadata, b"keys": keys.encode()}), path)
+    study = load(str(tmp_path))
+    assert len(study.trials) == 2 and f"{path}, which has 4 rows and lists 2 trials" in study.skipped[0]
+    compaction.compact(str(tmp_path))
+    assert path.exists()
+
+
+def test_a_part_among_the_merged_files_is_named(tmp_path, configs):
+    before = seen(tmp_path)
+    compaction.compact(str(tmp_path))
+    again = made_results.write(str(tmp_path), {"seed": 9}, runs=1)
+    for table in TABLES:
+        shutil.move(part(tmp_path, table, again), tmp_path / partfiles.MERGED / table / "z.parquet")
+    study = load(str(tmp_path))
+    assert len(study.skipped) == 3 and all("z.parquet, which does not list its trials" in one for one in study.skipped)
+    assert_alike(seen(tmp_path), before)
+    compaction.compact(str(tmp_path))
+    assert_alike(seen(tmp_path), before)
+    assert (tmp_path / partfiles.MERGED / "curves" / "z.parquet").exists()
 
 
 def test_a_copy_of_a_merged_file_counts_nothing_twice(tmp_path, configs):
@@ -297,6 +324,18 @@ def test_a_merged_file_is_deleted_only_when_its_copy_was_read_back(tmp_path, con
     monkeypatch.undo()
     assert_alike(seen(tmp_path), before)
     assert not list((tmp_path / partfiles.MERGED).rglob("*.parquet"))
+
+
+def test_columns_that_this_program_does_not_know_are_not_lost(tmp_path, configs):
+    """As a later version may write them: read without them, and not merged."""
+    before = seen(tmp_path)
+    path = part(tmp_path, "estimates", configs[0])
+    change(path, lambda rows: rows.append_column("later", rows["truth"]))
+    assert_alike(seen(tmp_path), before)
+    (problem,) = [problem for one in compaction.compact(str(tmp_path)) for problem in one.problems]
+    assert f"{path} with columns that this program does not know: later" in problem
+    assert "later" in pq.read_schema(path).names
+    assert_alike(seen(tmp_path), before)
 
 
 def test_tables_are_the_same_bit_by_bit():

@@ -66,7 +66,7 @@ def _compact(results: str, table: str, completed: Mapping[str, TrialConfig]) -> 
         infos.update({info.path: info for info in there if info.path not in infos})
         return [info.path for info in there], []
 
-    request = Request(results, table, schemas.SCHEMAS[table].names, completed, rows=_ROWS)
+    request = Request(results, table, schemas.SCHEMAS[table].names, completed, rows=_ROWS, exact=True)
     merged = 0
     for rows in _full(reading.pieces(request, parts), problems):
         keys = _publish(store, root, table, rows)
@@ -96,7 +96,7 @@ def _full(pieces: Iterable[reading.Piece], problems: Problems) -> Iterator[pa.Ta
 
 
 def _publish(store: pa.fs.FileSystem, root: str, table: str, rows: pa.Table) -> list[str]:
-    """Write a merged file and read it back; the keys of its trials, whose rows can be deleted elsewhere.
+    """Write a merged file and read it back; the keys of its trials, whose rows can be deleted elsewhere, or none.
 
     Raises:
         InputError: if what is read back is not what was written.
@@ -108,10 +108,14 @@ def _publish(store: pa.fs.FileSystem, root: str, table: str, rows: pa.Table) -> 
     path = f"{root}/{partfiles.MERGED}/{table}/{uuid.uuid4().hex}.parquet"
     schema = schemas.SCHEMAS[table].with_metadata(partfiles.merged_metadata(keys, generation))
     resultfiles.write_bytes(store, path, records.to_parquet(rows.cast(schema)))
-    if isinstance(store, pa.fs.LocalFileSystem):  # a loss of power must not find the copy in memory alone
-        with open(path, "rb") as copy:
-            os.fsync(copy.fileno())
-    if not same(rows, pa.parquet.read_table(path, filesystem=store)):
+    try:
+        if isinstance(store, pa.fs.LocalFileSystem):  # a loss of power must not find the copy in memory alone
+            with open(path, "rb") as written:
+                os.fsync(written.fileno())
+        copy = pa.parquet.read_table(path, filesystem=store)
+    except FileNotFoundError:
+        return []  # another process has merged it with others: what went into it stays until the next time
+    if not same(rows, copy):
         store.delete_file(path)
         raise InputError(f"{path} was read back otherwise than it was written; nothing was deleted.")
     return keys
@@ -148,8 +152,7 @@ def _delete_file(store: pa.fs.FileSystem, path: str) -> None:
 def _join(request: Request, store: pa.fs.FileSystem, root: str) -> None:
     """Merge merged files that are not full, so that few are left however often parts were merged."""
     found = _again(lambda: _joinable(request, store, root))
-    if len(found) > 1:
-        _publish(store, root, request.table, pa.concat_tables(found.values()))
+    if len(found) > 1 and _publish(store, root, request.table, pa.concat_tables(found.values())):
         for file in found:
             _delete_file(store, file.path)
 
@@ -172,7 +175,7 @@ def _joinable(request: Request, store: pa.fs.FileSystem, root: str) -> dict[Merg
     counting = {file.path: keys for file, keys in partfiles.sources(store, root, request.table)[1]}
     found: dict[MergedFile, pa.Table] = {}
     for file in partfiles.merged_files(store, root, request.table):
-        fragment, _ = partfiles.opened(store, file.path, request.table)
+        fragment, _ = partfiles.opened(store, file.path, request.table, request.exact)
         if fragment is None or fragment.metadata.num_rows + sum(map(len, found.values())) >= 2 * _ROWS:
             continue
         rows, _ = reading.joined(request.table, reading.of_merged(request, store, file, file.keys))

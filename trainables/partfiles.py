@@ -7,15 +7,17 @@ merged file of the highest generation. `trainables.reading` holds the rows insid
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
 
 from trainables.config import ADDED
-from trainables.resultfiles import files
+from trainables.resultfiles import named
 from trainables.schemas import LATER, RENAMED, SCHEMA_VERSION, SCHEMAS
 
 MERGED = "merged"
@@ -41,8 +43,8 @@ Sources = tuple[list[str], list[tuple[MergedFile, frozenset[str]]]]
 
 
 def list_files(store: pa.fs.FileSystem, folder: str) -> list[pa.fs.FileInfo]:
-    """The Parquet files of a folder, by name; none if it is not there."""
-    return files(store, folder, ".parquet")
+    """The Parquet files of a folder, by name, and what has such a name and is none; nothing if it is not there."""
+    return named(store, folder, ".parquet")
 
 
 def key_of(path: str) -> str:
@@ -101,8 +103,14 @@ def exist(store: pa.fs.FileSystem, root: str, table: str) -> bool:
     return any(info.type == pa.fs.FileType.Directory for info in folders)
 
 
-def opened(store: pa.fs.FileSystem, path: str, table: str) -> tuple[pa.dataset.ParquetFileFragment | None, str]:
-    """A file of a table with its footer read; or None, and a sentence on what is wrong with it."""
+def opened(
+    store: pa.fs.FileSystem, path: str, table: str, exact: bool = False
+) -> tuple[pa.dataset.ParquetFileFragment | None, str]:
+    """A file of a table with its footer read; or None, and a sentence on what is wrong with it.
+
+    Args:
+        exact: also a column that this program does not know is wrong: a copy of the file would not have it.
+    """
     fragment = FORMAT.make_fragment(path, store)
     try:
         fragment.ensure_complete_metadata()
@@ -115,6 +123,8 @@ def opened(store: pa.fs.FileSystem, path: str, table: str) -> tuple[pa.dataset.P
         return None, f"{path} of schema version {version}; this program reads version {SCHEMA_VERSION}."
     if odd := _odd_columns(SCHEMAS[table], fragment.physical_schema):
         return None, f"{path} with columns that are missing or of another type: {', '.join(odd)}."
+    if exact and (unknown := set(fragment.physical_schema.names) - set(stored_schema(table).names)):
+        return None, f"{path} with columns that this program does not know: {', '.join(sorted(unknown))}."
     if not fragment.metadata.num_rows:
         return None, f"{path}, which has no rows; {remedy(path)}."
     return fragment, ""
@@ -127,6 +137,35 @@ def _odd_columns(schema: pa.Schema, found: pa.Schema) -> list[str]:
     later = LATER.union(ADDED)
     wanted = [column for column in schema if column.name in there or column.name not in later]
     return [column.name for column in wanted if there.get(column.name) != column.type]
+
+
+def stored_schema(table: str) -> pa.Schema:
+    """A table's columns, each under both of its names."""
+    schema = SCHEMAS[table]
+    for new, old in RENAMED.items():
+        if new in schema.names:
+            schema = schema.append(schema.field(new).with_name(old))
+    return schema
+
+
+def projection(columns: Iterable[str]) -> dict[str, pc.Expression]:
+    """The columns, each under either of its names."""
+    return {
+        name: pc.coalesce(pc.field(name), pc.field(RENAMED[name])) if name in RENAMED else pc.field(name)
+        for name in columns
+    }
+
+
+def with_added(rows: pa.Table) -> pa.Table:
+    """Rows as read, with what `config.ADDED` says of fields that came after the rows were written.
+
+    A column that a file does not have is read as nulls, which no column that may not be null has otherwise.
+    """
+    for place, column in enumerate(rows.schema):
+        if column.name in ADDED and rows[place].null_count:
+            filled = rows[place].fill_null(pa.scalar(ADDED[column.name], column.type))
+            rows = rows.set_column(place, column, filled)
+    return rows
 
 
 def damaged(path: str, error: Exception) -> str:

@@ -14,10 +14,10 @@ import pyarrow.dataset
 import pyarrow.fs
 
 from trainables import grids, partfiles
-from trainables.config import ADDED, InputError, TrialConfig
+from trainables.config import InputError, TrialConfig
 from trainables.partfiles import MergedFile, Sources
 from trainables.resultfiles import filesystem
-from trainables.schemas import RENAMED, SCHEMAS
+from trainables.schemas import SCHEMAS
 
 ATTEMPTS = 20
 """How often files are listed again when one went away, into a merged file, before it was read."""
@@ -38,6 +38,7 @@ class Request:
         trials: the trials whose rows are wanted, by key; None: all, of the table `trials` alone.
         pair: rows of this pair alone.
         rows: least rows of a piece; None: as many as a file has.
+        exact: leave out files that have columns which this program does not know.
     """
 
     results: str
@@ -46,6 +47,7 @@ class Request:
     trials: Mapping[str, TrialConfig] | None = None
     pair: str | None = None
     rows: int | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _of_parts(request: Request, store: pa.fs.FileSystem, paths: list[str]) -> tu
     problems: Problems = {}
     rows, number = 0, 0
     for number, path in enumerate(paths, 1):  # noqa: B007  # how many were opened
-        fragment, problem = partfiles.opened(store, path, request.table)
+        fragment, problem = partfiles.opened(store, path, request.table, request.exact)
         if fragment is None:
             problems[path] = problem
             continue
@@ -167,12 +169,16 @@ def of_merged(request: Request, store: pa.fs.FileSystem, file: MergedFile, count
     """The rows of a merged file that count, in pieces."""
     wanted = counting if request.trials is None else counting & request.trials.keys()
     nothing = SCHEMAS[request.table].empty_table()
-    fragment, problem = partfiles.opened(store, file.path, request.table)
+    fragment, problem = partfiles.opened(store, file.path, request.table, request.exact)
     if fragment and file.generation == partfiles.DAMAGED:
         fragment, problem = None, f"{file.path}, which does not list its trials as merged files do; put it elsewhere."
     if fragment is None:
         yield Piece(nothing, {file.path: problem}, wanted)
-    elif wanted:
+        return
+    if request.table == "trials" and fragment.metadata.num_rows != len(file.keys):
+        told = f"{file.path}, which has {fragment.metadata.num_rows} rows and lists {len(file.keys)} trials"
+        yield Piece(nothing, {file.path: f"{told}; {partfiles.remedy(file.path)}."})
+    if wanted:
         try:
             for rows in _whole_trials(_batches(request, store, fragment, wanted), request.rows):
                 kept, wrong = _sound(request, rows)
@@ -258,40 +264,11 @@ def _scanner(
         of_pair = pc.field("pair") == request.pair
         chosen = of_pair if chosen is None else chosen & of_pair
     columns = dict.fromkeys([*grids.columns(request.table), *request.columns])
-    dataset = pa.dataset.FileSystemDataset(fragments, _stored_schema(request.table), partfiles.FORMAT, store)
-    return dataset.scanner(columns=_projection(columns), filter=chosen)
+    dataset = pa.dataset.FileSystemDataset(fragments, partfiles.stored_schema(request.table), partfiles.FORMAT, store)
+    return dataset.scanner(columns=partfiles.projection(columns), filter=chosen)
 
 
 def _to_table(batches: list[pa.RecordBatch], table: str) -> pa.Table:
     if not batches:
         return SCHEMAS[table].empty_table()
-    return with_added(pa.Table.from_batches(batches).replace_schema_metadata())
-
-
-def _stored_schema(table: str) -> pa.Schema:
-    """A table's columns, each under both of its names."""
-    schema = SCHEMAS[table]
-    for new, old in RENAMED.items():
-        if new in schema.names:
-            schema = schema.append(schema.field(new).with_name(old))
-    return schema
-
-
-def _projection(columns: Iterable[str]) -> dict[str, pc.Expression]:
-    """The columns, each under either of its names."""
-    return {
-        name: pc.coalesce(pc.field(name), pc.field(RENAMED[name])) if name in RENAMED else pc.field(name)
-        for name in columns
-    }
-
-
-def with_added(rows: pa.Table) -> pa.Table:
-    """Rows as read, with what `config.ADDED` says of fields that came after the rows were written.
-
-    A column that a file does not have is read as nulls, which no column that may not be null has otherwise.
-    """
-    for place, column in enumerate(rows.schema):
-        if column.name in ADDED and rows[place].null_count:
-            filled = rows[place].fill_null(pa.scalar(ADDED[column.name], column.type))
-            rows = rows.set_column(place, column, filled)
-    return rows
+    return partfiles.with_added(pa.Table.from_batches(batches).replace_schema_metadata())

@@ -171,15 +171,16 @@ def read_bytes(results: str, path: str) -> bytes:
 def written_at(results: str, folder: str, ending: str) -> dict[str, datetime.datetime]:
     """When each file of a folder was written, by its name without the ending; empty where there is no folder."""
     store, root = filesystem(results)
-    infos = files(store, f"{root}/{folder}", ending)
+    infos = [one for one in named(store, f"{root}/{folder}", ending) if one.type == pa.fs.FileType.File]
     return {info.base_name.removesuffix(ending): info.mtime for info in infos}
 
 
-def files(store: pa.fs.FileSystem, folder: str, ending: str) -> list[pa.fs.FileInfo]:
-    """The files of a folder with this ending, by name, without temporary ones; none if it is not there."""
+def named(store: pa.fs.FileSystem, folder: str, ending: str) -> list[pa.fs.FileInfo]:
+    """The files and folders in a folder whose names end so, without temporary ones; none if it is not there."""
     try:
         found = store.get_file_info(pa.fs.FileSelector(folder, allow_not_found=True))
     except NotADirectoryError:
         return []
+    kinds = pa.fs.FileType.File, pa.fs.FileType.Directory
     shown = [info for info in found if info.base_name.endswith(ending) and not info.base_name.startswith(".")]
-    return sorted((info for info in shown if info.type == pa.fs.FileType.File), key=lambda info: info.path)
+    return sorted((info for info in shown if info.type in kinds), key=lambda info: info.path)
