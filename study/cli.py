@@ -75,18 +75,28 @@ def trial(
     """
     import torch
 
-    from trainables import data, resultfiles
+    from trainables import data, memory, resultfiles
     from trainables import trial as one_trial
     from trainables.config import key
 
     torch.set_num_threads(_threads(threads))
-    resultfiles.check_writable(results)
     chosen = one_trial.choose_device(device)
+    memory.check_trial(config, chosen)
+    resultfiles.check_writable(results)
     data.load(config.data)  # what is wrong with the data is said before the trial starts
     print(f"trial {key(config)} on {chosen}, {torch.get_num_threads()} threads: LeNet-5, its truths, then MINE")
     progress = None
-    for progress in one_trial.run(config, results, chosen):
-        print(_probe_lines(progress))
+    try:
+        for progress in one_trial.run(config, results, chosen):
+            print(_probe_lines(progress))
+    except (InputError, OSError):
+        raise
+    except Exception as error:  # whatever it is, the trial's row has all of it
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300].rstrip(".")
+        print(
+            f"mine-study: the trial failed: {said}. Its row in {results}/trials has the whole error.", file=sys.stderr
+        )
+        return 1
     if progress is not None:
         spent = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in progress.seconds.items())
         print(f"done: {spent}\nrows: {results}\ntable: mine-study table {shlex.quote(results)}")
@@ -188,7 +198,7 @@ def sweep(
         return _dry_run(named, planned, where, resources)
     from study import sweep as sweeping
 
-    sweeping.check(planned, where, cluster.storage)
+    sweeping.check(planned, where, cluster.storage, _runs_here(resources, cluster))
     before = sweeping.outcome(planned, where)
     _tell(before.problems)
     print(f"study {study}: {len(planned)} trials, {len(before.completed)} of them done before; rows go to {where}")
@@ -221,7 +231,7 @@ def _search(
     from study import sweep as sweeping
     from study.proposals import Proposals
 
-    sweeping.check(found.shared(), results, cluster.storage)
+    sweeping.check(found.shared(), results, cluster.storage, _runs_here(resources, cluster))
     proposals = Proposals(found, results)
     _tell(proposals.problems)
     print(f"{len(proposals.valued)} configurations were evaluated before; rows go to {results}")
@@ -283,14 +293,22 @@ def _dry_run(study: Any, planned: list[TrialConfig], results: str, resources: Re
     return _print_cost(left, resources) if left else 0
 
 
+def _runs_here(resources: Resources, cluster: Cluster) -> bool:
+    """Whether trials run on this machine's processors."""
+    return cluster.address == "local" and not resources.gpus_per_trial
+
+
 def _print_cost(planned: list[TrialConfig], resources: Resources) -> int:
     from study import cost
+    from trainables.memory import in_words
 
     print("timing steps of each kind on this CPU ...", flush=True)
     measured = cost.measure(planned, resources, os.cpu_count() or 1)
+    needed, there = in_words(measured.memory_bytes), in_words(measured.memory_there)
     print(
-        f"{len(planned)} to run, {measured.concurrent} at a time: about {measured.seconds / 3600:.2g} hours and "
-        f"{measured.disk_bytes / 1e6:.2g} MB here, without the truths"
+        f"{len(planned)} to run, {measured.concurrent} at a time: about {cost.hours(measured.seconds)} and "
+        f"{in_words(measured.disk_bytes)} of files here, without the truths\n"
+        f"up to {needed} of memory per trial; this machine has {there}"
     )
     return 0
 

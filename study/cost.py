@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from study.resources import Resources
-from trainables import data, fit_rows, lenet, mine, records
+from trainables import data, fit_rows, lenet, memory, mine, records
 from trainables.config import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, InputError, TrialConfig, derive_seed, key, lenet_key
 from trainables.draws import generator
 from trainables.statistics_network import StatisticsNetworks
@@ -26,11 +26,17 @@ class Cost:
     """Of a whole sweep but for its truths: seconds on this machine's processors, and bytes of files.
 
     Truths take as many draws as their standard errors need, which no few steps can tell.
+
+    Attributes:
+        memory_bytes: of the trial that needs the most.
+        memory_there: of this machine, for all that run at once.
     """
 
     seconds: float
     disk_bytes: int
     concurrent: int
+    memory_bytes: int
+    memory_there: int
 
 
 def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int) -> Cost:
@@ -38,11 +44,17 @@ def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int) -> 
 
     Args:
         cpus: processors of the machine; they bound how many trials run at once.
+
+    Raises:
+        InputError: if a trial asks for more processors or more memory than there are.
     """
     if resources.cpus_per_trial > cpus:
         raise InputError(
             f"cpus_per_trial is {resources.cpus_per_trial}; it must be at most {cpus}, as many as there are."
         )
+    here = torch.device("cpu")
+    for config in planned:
+        memory.check_trial(config, here)
     torch.set_num_threads(resources.threads)
     concurrent = max(
         1, min(len(planned), int(cpus / resources.cpus_per_trial), resources.max_concurrent or len(planned))
@@ -59,7 +71,19 @@ def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int) -> 
     for config in {lenet_key(config): config for config in planned}.values():  # one LeNet-5 serves many trials
         work += _lenet_seconds(config)
         disk += config.runs * sum(p.nbytes for p in lenet.LeNet5(torch.Generator()).parameters())
-    return Cost(work / concurrent, disk, concurrent)
+    largest = max(sum(memory.of_trial(config).values()) for config in planned)
+    return Cost(work / concurrent, disk, concurrent, largest, memory.there(here))
+
+
+def hours(seconds: float) -> str:
+    """A time as people write it.
+
+    >>> hours(3_060_000), hours(9_000), hours(60)
+    ('850 hours', '2.5 hours', '0.02 hours')
+    """
+    value = seconds / 3600
+    digits = 0 if value >= 9.95 else 1 if value >= 0.95 else 2
+    return f"{value:,.{digits}f} hours"
 
 
 def _steps(batch_size: int) -> int:

@@ -14,7 +14,7 @@ from study.cluster import Cluster
 from study.plan import Plan
 from study.plan import write as write_plan
 from study.resources import Resources
-from trainables import paths, records, resultfiles, schemas
+from trainables import memory, paths, records, resultfiles, schemas
 from trainables.config import TrialConfig, flatten, key, lenet_key
 from trainables.data import load
 from trainables.schedule import failed_parts
@@ -56,12 +56,18 @@ def outcome(planned: list[TrialConfig], results: str, interrupted: bool = False)
     return Outcome(by_state["completed"], by_state["failed"], by_state[None], interrupted, problems)
 
 
-def check(planned: list[TrialConfig], results: str, storage: str | None = None) -> None:
-    """Find what would stop every trial before the first one starts.
+def check(planned: list[TrialConfig], results: str, storage: str | None = None, here: bool = False) -> None:
+    """Find what would stop trials before the first one starts.
+
+    Args:
+        here: whether they run on this machine's processors, so that it must have the memory for each.
 
     Raises:
-        InputError: if the results or Tune's storage cannot be written, or a data set cannot be loaded.
+        InputError: if a trial takes more memory than there is, the results or Tune's storage cannot be written, or a
+            data set cannot be loaded.
     """
+    for config in planned if here else ():
+        memory.check_trial(config, torch.device("cpu"))
     resultfiles.check_writable(results)
     if storage is not None:
         resultfiles.check_writable(storage, "storage")

@@ -1,6 +1,9 @@
+import re
+
 import pytest
 
 from study import cli, plan, space, studies
+from trainables import mine, records
 
 TINY = [
     "--data.name", "digits", "--lenet.epochs", "1", "--lenet.train-samples", "200", "--mine.samples", "100",
@@ -59,6 +62,10 @@ def test_a_trial_then_its_table(capsys, tmp_path):
         (["trial", "--threads", "0"], "threads is 0"),
         (["trial", "--threads", "100000"], "threads is 100000; it must be from 1 to"),
         (["trial", "--device", "meta"], "device is 'meta'"),
+        (["trial", "--mine.hidden-units", "1000000000"], "mine.hidden_units is 1000000000; it must be smaller"),
+        (["sweep", "demo", "--mine.hidden-units", "1000000000", "--results", "NEW"], "TB of memory"),
+        (["sweep", "demo", "--mine.hidden-units", "1000000000", "--dry-run"], "and this machine has"),
+        (["sweep", "demo", "--mine.epochs", "9" * 30, "--dry-run"], "must be a whole number up to 2^63 - 1"),
         (["sweep", "demo", "--cpus-per-trial", "nan"], "cpus_per_trial is nan"),
         (["sweep", "demo", "--dry-run", "--cpus-per-trial", "999"], "cpus_per_trial is 999"),
         (["table", "s3://"], "names no place"),
@@ -79,6 +86,39 @@ def test_bad_input_is_one_sentence_and_exit_code_2(capsys, monkeypatch, tmp_path
     assert "Traceback" not in err
     assert not list(tmp_path.rglob("*.parquet")), "nothing may have run"
     assert not list(tmp_path.rglob("plans/*")), "a sweep that was refused does not claim its folder"
+
+
+def test_a_trial_that_fails_ends_in_one_sentence_and_a_row(capsys, tmp_path):
+    results = str(tmp_path / "r")
+    code, out, err = run(capsys, "trial", *TINY, "--lenet.learning-rate", "1e6", "--results", results)
+    assert code == 1 and err.count("\n") == 1
+    assert "FloatingPointError: LeNet-5 has diverged" in err and f"{results}/trials has the whole error" in err
+    (row,) = records.read(results, "trials", ["state", "error"]).to_pylist()
+    assert row["state"] == "failed" and row["error"].startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("can't allocate\n  memory"), KeyError("a mistake of ours")]
+)
+def test_whatever_a_trial_raises_is_one_sentence(capsys, tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(mine, "train", fail)
+    code, _, err = run(capsys, "trial", *TINY, "--results", str(tmp_path / "r"))
+    assert code == 1 and err.count("\n") == 1 and type(error).__name__ in err and "Traceback" not in err
+
+
+def test_mnist_whose_files_are_not_the_official_ones_is_refused_by_name(capsys, tmp_path):
+    for name, folder in (("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")):
+        raw = tmp_path / folder / "raw"
+        raw.mkdir(parents=True)
+        for file in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+            (raw / f"{file}-ubyte").write_bytes(b"\0\0\x08\3")
+        arguments = ["--data.name", name, "--data.root", str(tmp_path), "--results", str(tmp_path / "r")]
+        code, _, err = run(capsys, "trial", *arguments)
+        assert code == 2 and err.count("\n") == 1
+        assert f"truncated or corrupt {folder}/raw/train-images-idx3-ubyte" in err
 
 
 def test_trials_of_different_pairs_share_a_table_and_a_figure(capsys, tmp_path):
@@ -109,7 +149,8 @@ def test_dry_run_counts_trials_hours_and_disk(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     code, out, _ = run(capsys, "sweep", "demo", "--dry-run", "--seeds", "0", "--mine.epochs", "5", "7")
     assert code == 0
-    assert "8 trials" in out and "hours" in out and "MB" in out
+    assert "8 trials" in out and "hours" in out and "MB" in out and "GB of memory per trial" in out
+    assert not re.search(r"\de[+-]\d", out), "numbers stand as people write them"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from trainables import data, fit_rows, lenet, lenet_run, mine, provenance, schemas, snapshots, truth
+from trainables import data, fit_rows, lenet, lenet_run, memory, mine, provenance, schemas, snapshots, truth
 from trainables.config import TrialConfig, key
 from trainables.lenet_run import LeNetRun
 from trainables.statistics_network import StatisticsNetworks
@@ -66,8 +66,9 @@ def run(
         progress: where to go on from; None: from the start. The rows are the same either way.
 
     Raises:
-        InputError: if the data cannot be loaded.
+        InputError: if the trial takes more memory than the device has, or the data cannot be loaded.
     """
+    memory.check_trial(config, device)
     progress = progress or Progress(config, device)
     watch = provenance.Stopwatch(device, progress.seconds)
     layers, stds = config.mine.layers, (0.0, config.mine.noise_std)

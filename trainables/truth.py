@@ -157,7 +157,9 @@ class _Mixture:
         self.groups = torch.from_numpy(groups(outputs.cpu().numpy())).to(outputs.device)
         found, self.classes = labels.unique(return_inverse=True)
         self.sizes = self.classes.bincount(minlength=len(found)).double()
-        self.mean = torch.cat([part.mean(dim=0, dtype=torch.float64) for part in outputs.split(_FEATURES, dim=1)])
+        self.mean = outputs.new_empty(outputs.shape[1], dtype=torch.float64)
+        for part, mean in zip(outputs.split(_FEATURES, dim=1), self.mean.split(_FEATURES), strict=True):
+            torch.mean(part, dim=0, dtype=torch.float64, out=mean)  # in place: new memory would stand in the next's way
         by_class = [(self.classes == label).nonzero().squeeze(1) for label in range(len(found))]
         self.chunks = [(label, rows) for label, members in enumerate(by_class) for rows in members.split(_CHUNK)]
 
