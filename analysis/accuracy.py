@@ -28,7 +28,8 @@ def table(trials: pd.DataFrame, lenet: pd.DataFrame) -> pd.DataFrame:
     if lenet.empty:
         return pd.DataFrame(columns=columns)
     rows = lenet.merge(trials[["seed", *paths]], left_on="key", right_index=True)
-    rows = rows[rows["epoch"] % rows["schedule.probe_every"] == 0]
+    since = rows["epoch"] - rows["schedule.first_probe"]
+    rows = rows[(since >= 0) & (since % rows["schedule.probe_every"] == 0)]
     # By the settings that are shown, so that one that changes no number (Adam's momentum) keeps no seeds apart.
     told = [path for path in paths if path in shown or path in _ALWAYS_READ]
     per_seed = rows.groupby([*told, "epoch", "seed"], dropna=False)["test_accuracy"].mean()

@@ -62,7 +62,8 @@ def side_by_side_notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of Table 2 beside ours."""
     lines = [
         "Shares are of fits, intervals 95 % over seeds (by Wilson where all seeds show 0 or 100 %), values in nats. "
-        "Estimate, optimum and truth are means over the settled fits, so conditional on not exploding.",
+        "estimate, truth and optimum: means over pairs; truth and optimum of all fits, the estimate of the pairs and "
+        "runs in which fits settled, so conditional on not exploding (n of m pairs: in the others none did).",
     ]
     if rows.empty:
         lines.append("No configuration here is one of the paper's.")
@@ -74,8 +75,9 @@ def side_by_side_notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
 
 
 _EVIDENCE = [
-    "exploded", "exploded_low", "exploded_high", "collapsed", "settled", "settled_low", "settled_high",
-    "estimate", "estimate_low", "estimate_high", "estimate_seeds", "optimum", "truth",
+    "exploded", "exploded_low", "exploded_high", "collapsed", "stuck", "unsettled", "settled",
+    "settled_low", "settled_high", "pairs",
+    "estimate", "estimate_low", "estimate_high", "estimate_seeds", "estimate_pairs", "truth", "optimum",
 ]  # fmt: skip
 
 _COLUMNS = [

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import frames, intervals, judging, order, stability
+from analysis import frames, intervals, judging, levels, order, stability
 from trainables.verdict import VerdictRule
 
 
@@ -17,9 +17,10 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
     True
 
     Returns:
-        Configuration columns, `variable`, `seeds`; `estimate` with its interval and n; `spread_seeds` and
-        `spread_replicates` in nats; `relative_spread_seeds` and `relative_spread_replicates`, as shares of the
-        estimate; `agreement_seeds` and `agreement_replicates`: Kendall's W of the layers' order between seeds,
+        Configuration columns, `variable`, `seeds`; `estimate`, `truth`, `optimum` and `per_truth` as in the stability
+        table; `spread_seeds` and `spread_replicates` in nats; `relative_spread_seeds` and
+        `relative_spread_replicates`, as shares of the estimate; `agreement_seeds` and `agreement_replicates`: Kendall's
+        W of the layers' order between seeds,
         and between a seed's replicates, averaged over runs; `tau_truth`: Kendall's tau of the layers' order in
         estimates and truths, per seed, with its interval and n. W needs two that have all layers settled; tau is
         empty where all truths are equal.
@@ -27,15 +28,15 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
     rule = rule or VerdictRule()
     shown = frames.shown_columns(trials)
     columns = [
-        *shown, "variable", "seeds", "estimate", "estimate_low", "estimate_high", "estimate_seeds", "spread_seeds",
-        "spread_replicates", "relative_spread_seeds", "relative_spread_replicates", "agreement_seeds",
-        "agreement_replicates", "tau_truth", "tau_truth_low", "tau_truth_high", "tau_truth_seeds",
+        *shown, "variable", "seeds", *levels.COLUMNS, "spread_seeds", "spread_replicates",
+        "relative_spread_seeds", "relative_spread_replicates", "agreement_seeds", "agreement_replicates",
+        "tau_truth", "tau_truth_low", "tau_truth_high", "tau_truth_seeds",
     ]  # fmt: skip
     if estimates.empty:
         return pd.DataFrame(columns=columns)
     judged, made = judging.arrange(trials, judging.judge(estimates, rule), "variable")
     made["seeds"] = judged.groupby("row")["seed"].nunique()
-    made = made.join(stability.levels(judged))
+    made = made.join([levels.table(judged, rule), stability.spreads(judged)])
     for kind in ("seeds", "replicates"):
         made[f"relative_spread_{kind}"] = made[f"spread_{kind}"] / made["estimate"].abs()
     layers = order.by_layer(judged, "settled_estimate")
@@ -47,9 +48,10 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
         of_seed = layers.groupby([where[name].to_numpy() for name in ("row", "run", "seed")]).mean()
     names = of_seed.index.set_names(["row", "run", "seed"]).to_frame(index=False)
     made["agreement_seeds"] = _agreement(of_seed.to_numpy(), [names["row"], names["run"]])
-    tau = pd.Series(kendall_tau(values, order.by_layer(judged, "truth").to_numpy()))
-    per_seed = tau.groupby([where["row"], where["seed"]]).mean()
-    made = made.join(judging.named(intervals.of_means(judging.by_seed(per_seed)), "tau_truth", seeds=True))
+    of_run = pd.Series(kendall_tau(values, order.by_layer(judged, "truth").to_numpy()))
+    per_seed = of_run.groupby([where["row"], where["seed"]]).mean()
+    tau = intervals.of_means(judging.by_seed(per_seed), within=(-1, 1))
+    made = made.join(judging.named(tau, "tau_truth", seeds=True))
     return made[columns].sort_values([*shown, "variable"], ignore_index=True)
 
 
@@ -111,7 +113,8 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         "Over settled fits, values in nats, intervals 95 % over seeds, n seeds. spread: standard deviation between "
         "seeds, and between the replicates of a seed, run and pair. W: Kendall's coefficient of the layers' order "
         "between seeds, and between a seed's replicates (1: all alike). tau: Kendall's rank correlation of the "
-        "layers' order in estimates with the truths' (1: the same, -1: reversed); empty where all truths are equal."
+        "layers' order in estimates with the truths' (1: the same, -1: reversed); empty where all truths are equal.",
+        levels.NOTE,
     ]
     if len(rows) and (rows["seeds"] == 1).any():
         lines.append("With one seed there is no interval and no spread or agreement between seeds.")

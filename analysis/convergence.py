@@ -97,21 +97,23 @@ def table(trials: pd.DataFrame, converged: pd.DataFrame) -> pd.DataFrame:
     columns = [*shown, "variable", "run", *names, *(f"difference{end}" for end in ("", "_low", "_high", "_seeds"))]
     if converged.empty:
         return pd.DataFrame(columns=columns)
-    rows = converged.merge(trials[["seed", "mine.transfer_mode", *shown]], left_on="key", right_index=True)
+    told = list(dict.fromkeys(["seed", "mine.transfer_mode", "mine.epochs", *shown]))
+    rows = converged.merge(trials[told], left_on="key", right_index=True)
     rows[shown] = rows[shown].astype(object)
     rows["settled"] = rows["level"].notna()
     made = []
     for group, part in rows.groupby([*shown, "variable", "run"], dropna=False, observed=True):
         line = dict(zip([*shown, "variable", "run"], group, strict=True))
         cells = part.groupby(["mine.transfer_mode", "seed", "pair"])["converged_at"].mean()
+        last = float(part["mine.epochs"].max())
         for mode in MODES:
             if mode in cells.index:
-                found = intervals.of_mean(cells[mode].groupby("seed").mean())
+                found = intervals.of_mean(cells[mode].groupby("seed").mean(), within=(1, last))
                 line |= _line(mode, found)
             line[f"{mode}_settled"] = part.loc[part["mine.transfer_mode"] == mode, "settled"].mean()
         if all(mode in cells.index for mode in MODES):
             both = cells["finetune"] - cells["reinit"]
-            line |= _line("difference", intervals.of_mean(both.groupby("seed").mean()))
+            line |= _line("difference", intervals.of_mean(both.groupby("seed").mean(), within=(1 - last, last - 1)))
         made.append(line)
     return pd.DataFrame(made).reindex(columns=columns).sort_values([*shown, "variable", "run"], ignore_index=True)
 

@@ -35,11 +35,11 @@ def collect(
         most: fits whose curves are kept, about.
 
     Returns:
-        The curves of sampled fits, with `configuration`, `fit`, `stability`, `exploded_at` and `ceiling` (see
+        The curves of sampled fits, with `configuration`, `fit`, `outcome`, `exploded_at` and `ceiling` (see
         `figure_data.sample_fits`); and the fits with `converged_at` (see `convergence.fit_epochs`).
     """
     chosen = figure_data.sample_fits(judged, trials, most)
-    columns = [*_FIT, "configuration", "stability", "exploded_epoch", "ceiling"]
+    columns = [*_FIT, "configuration", "outcome", "exploded_epoch", "ceiling"]
     labels = chosen[columns].rename(columns={"exploded_epoch": "exploded_at"}).astype({"key": str, "pair": str})
     study = frames.study(results)
     kept: list[pd.DataFrame] = []

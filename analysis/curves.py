@@ -10,8 +10,8 @@ from trainables import paths, verdict
 from trainables.config import PAIRS, InputError
 from trainables.resultfiles import write_local
 
-KINDS = ("svg", "png", "pdf")
-"""Kinds of pictures that are written."""
+KINDS = (".svg", ".png", ".pdf", ".jpg")
+"""Endings of the pictures that can be written."""
 
 
 def draw(results: str | frames.Results, pair: str) -> matplotlib.figure.Figure:
@@ -30,8 +30,8 @@ def draw(results: str | frames.Results, pair: str) -> matplotlib.figure.Figure:
     estimates = estimates[estimates["pair"] == pair]
     if estimates.empty:
         raise InputError(f"results {study.source!r} hold no completed fit of {pair}; run a trial that estimates it.")
-    fits = estimates.assign(stability=verdict.stability(estimates))
-    curves = study.curves(pair).merge(fits[["key", "run", "replicate", "stability"]], on=["key", "run", "replicate"])
+    fits = estimates.assign(outcome=verdict.outcome(estimates))
+    curves = study.curves(pair).merge(fits[["key", "run", "replicate", "outcome"]], on=["key", "run", "replicate"])
     if curves.empty:
         raise InputError(f"results {study.source!r} hold no curve of {pair}; the folder curves/ must be there.")
     curves["fit"] = curves[["key", "run", "replicate"]].astype(str).agg("/".join, axis=1)
@@ -55,10 +55,10 @@ def save(figure: matplotlib.figure.Figure, out: str) -> Path:
         InputError: if the kind is unknown or the path cannot be written.
     """
     path = paths.local(out, "out")
-    if path.suffix[1:] not in KINDS:
-        raise InputError(f"out is {out!r}; it must be a path on this machine that ends in .svg, .png or .pdf.")
+    if path.suffix.lower() not in KINDS:
+        raise InputError(f"out is {out!r}; it must be a path on this machine that ends in {' or '.join(KINDS)}.")
     try:
-        write_local(path, drawings.picture(figure, path.suffix[1:], dpi=160))
+        write_local(path, drawings.picture(figure, path.suffix[1:].lower(), dpi=160))
     except OSError as error:
         raise InputError(f"out is {out!r}; it must be a path that can be written ({paths.said(error)}).") from error
     return path

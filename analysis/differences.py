@@ -1,12 +1,15 @@
 """Two configurations that differ in one setting, compared by intervals on the difference."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from analysis import frames, intervals, judging, stability
+from analysis import frames, intervals, judging, levels, selection, stability
 from trainables.config import InputError
-from trainables.verdict import VerdictRule
+from trainables.verdict import VerdictRule, outside_tolerance
 
 MEASURES = ("exploded", "settled", "estimate", "per_truth")
 
@@ -22,31 +25,33 @@ def table(
     [['finetune', 'reinit']]
 
     Args:
-        field: path of a field that the study varies; None: each of them in turn.
+        field: name or path of a field that the study varies; None: each of them in turn.
 
     Returns:
         `field`, `from`, `to`, `others` (the other varied settings), `variable`; then for the shares `exploded` and
         `settled`, the settled `estimate` in nats (over the pairs and runs that settled in both, seed by seed) and
-        `per_truth` (its median ratio to the truth) the difference `to` less `from` with its interval and n. Seeds
-        that both have are compared with each other; where fewer than two are shared it is Welch's interval, but
-        for the estimate, and `paired` says no.
+        `per_truth` (the median over pairs that have both of their ratios' difference) the difference `to` less `from`
+        with its interval and n; beside the estimate's that of the rows' `truth` and `optimum`. Seeds that both have are
+        compared with each other; where fewer than two are shared it is Welch's interval, except for the estimate, and
+        `paired` says no.
 
     Raises:
         InputError: if the study does not vary the field.
     """
     varied = frames.varied_columns(trials)
-    if field is not None and field not in varied:
+    if field is not None and (field := selection.path_of(field, f"field is {field!r}")) not in varied:
         raise InputError(f"field is {field!r}; it must be one that the study varies: {', '.join(varied) or 'none'}.")
     names = [f"{measure}{end}" for measure in MEASURES for end in ("", "_low", "_high", "_seeds")]
-    columns = ["field", "from", "to", "others", "variable", "paired", *names]
+    place = names.index("per_truth")
+    columns = ["field", "from", "to", "others", "variable", "paired", *names[:place], *levels.KINDS, *names[place:]]
     if estimates.empty:
         return pd.DataFrame(columns=columns)
     judged, made = judging.arrange(trials, judging.judge(estimates, rule), "variable")
-    per_seed, cells = _per_seed(judged), _cells(judged)
+    found = _Found.of(judged, rule or VerdictRule())
     lines = []
     for path in [field] if field else varied:
         for first, second in _neighbours(made, varied, path):
-            line = _compare(per_seed, cells, first, second)
+            line = _compare(found, first, second)
             others = frames.in_words(made.loc[first], [one for one in varied if one != path])
             values = {"from": made.loc[first, path], "to": made.loc[second, path]}
             lines.append({"field": path, **values, "others": others, "variable": made.loc[first, "variable"], **line})
@@ -62,33 +67,68 @@ def _neighbours(made: pd.DataFrame, varied: list[str], path: str) -> Iterator[tu
             yield group.index[0], second
 
 
-def _per_seed(judged: pd.DataFrame) -> pd.DataFrame:
-    flags = pd.DataFrame({name: (judged["stability"] == name).astype(float) for name in MEASURES[:2]})
-    group = [judged["row"], judged["seed"]]
-    return flags.groupby(group).mean().assign(per_truth=judged["per_truth"].groupby(group).median())
+@dataclass(frozen=True)
+class _Found:
+    """What the rows' differences are made of."""
+
+    shares: pd.DataFrame
+    """`exploded` and `settled` by (row, seed)."""
+    cells: pd.Series
+    """Mean settled estimate by (row, seed, cell)."""
+    ratios: NDArray[np.float64]
+    """Estimate by truth, shape (rows, pairs, seeds)."""
+    references: pd.DataFrame
+    """`truth` and `optimum` by row."""
+    most: pd.DataFrame
+    """The most that an estimate and its ratio to the truth can be, by row: `estimate`, `per_truth`."""
+
+    @classmethod
+    def of(cls, judged: pd.DataFrame, rule: VerdictRule) -> "_Found":
+        flags = pd.DataFrame({name: (judged["outcome"] == name).astype(float) for name in ("exploded", "settled")})
+        cells = judged["settled_estimate"].groupby([judged["row"], judged["seed"], judged["cell"]]).mean().dropna()
+        ceiling = judged.groupby("row")["ceiling"].max()
+        most = ceiling + outside_tolerance(ceiling, rule)
+        truth = judged["truth"].where(judged["truth"] >= rule.least_reference).groupby(judged["row"]).min()
+        return cls(
+            flags.groupby([judged["row"], judged["seed"]]).mean(),
+            cells,
+            levels.ratios(judged, "truth", rule),
+            levels.table(judged, rule)[list(levels.KINDS)],
+            pd.DataFrame({"estimate": most, "per_truth": most / truth}),
+        )
 
 
-def _cells(judged: pd.DataFrame) -> pd.Series:
-    return judged["settled_estimate"].groupby([judged["row"], judged["seed"], judged["cell"]]).mean().dropna()
-
-
-def _compare(per_seed: pd.DataFrame, cells: pd.Series, first: int, second: int) -> dict[str, object]:
-    a, b = per_seed.loc[first], per_seed.loc[second]
+def _compare(found: _Found, first: int, second: int) -> dict[str, object]:
+    a, b = found.shares.loc[first], found.shares.loc[second]
     shared = a.index.intersection(b.index)
     paired = len(shared) > 1
-    rows = cells.index.get_level_values("row")
-    both = [cells[one] if (rows == one).any() else cells.iloc[:0].droplevel("row") for one in (first, second)]
-    found = {"estimate": intervals.of_mean((both[1] - both[0]).groupby("seed").mean())}
-    for name in ("exploded", "settled", "per_truth"):
-        if paired:
-            found[name] = intervals.of_paired_difference(a.loc[shared, name], b.loc[shared, name])
-        else:
-            found[name] = intervals.of_difference(a[name], b[name])
-    line: dict[str, object] = {"paired": "yes" if paired else "no"}
-    for name, interval in found.items():
+    if paired:
+        a, b = a.loc[shared], b.loc[shared]
+    between = intervals.of_paired_difference if paired else intervals.of_difference
+    made = {name: between(a[name], b[name], within=(-1, 1)) for name in ("exploded", "settled")}
+    ends = found.most.loc[[first, second]].max()
+    rows = found.cells.index.get_level_values("row")
+    none = found.cells.iloc[:0].droplevel("row")
+    both = [found.cells[one] if (rows == one).any() else none for one in (first, second)]
+    made["estimate"] = intervals.of_mean((both[1] - both[0]).groupby("seed").mean(), within=_ends(ends["estimate"]))
+    ratio = found.ratios[[first, second]]
+    if paired:
+        made["per_truth"] = intervals.of_mean(levels.median(ratio[1:] - ratio[:1])[0], within=_ends(ends["per_truth"]))
+    else:
+        one, other = levels.median(ratio)
+        made["per_truth"] = intervals.of_difference(one, other, within=_ends(ends["per_truth"]))
+    with np.errstate(invalid="ignore"):  # of two infinite optima there is no difference
+        line: dict[str, object] = dict(found.references.loc[second] - found.references.loc[first])
+    line["paired"] = "yes" if paired else "no"
+    for name, interval in made.items():
         for end, value in zip(("", "_low", "_high", "_seeds"), interval, strict=True):
             line[f"{name}{end}"] = value
     return line
+
+
+def _ends(most: float) -> tuple[float, float]:
+    """What the difference of two numbers from 0 to `most` can be."""
+    return (-np.inf, np.inf) if np.isnan(most) else (-most, most)
 
 
 def certain(rows: pd.DataFrame, measure: str) -> pd.Series:
@@ -109,7 +149,9 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     lines = [
         "Differences of two configurations that differ in one field: the value under `to` less that under `from`, "
         "paired by seed, 95 % intervals over seeds, n seeds (no interval where the seeds' differences are equal or "
-        "there is one). An interval that leaves out 0 is a difference; with many rows one in twenty does so by chance."
+        "there is one). An interval that leaves out 0 is a difference; with many rows one in twenty does so by chance.",
+        "estimate: over the pairs and runs that settled in both; truth and optimum: over all, empty where both are "
+        "infinite; est./truth: the median over pairs of the difference of their ratios.",
     ]
     if not len(rows):
         lines.append("No two configurations of this study differ in one field alone.")

@@ -3,7 +3,7 @@
 import io
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,29 @@ class Drawing:
     name: str
     caption: str
     figure: matplotlib.figure.Figure
+
+
+def missing(drawn: Iterable[str]) -> list[str]:
+    """What a report has no figure of, and why, in a sentence for each kind.
+
+    >>> missing(["learning_1", "plane_1", "explosion_1", "truth"])
+    ['No figure of exploded curves: no curve of an exploded fit was found.']
+
+    Args:
+        drawn: names of the drawings that were made.
+    """
+    kinds = {name.split("_")[0] for name in drawn}
+    return [f"No figure of {what}." for kind, what in _WITHOUT.items() if kind not in kinds]
+
+
+_WITHOUT = {
+    "learning": "learning curves: no curve of a completed trial was found",
+    "plane": "information planes: no completed trial has pairs of both X and Y",
+    "explosion": "explosion: no fit of a completed trial was found",
+    "truth": "estimates against truths: no fit settled",
+    "exploded": "exploded curves: no curve of an exploded fit was found",
+}
+"""Why a kind of figure may be missing, each for the one reason that there is."""
 
 
 def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
@@ -162,7 +185,7 @@ def heat_maps(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
 def truths(judged: pd.DataFrame) -> Iterator[Drawing]:
     """Settled estimates against their truths."""
     names = [name for name in "XY" if name in judged["variable"].cat.categories]
-    settled = judged[judged["stability"] == "settled"]
+    settled = judged[judged["outcome"] == "settled"]
     if settled.empty:
         return
     settled = settled.assign(layer=settled["pair"].astype(str).str[2:])
@@ -184,11 +207,11 @@ def truths(judged: pd.DataFrame) -> Iterator[Drawing]:
 
 def explosions(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame) -> Iterator[Drawing]:
     """Curves of exploded fits, a panel for each of the configurations that explode most."""
-    exploded = sampled[sampled["stability"] == "exploded"]
+    exploded = sampled[sampled["outcome"] == "exploded"]
     if exploded.empty:
         return
     configuration = trials["configuration"].reindex(judged["key"].cat.categories).to_numpy()
-    shares = (judged["stability"] == "exploded").groupby(configuration[judged["key"].cat.codes]).mean()
+    shares = (judged["outcome"] == "exploded").groupby(configuration[judged["key"].cat.codes]).mean()
     worst = [one for one in shares.sort_values(ascending=False).index if one in set(exploded["configuration"])]
     for variable in "XY":
         chosen = exploded[exploded["pair"].astype(str).str[0] == variable]

@@ -29,8 +29,8 @@ def plane(judged: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     fits = fits.assign(
         layer=fits["pair"].astype(str).str[2:],
         variable=fits["variable"].astype(str),
-        usable=fits["estimate"].where(fits["stability"] != "exploded"),
-        quiet=fits["stability"].isin(["settled", "exploded"]),
+        usable=fits["estimate"].where(fits["outcome"] != "exploded"),
+        quiet=fits["outcome"].isin(["settled", "exploded"]),
     )
     grouped = fits.groupby(["layer", "run", "variable"])
     points = grouped.agg(
@@ -64,7 +64,7 @@ def explosion_grid(
     known = trials.loc[judged["key"].cat.categories, [rows, columns, "seed"]]
     # Unset sizes last; a group's key must not be missing.
     known = known.assign(**{path: known[path].astype(object).fillna(np.inf) for path in (rows, columns)})
-    fits = known.iloc[judged["key"].cat.codes].assign(exploded=(judged["stability"] == "exploded").to_numpy(float))
+    fits = known.iloc[judged["key"].cat.codes].assign(exploded=(judged["outcome"] == "exploded").to_numpy(float))
     per_seed = fits.groupby([rows, columns, "seed"])["exploded"].mean()
     values, texts = {}, {}
     for (row, column), group in per_seed.groupby([rows, columns]):
@@ -119,7 +119,7 @@ def sample_fits(judged: pd.DataFrame, trials: pd.DataFrame, most: int) -> pd.Dat
         return judged.assign(configuration="")
     configuration = trials["configuration"].reindex(judged["key"].cat.categories).to_numpy()
     fits = judged.assign(configuration=configuration[judged["key"].cat.codes])
-    order = fits["stability"].cat.codes.rsub(len(stability.STABILITIES))  # exploded last
+    order = fits["outcome"].cat.codes.rsub(len(stability.OUTCOMES))  # exploded last
     fits = fits.assign(order=order).sort_values(["configuration", "pair", "order", "estimate"], kind="stable")
     cell = fits.groupby(["configuration", "pair"], observed=True, sort=False)
     size, place = cell["run"].transform("size"), cell.cumcount()

@@ -14,7 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 # Okabe and Ito's colours, told apart by colour-blind readers and in grey; every kind has a marker as well.
-COLOURS = {"settled": "#0072B2", "unsettled": "#009E73", "collapsed": "#999999", "exploded": "#D55E00"}
+COLOURS = {
+    "settled": "#0072B2",
+    "unsettled": "#009E73",
+    "stuck": "#CC79A7",
+    "collapsed": "#999999",
+    "exploded": "#D55E00",
+}
 
 LAYERS = {
     "maxpool1": ("#0072B2", "o"),
@@ -42,21 +48,21 @@ def learning_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], 
     """Bound per MINE epoch of many fits of one pair, coloured by verdict, beside the known answers.
 
     >>> _, (ax,) = panels(1)
-    >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 1.0], "stability": "settled"})
+    >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 1.0], "outcome": "settled"})
     >>> learning_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "optimum": float("inf")})
     >>> ax.get_ylabel()
     'bound (nats)'
 
     Args:
-        curves: columns `fit` (any label), `mine_epoch`, `bound` in nats, `stability`.
+        curves: columns `fit` (any label), `mine_epoch`, `bound` in nats, `outcome`.
         known: `ceiling`, `truth` and `optimum` in nats; one above the axis is written in its corner.
     """
     for verdict, colour in COLOURS.items():
-        chosen = curves[curves["stability"] == verdict]
+        chosen = curves[curves["outcome"] == verdict]
         for position, (_, fit) in enumerate(chosen.groupby("fit", observed=True)):
-            bound = fit["bound"].where(np.isfinite(fit["bound"]))
             label = verdict if position == 0 else None
-            ax.plot(fit["mine_epoch"], bound, color=colour, linewidth=0.8, alpha=0.8, label=label)
+            _curve(ax, fit, color=colour, linewidth=0.8, alpha=0.8, label=label)
+    _say_if_nothing(ax, curves)
     _known_lines(ax, known)
     ax.set_title(title, fontsize="small")
     ax.set_xlabel("MINE epoch")
@@ -80,21 +86,22 @@ def run_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], title
     runs = sorted(curves["run"].unique())
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(runs)))
     for run, colour in zip(runs, colours, strict=True):
-        of_run = curves[(curves["run"] == run) & np.isfinite(curves["bound"])]
+        of_run = curves[curves["run"] == run]
         for _, fit in of_run[~of_run["middle"]].groupby("fit", observed=True):
-            ax.plot(fit["mine_epoch"], fit["bound"], color=colour, linewidth=0.5, alpha=0.35)
+            _curve(ax, fit, color=colour, linewidth=0.5, alpha=0.35)
         middle = of_run[of_run["middle"]]
-        ax.plot(middle["mine_epoch"], middle["bound"], color=colour, linewidth=1.8)
+        _curve(ax, middle, color=colour, linewidth=1.8)
+        middle = middle[np.isfinite(middle["bound"])]
         if len(middle):
             end = middle.iloc[-1]
             # Numbers stand in steps beside the end, so that equal levels do not cover each other.
             place = (end["mine_epoch"] + 0.3 + 1.1 * runs.index(run), end["bound"])
             ax.annotate(str(run), place, color=colour, fontsize=8, fontweight="bold", va="center", annotation_clip=True)
+    _say_if_nothing(ax, curves)
     _known_lines(ax, known)
-    highest = curves.loc[curves["middle"] & np.isfinite(curves["bound"]), "bound"].max()
-    ax.set_ylim(
-        -0.05 * known["ceiling"], np.clip(1.1 * highest / known["ceiling"], 1.12, _CEILING_ROOM) * known["ceiling"]
-    )
+    height = _height(known["ceiling"])
+    highest = curves.loc[curves["middle"] & np.isfinite(curves["bound"]), "bound"].max()  # NaN where nothing is finite
+    ax.set_ylim(-0.05 * height, np.clip(np.fmax(1.1 * highest / height, 1.12), 1.12, _CEILING_ROOM) * height)
     last = curves["mine_epoch"].max()
     ax.set_xlim(1, last + 1.1 * len(runs) + 0.6)
     ax.set_xticks([1, *(tick for tick in ax.get_xticks() if 1 < tick <= last)])
@@ -103,16 +110,36 @@ def run_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], title
     ax.set_ylabel("bound (nats)")
 
 
+def _curve(ax: Axes, fit: pd.DataFrame, **style: Any) -> None:
+    """A fit's bound, broken where it is not finite; a point that stands alone is a dot."""
+    bound = fit["bound"].astype(float).where(np.isfinite(fit["bound"])).to_numpy()
+    there = np.r_[False, np.isfinite(bound), False]
+    alone = there[1:-1] & ~there[:-2] & ~there[2:]
+    ax.plot(fit["mine_epoch"], bound, marker=".", markersize=3, markevery=np.flatnonzero(alone).tolist(), **style)
+
+
 def _known_lines(ax: Axes, known: Mapping[str, float]) -> None:
     """Ceiling, truth and optimum as lines; one above the axis is written in its corner."""
-    top = _CEILING_ROOM * known["ceiling"]
+    top = _CEILING_ROOM * _height(known["ceiling"])
     for name, (colour, style, width) in LINES.items():
         if known[name] < top:
             ax.axhline(known[name], color=colour, linestyle=style, linewidth=width, label=name, zorder=0)
         elif not np.isnan(known[name]):
-            text = f"{name} {known[name]:.3g} nats"
-            ax.text(0.02, 0.97, text, transform=ax.transAxes, va="top", fontsize="small")
-    ax.set_ylim(-0.1 * known["ceiling"], top)
+            number = f"{known[name]:,.0f}" if known[name] >= 100 else f"{known[name]:.3g}"
+            ax.text(0.02, 0.97, f"{name} {number} nats", transform=ax.transAxes, va="top", fontsize="small")
+    ax.set_ylim(-0.1 / _CEILING_ROOM * top, top)
+
+
+def _height(ceiling: float) -> float:
+    """What an axis in nats is measured by: the ceiling, or 1 where all samples or labels are the same."""
+    return ceiling if ceiling > 0 else 1.0
+
+
+def _say_if_nothing(ax: Axes, curves: pd.DataFrame) -> None:
+    """Write into axes that they are empty because no bound is finite."""
+    if not np.isfinite(curves["bound"]).any():
+        ax.text(0.5, 0.5, "no finite bound", transform=ax.transAxes, ha="center", va="center", color="#555555",
+                bbox={"facecolor": "white", "edgecolor": "none"})  # fmt: skip
 
 
 def information_plane(ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, float], title: str = "") -> None:
@@ -148,8 +175,9 @@ def information_plane(ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, flo
                         fontsize=7, zorder=5)  # fmt: skip
     ax.axvline(ceilings["X"], **_CEILING_LINE)
     ax.axhline(ceilings["Y"], **_CEILING_LINE)
-    ax.set_xlim(-0.03 * ceilings["X"], 1.14 * ceilings["X"])
-    ax.set_ylim(-0.05 * ceilings["Y"], 1.14 * ceilings["Y"])
+    width, height = _height(ceilings["X"]), _height(ceilings["Y"])
+    ax.set_xlim(-0.03 * width, 1.14 * width)
+    ax.set_ylim(-0.05 * height, 1.14 * height)
     ax.set_title(title)
     ax.set_xlabel("I(X;L) (nats)")
     ax.set_ylabel("I(Y;L) (nats)")
@@ -227,6 +255,7 @@ def estimate_against_truth(ax: Axes, points: pd.DataFrame, limit: float, ratio: 
         limit: end of both axes, in nats.
         ratio: the factor within which an estimate counts as within.
     """
+    limit = _height(limit)
     ax.plot([0, limit], [0, limit], color="black", linewidth=0.9, label="estimate = truth")
     ax.plot([0, limit], [0, limit / ratio], color="black", linewidth=0.7, linestyle=":", label=f"factor {ratio:g}")
     ax.plot([0, limit / ratio], [0, limit], color="black", linewidth=0.7, linestyle=":")
@@ -264,15 +293,18 @@ def exploded_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, title: str =
     """
     for layer, (colour, _) in LAYERS.items():
         for position, (_, fit) in enumerate(curves[curves["layer"] == layer].groupby("fit", observed=True)):
-            finite = fit[np.isfinite(fit["bound"])]
             label = layer if position == 0 else None
-            ax.plot(finite["mine_epoch"], finite["bound"], color=colour, linewidth=0.8, alpha=0.8, label=label)
-            before = finite[finite["mine_epoch"] <= fit["exploded_at"].iloc[0]]
+            _curve(ax, fit, color=colour, linewidth=0.8, alpha=0.8, label=label)
+            before = fit[np.isfinite(fit["bound"]) & (fit["mine_epoch"] <= fit["exploded_at"].iloc[0])]
             if len(before):
                 end = before.iloc[-1]
                 ax.plot(end["mine_epoch"], end["bound"], marker="x", color=colour, markersize=4, linewidth=0)
+    _say_if_nothing(ax, curves)
     ax.axhline(ceiling, color="black", linestyle="--", linewidth=1.0, label="ceiling")
-    ax.set_yscale("symlog", linthresh=1.0)
+    # The part below 1 nat keeps its place beside many decades.
+    decades = np.log10(np.abs(curves["bound"][np.isfinite(curves["bound"])]).max() + 1)
+    ax.set_yscale("symlog", linthresh=1.0, linscale=np.fmax(decades / 6, 1.0))
+    ax.set_xlim(0.5, curves["mine_epoch"].max() + 0.5)
     ax.set_title(title)
     ax.set_xlabel("MINE epoch")
     ax.set_ylabel("bound (nats)")

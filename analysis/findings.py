@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis import differences, frames, judging
 from trainables.config import short_name
-from trainables.verdict import STABILITIES, VerdictRule
+from trainables.verdict import OUTCOMES, VerdictRule
 
 _MOST = 8
 """Rows that a sentence names."""
@@ -57,12 +57,9 @@ def _size(trials: pd.DataFrame, judged: pd.DataFrame) -> str:
 
 
 def _shares(judged: pd.DataFrame) -> str:
-    shares = judged["stability"].value_counts(normalize=True)
-    parts = [f"{_percent(shares.get(name, 0))} {name}" for name in STABILITIES]
-    settled = judged.loc[judged["stability"] == "settled", "estimate"].abs()
-    floor = VerdictRule().near_floor
-    at_zero = f" {_percent((settled < floor).mean())} of the settled fits ended within {floor:g} nats of 0."
-    return f"Of all fits {', '.join(parts[:-1])} and {parts[-1]}.{at_zero if (settled < floor).any() else ''}"
+    shares = judged["outcome"].value_counts(normalize=True)
+    parts = [f"{_percent(shares.get(name, 0))} {name}" for name in OUTCOMES]
+    return f"Of all fits {', '.join(parts[:-1])} and {parts[-1]}."
 
 
 def _worst(trials: pd.DataFrame, rows: pd.DataFrame) -> str:
@@ -79,7 +76,7 @@ def _worst(trials: pd.DataFrame, rows: pd.DataFrame) -> str:
 def _truth(judged: pd.DataFrame) -> list[str]:
     found = []
     for variable in judged["variable"].cat.categories:
-        settled = judged[(judged["variable"] == variable) & (judged["stability"] == "settled")]
+        settled = judged[(judged["variable"] == variable) & (judged["outcome"] == "settled")]
         known = settled["bias_truth"].dropna()
         if settled.empty:
             found.append(f"No fit for {variable} settled, so there is no estimate to hold against the truth.")

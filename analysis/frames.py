@@ -1,6 +1,5 @@
 """From Parquet to DataFrames. Columns of the configuration carry its field paths."""
 
-import difflib
 import functools
 import math
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from trainables import records
 from trainables.config import (
     DECIDE_USE,
     PAIRS,
+    TRAIN_SAMPLES,
     InputError,
     TrialConfig,
     configuration_key,
@@ -23,6 +23,9 @@ from trainables.config import (
     short_name,
     unused_fields,
 )
+
+SIZES = ("lenet.train_samples", "mine.samples")
+"""Fields that may be unset, and are then the size of the training set."""
 
 _LABELS = ("key", "pair", "started_from")
 """Columns of long tables with few different texts, held as categories."""
@@ -60,6 +63,8 @@ class Results:
         # Sizes may be null for "all", and stay whole numbers beside it.
         frame = rows.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
         frame["mine.pairs"] = frame["mine.pairs"].map(", ".join)
+        for path in SIZES:  # given or not, the whole training set is one configuration
+            frame[path] = frame[path].mask(frame[path] == frame["data.name"].map(TRAIN_SAMPLES))
         configuration = [configuration_key(known[key]) for key in frame["key"]]
         return frame.assign(configuration=configuration).set_index("key").sort_index()
 
@@ -268,43 +273,3 @@ def setting(value: object) -> str:
 
 
 _ALL_PAIRS = ", ".join(PAIRS)
-
-
-def having(frame: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
-    """The trials that have these values.
-
-    >>> kept = having(trials("docs/example/results"), ["mine.hidden_units=20", "mine.transfer_mode=reinit"])
-    >>> kept["mine.hidden_units"].unique().tolist(), kept["mine.transfer_mode"].unique().tolist()
-    ([20], ['reinit'])
-
-    Args:
-        where: each FIELD=VALUE, the value as the tables or a sweep's flags give it.
-
-    Raises:
-        InputError: if one has another form, names no field of the configuration, or no trial has all of them.
-    """
-    kept = frame
-    for condition in where:
-        path, equals, value = condition.partition("=")
-        if not equals:
-            raise InputError(f"where is {condition!r}; it must be FIELD=VALUE, such as mine.noise_std=0.3.")
-        if path not in frame.columns or path not in fields():
-            near = [name for name in fields() if path in name] or difflib.get_close_matches(path, fields())
-            meant = f"it may be {' or '.join(near)}" if near else "`mine-study sweep --help` lists them"
-            raise InputError(f"where is {condition!r}; {path!r} is no field of the configuration: {meant}.")
-        texts = kept[path].map(setting)
-        matches = (texts == value) | (kept[path].map(str) == value) | _equal(kept[path], value)
-        if not matches.any():
-            there = f"{path} is {', '.join(sorted(set(texts)))}"
-            raise InputError(f"where is {condition!r}; no such trial is here: {there}.")
-        kept = kept[matches]
-    return kept
-
-
-def _equal(column: pd.Series, text: str) -> NDArray[np.bool_]:
-    """Whether the values equal the number that a text says; False throughout if it says none."""
-    try:
-        number = float(text)
-    except ValueError:
-        return np.zeros(len(column), dtype=bool)
-    return (pd.to_numeric(column, errors="coerce").astype(float) == number).to_numpy(bool)

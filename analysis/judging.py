@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from analysis import frames
 from analysis.frames import configuration_columns
 from trainables import verdict
-from trainables.verdict import STABILITIES, VerdictRule
+from trainables.verdict import OUTCOMES, VerdictRule
 
 _FIT = ["key", "run", "pair", "replicate"]
 
@@ -42,17 +42,31 @@ def _late_slopes(study: frames.Results, keys: Collection[str]) -> pd.DataFrame:
     return pd.concat(found)
 
 
+def untold(fits: pd.DataFrame) -> list[str]:
+    """Fits whose outcome is not known, in a sentence.
+
+    >>> untold(fits("docs/example/results"))
+    []
+    """
+    lacking = int((verdict.outcome(fits) == "").sum())
+    if not lacking:
+        return []
+    return [
+        f"{lacking} of {len(fits)} fits have no outcome: they were recorded before late_slope was, and the curves "
+        "from which it would follow are not there."
+    ]
+
+
 def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFrame:
     """The fits with their verdicts.
 
     >>> judged = judge(fits("docs/example/results"))
-    >>> sorted(judged["stability"].cat.categories)
+    >>> sorted(judged["outcome"].cat.categories)
     ['collapsed', 'exploded', 'settled', 'stuck', 'unsettled']
 
     Returns:
-        With `variable`, `stability`, `exploded_epoch` (the record holds it under the committed rule; NaN under
-        others), `settled_estimate`, and for settled fits whose reference is finite `bias_truth`, `bias_optimum`,
-        and `per_truth`, `per_optimum` where it is at least the rule's least reference.
+        With `variable`, `outcome`, `exploded_epoch` (the record holds it under the committed rule; NaN under
+        others), `settled_estimate`, and for settled fits whose reference is finite `bias_truth`, `bias_optimum`.
     """
     rule = rule or VerdictRule()
     judged = estimates.assign(key=_category(estimates["key"]), pair=_category(estimates["pair"]))
@@ -60,10 +74,10 @@ def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFr
     variable, variables = pd.factorize(pd.Index([pair[0] for pair in pairs]), sort=True)
     codes = variable[judged["pair"].cat.codes]
     judged["variable"] = pd.Categorical.from_codes(codes, variables)  # type: ignore[call-overload]
-    stability = verdict.stability(estimates, rule)
-    judged["stability"] = pd.Categorical(stability, STABILITIES)
+    outcome = verdict.outcome(estimates, rule)
+    judged["outcome"] = pd.Categorical(outcome, OUTCOMES)
     judged["exploded_epoch"] = verdict.exploded_epoch(estimates) if rule == VerdictRule() else np.nan
-    settled, estimate = stability == "settled", judged["estimate"].to_numpy(float)
+    settled, estimate = outcome == "settled", judged["estimate"].to_numpy(float)
     judged["settled_estimate"] = np.where(settled, estimate, np.nan)
     for kind in ("truth", "optimum"):
         reference = judged[kind].to_numpy(float)
@@ -73,8 +87,6 @@ def judge(estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFr
         bias = verdict.bias(estimate, reference, error, rule).astype(object)
         bias[~comparable] = None
         judged[f"bias_{kind}"] = pd.Categorical(bias, verdict.BIASES)
-        usable = comparable & (reference >= rule.least_reference)
-        judged[f"per_{kind}"] = np.divide(estimate, reference, out=np.full(len(judged), np.nan), where=usable)
     return judged
 
 

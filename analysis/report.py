@@ -27,7 +27,7 @@ from analysis import (
 from trainables import paths, schemas
 from trainables.config import InputError, fields
 from trainables.resultfiles import write_local
-from trainables.verdict import STABILITIES, VerdictRule
+from trainables.verdict import OUTCOMES, VerdictRule
 
 THRESHOLDS = {"halved": 0.5, "committed": 1.0, "doubled": 2.0}
 """Factors on the verdict rule's tolerances under which words and shares are reported."""
@@ -84,13 +84,18 @@ def write(results: str, out: str) -> Path:
         page = _template().render(
             results=results,
             findings=said,
-            problems=tables.unread(study.skipped) + stability.failures(trials) + stability.repeated(trials),
+            problems=tables.unread(study.skipped)
+            + judging.untold(fits)
+            + stability.failures(trials)
+            + stability.repeated(trials),
             sections=sections,
             pictures=pictures,
+            not_drawn=drawings.missing(str(one["name"]) for one in pictures),
             curves=sparklines.draw(trials, judged, sampled),
             curves_drawn=sampled["fit"].nunique(),
             fits=len(judged),
             colours=figures.COLOURS,
+            outcomes=list(OUTCOMES),
             common=_common(trials),
             trials=_trial_rows(trials, judged),
             varied=frames.varied_columns(trials),
@@ -135,7 +140,7 @@ def _tables(
     compared = differences.table(trials, fits)
     return {
         "stability": ("Stability (the paper's Table 2)", settled, stability.notes(trials, settled)),
-        "pairs": ("Stability by pair", by_pair, ["Each row links to its curves."]),
+        "pairs": ("Stability by pair", by_pair, [*stability.notes(trials, by_pair), "Each row links to its curves."]),
         "accuracy": ("Accuracy of LeNet-5 (the paper's Table 3)", learnt, accuracy.notes(trials, learnt)),
         "convergence": ("Convergence: reinit and finetune", epochs, convergence.notes(trials, epochs)),
         "consistency": ("Consistency", consistent, consistency.notes(trials, consistent)),
@@ -191,7 +196,7 @@ def _links(trials: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[str, int], st
         configuration = known[tuple(str(row[path]) for path in shown)]
         pair = row.get("pair", None)
         target = f"#c-{configuration}" + (f"-{pair.replace(';', '-')}" if pair else "")
-        for name in STABILITIES:
+        for name in OUTCOMES:
             found[tables.heading(name), place] = target
     return found
 
@@ -210,7 +215,7 @@ def _common(trials: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, Any]]:
     """Configuration, provenance and failure of every trial."""
-    counts = judged.groupby(judged["key"].astype(str))["stability"].value_counts().unstack(fill_value=0)
+    counts = judged.groupby(judged["key"].astype(str))["outcome"].value_counts().unstack(fill_value=0)
     varied, rows = frames.varied_columns(trials), []
     seconds = trials.filter(like="seconds_").sum(axis=1)
     for key, (_, trial) in zip(map(str, trials.index), trials.iterrows(), strict=True):
@@ -222,15 +227,16 @@ def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, An
                 "state": trial["state"],
                 "seed": trial["seed"],
                 "settings": [frames.setting(trial[path]) for path in varied],
-                "verdicts": [] if of_trial is None else [of_trial.get(name, 0) for name in STABILITIES],
+                "verdicts": [] if of_trial is None else [of_trial.get(name, 0) for name in OUTCOMES],
                 "started": f"{trial['started_at']:%Y-%m-%d %H:%M}",
                 "seconds": f"{seconds[key]:.0f}",
                 "memory": f"{trial['peak_memory_bytes'] / 1e6:.0f}",
                 "device": trial["device"],
                 "threads": trial["threads"],
                 "commit": (trial["git_commit"] or "")[:10] + ("+changes" if "+" in (trial["git_commit"] or "") else ""),
-                "error": trial["error"] if isinstance(trial["error"], str) else "",
-                "reason": schemas.reason(trial["error"] if isinstance(trial["error"], str) else None),
+                "error": trial["error"].strip() if isinstance(trial["error"], str) else "",
+                "reason": schemas.reason(trial["error"] if isinstance(trial["error"], str) else None)
+                or "no reason is recorded",
             }
         )
     return rows

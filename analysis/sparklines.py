@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis import drawings, figures, frames
 from trainables.config import PAIRS
-from trainables.verdict import STABILITIES
+from trainables.verdict import OUTCOMES
 
 WIDTH, HEIGHT = 150, 80
 """Size of a small picture's inside, in SVG units."""
@@ -59,7 +59,7 @@ def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame) -> l
     configuration = trials["configuration"].reindex(judged["key"].cat.categories).to_numpy()
     of_fit = configuration[judged["key"].cat.codes]
     known = judged.groupby([of_fit, judged["pair"].astype(str)])[["ceiling", "truth", "optimum"]].mean()
-    counts = judged.groupby([of_fit, judged["pair"].astype(str)])["stability"].value_counts().unstack(fill_value=0)
+    counts = judged.groupby([of_fit, judged["pair"].astype(str)])["outcome"].value_counts().unstack(fill_value=0)
     sampled = sampled.sort_values(["fit", "mine_epoch"], kind="stable")
     cells = dict(list(sampled.groupby(["configuration", "pair"])))
     blocks = []
@@ -77,26 +77,26 @@ def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame) -> l
 
 
 def _spark(configuration: str, pair: str, curves: pd.DataFrame, known: pd.Series, counts: pd.Series) -> Spark:
-    top = _ROOM * known["ceiling"]
+    top = _ROOM * (known["ceiling"] or 1.0)  # 0 where all samples or labels are the same
     last = curves["mine_epoch"].max()
     wanted = np.unique(np.linspace(1, last, min(POINTS, last)).round().astype(int))
     thin = curves[curves["mine_epoch"].isin(wanted)]
     x = (thin["mine_epoch"] - 1) / max(1, last - 1) * WIDTH
-    bound = thin["bound"].astype(float)
+    bound = thin["bound"].to_numpy(float)
     # A curve leaves through the top or the bottom and is drawn along it; NaN breaks it.
     y = HEIGHT * (1 - np.clip(bound / top, -0.1, 1.0) / 1.0)
     paths = []
-    for verdict in STABILITIES[::-1]:
-        of_verdict = (thin["stability"] == verdict).to_numpy()
+    for verdict in OUTCOMES[::-1]:
+        of_verdict = (thin["outcome"] == verdict).to_numpy()
         if of_verdict.any():
-            text = _path(x[of_verdict].to_numpy(), y[of_verdict].to_numpy(), thin["fit"][of_verdict].to_numpy())
+            text = _path(x[of_verdict].to_numpy(), y[of_verdict], thin["fit"][of_verdict].to_numpy())
             paths.append((verdict, text))
     lines = [
         (name, round(HEIGHT * (1 - float(known[name]) / top), 1))
         for name in figures.LINES
         if np.isfinite(known[name]) and known[name] < top
     ]
-    parts = ", ".join(f"{counts.get(name, 0)} {name}" for name in STABILITIES if counts.get(name, 0))
+    parts = ", ".join(f"{counts.get(name, 0)} {name}" for name in OUTCOMES if counts.get(name, 0))
     lines_at = ", ".join(f"{name} {known[name]:.2f}" for name in ("ceiling", "truth", "optimum"))
     title = f"{pair}: {parts}; {lines_at}"
     return Spark(pair, f"c-{configuration}-{pair.replace(';', '-')}", title, paths, lines)
@@ -106,6 +106,9 @@ def _path(x: np.ndarray, y: np.ndarray, fit: np.ndarray) -> str:
     """Polylines as one SVG path; a new line begins with a new fit and after a missing value."""
     there = np.isfinite(y)
     new = np.r_[True, (fit[1:] != fit[:-1]) | ~there[:-1]]
+    alone = new & np.r_[new[1:] | ~there[1:], True]  # a line without length, which has round ends, is a dot
     return "".join(
-        f"{'M' if start else 'L'}{a:.0f} {b:.0f}" for a, b, start, known in zip(x, y, new, there, strict=True) if known
+        f"{'M' if start else 'L'}{a:.0f} {b:.0f}{'h0' if single else ''}"
+        for a, b, start, single, known in zip(x, y, new, alone, there, strict=True)
+        if known
     )

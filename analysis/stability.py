@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import frames, intervals, judging, order, paper
+from analysis import frames, intervals, judging, levels, order, paper
 from trainables import verdict
-from trainables.verdict import STABILITIES, VerdictRule
+from trainables.verdict import OUTCOMES, VerdictRule
 
 
 def table(
@@ -29,16 +29,16 @@ def table(
         Configuration columns (those that vary, and architecture, noise std, hidden units); `variable` or
         `pair`; `seeds`, `fits`; then, `_low` and `_high` being 95 % intervals over seeds and all values in nats:
 
-        - `exploded`, `collapsed`, `unsettled`, `settled`: shares of fits; `exploded_epoch`: median, under the committed
-          rule only;
-        - `estimate`: mean of settled fits over the pairs and runs that have any, seeds first, from
-          `estimate_seeds` seeds; `spread_seeds`, `spread_replicates`: standard deviations between seeds, and
-          between the replicates of a seed, run and pair;
-        - `at_zero`: share of the settled fits within 0.05 nats of 0, which most often never moved;
-        - `truth_at_ceiling`: share of fits whose truth is the ceiling, so that the noise took nothing away;
-        - `truth`, `optimum`: as `estimate`, of the same fits (of all, if none settled); `per_truth`, `per_optimum`:
-          mean over seeds of the median ratio of estimate to each, over settled fits whose reference is at
-          least 0.1 nats, from `per_truth_seeds` and `per_optimum_seeds` seeds;
+        - `exploded`, `collapsed`, `stuck`, `unsettled`, `settled`: shares of fits; `exploded_epoch`: median, under the
+          committed rule only;
+        - `estimate`: mean over the pairs of their settled fits (see `levels.table`), of `estimate_pairs` of the row's
+          `pairs`, from `estimate_seeds` seeds; `spread_seeds`, `spread_replicates`: standard deviations between seeds,
+          and between the replicates of a seed, run and pair;
+        - `truth`, `optimum`: means over the row's pairs, runs and seeds, whichever fits settled;
+          `truth_at_ceiling`: share of fits whose truth is the ceiling, so that the noise took nothing away;
+        - `per_truth`, `per_optimum`: median over pairs of the ratio of a pair's estimate to its truth or optimum, of
+          pairs whose reference is at least 0.1 nats, from `per_truth_pairs` and `per_truth_seeds`; `per_truth_least`
+          and `per_truth_most`: the pairs' lowest and highest (not by pair);
         - `bias_truth`, `bias_optimum`: the two commonest verdicts on the settled fits' bias; the shares
           `within_truth`, `under_truth`, ... of each verdict;
         - `disorder`, `disorder_truth`: share of neighbouring layers in the wrong order (eq. 6 and 7), in the
@@ -52,7 +52,7 @@ def table(
     if estimates.empty:
         return pd.DataFrame(columns=columns)
     judged, made = judging.arrange(trials, judging.judge(estimates, rule), unit)
-    found: list[Any] = [made, _shares(judged), levels(judged), _biases(judged)]
+    found: list[Any] = [made, _shares(judged), levels.table(judged, rule), spreads(judged), _biases(judged)]
     if not by_pair:
         word = _words(judged, rule)
         theirs = paper.stability_rows(made)
@@ -62,109 +62,55 @@ def table(
 
 
 _COLUMNS = (
-    "seeds", "fits", "exploded", "exploded_low", "exploded_high", "exploded_epoch", "collapsed", "unsettled",
-    "settled", "settled_low", "settled_high", "estimate", "estimate_low", "estimate_high", "estimate_seeds",
-    "at_zero", "spread_seeds", "spread_replicates", "truth", "truth_at_ceiling", "optimum",
-    "per_truth", "per_truth_low", "per_truth_high", "per_truth_seeds",
-    "per_optimum", "per_optimum_low", "per_optimum_high", "per_optimum_seeds",
-    "bias_truth", "bias_optimum", *(f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in verdict.BIASES),
+    "seeds", "fits", "exploded", "exploded_low", "exploded_high", "exploded_epoch", "collapsed", "stuck", "unsettled",
+    "settled", "settled_low", "settled_high", *levels.COLUMNS, "spread_seeds", "spread_replicates",
+    "truth_at_ceiling", "bias_truth", "bias_optimum",
+    *(f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in verdict.BIASES),
     "disorder", "disorder_truth", "word", "paper_row", "paper", "agrees",
 )  # fmt: skip
 
-_NOT_BY_PAIR = ("disorder", "disorder_truth", "word", "paper_row", "paper", "agrees")
-"""Columns that need a variable's four layers together."""
+_NOT_BY_PAIR = ("disorder", "disorder_truth", "word", "paper_row", "paper", "agrees", *levels.OVER_PAIRS)
+"""Columns that need a variable's pairs together."""
 
 
 def _shares(judged: pd.DataFrame) -> pd.DataFrame:
     """How many fits, and how they ended."""
-    flags = pd.get_dummies(judged["stability"])[list(STABILITIES)].astype(float)
+    flags = pd.get_dummies(judged["outcome"])[list(OUTCOMES)].astype(float)
     per_seed = flags.groupby([judged["row"], judged["seed"]]).mean()
     found: list[Any] = [
         per_seed.groupby("row").size().rename("seeds"),
         judged.groupby("row").size().rename("fits"),
-        per_seed.groupby("row").mean()[["collapsed", "unsettled"]],
+        per_seed.groupby("row").mean()[["collapsed", "stuck", "unsettled"]],
         judging.named(intervals.of_shares(judging.by_seed(per_seed["exploded"])), "exploded"),
         judging.named(intervals.of_shares(judging.by_seed(per_seed["settled"])), "settled"),
-        judged["exploded_epoch"].where(judged["stability"] == "exploded").groupby(judged["row"]).median(),
+        judged["exploded_epoch"].where(judged["outcome"] == "exploded").groupby(judged["row"]).median(),
     ]
     return pd.concat(found, axis=1)
 
 
-def levels(judged: pd.DataFrame) -> pd.DataFrame:
-    """Where settled fits ended, and how consistently: `estimate` with its interval and n, `at_zero`, spreads.
+def spreads(judged: pd.DataFrame) -> pd.DataFrame:
+    """How consistent settled fits are: `spread_seeds` and `spread_replicates`, standard deviations in nats.
 
     >>> source = "docs/example/results"
     >>> judged, rows = judging.arrange(frames.trials(source), judging.judge(judging.fits(source)), "pair")
-    >>> len(levels(judged)) == len(rows)
+    >>> len(spreads(judged)) == len(rows)
     True
     """
     cells = judged["settled_estimate"].groupby([judged["row"], judged["cell"], judged["seed"]])
-    per_seed = cells.mean().dropna()
-    settled = judged.loc[judged["stability"] == "settled", ["row", "settled_estimate"]]
-    near = settled["settled_estimate"].abs() < VerdictRule().near_floor
-    found = pd.concat(
-        [
-            near.groupby(settled["row"]).mean().rename("at_zero"),
-            per_seed.groupby(["row", "cell"]).std().groupby("row").mean().rename("spread_seeds"),
-            cells.std().groupby("row").mean().rename("spread_replicates"),
-        ],
-        axis=1,
-    ).reindex(range(judged["row"].max() + 1))
-    return found.join(judging.named(level(per_seed, len(found)), "estimate", seeds=True))
-
-
-def level(per_seed: pd.Series, rows: int) -> pd.DataFrame:
-    """Mean over the cells (pair, run) that have a value, with an interval over seeds, for every row.
-
-    Cells differ in level and seeds may lack some, so a seed's distance from the others is its effect in the
-    additive fit value = cell + seed, over the cells that two seeds or more have.
-
-    Args:
-        per_seed: one value a (row, cell, seed), none missing.
-        rows: number of rows; one without values gets NaN.
-
-    Returns:
-        As `intervals.of_means`; `seeds` counts the seeds with any value.
-    """
-    if per_seed.empty:
-        return pd.DataFrame({"mean": np.nan, "low": np.nan, "high": np.nan, "seeds": 0}, index=range(rows))
-    row, cell, seed = (per_seed.index.get_level_values(name) for name in ("row", "cell", "seed"))
-    cells, seeds = pd.factorize(cell)[0], pd.factorize(seed)[0]
-    values = np.full((rows, cells.max() + 1, seeds.max() + 1), np.nan)
-    values[row, cells, seeds] = per_seed.to_numpy(float)
-    there = ~np.isnan(values)
-    present = there.any(axis=2)
-    with np.errstate(invalid="ignore"):
-        mean = np.where(there, values, 0).sum(axis=2) / there.sum(axis=2)  # of each cell
-        overall = np.where(present, mean, 0).sum(axis=1) / present.sum(axis=1)
-    shared = (there.sum(axis=2) > 1)[:, :, None] & there
-    # The additive fit with the cells eliminated: (D - O' diag(1/n) O) seed = O' (value - cell mean).
-    observed = shared.astype(float)
-    count = np.maximum(observed.sum(axis=2), 1)[:, :, None]
-    normal = -np.einsum("rcs,rct->rst", observed / count, observed)
-    diagonal = np.arange(normal.shape[1])
-    normal[:, diagonal, diagonal] += observed.sum(axis=1)
-    residual = np.where(shared, values - mean[:, :, None], 0).sum(axis=1)
-    effects = np.einsum("rst,rt->rs", np.linalg.pinv(normal, hermitian=True), residual)
-    in_fit = shared.any(axis=1)
-    centre = np.where(in_fit, effects, 0).sum(axis=1) / np.maximum(in_fit.sum(axis=1), 1)
-    found = intervals.of_means(np.where(in_fit, (overall - centre)[:, None] + effects, np.nan))
-    return found.assign(mean=overall, seeds=there.any(axis=1).sum(axis=1))
+    found: list[Any] = [
+        cells.mean().groupby(["row", "cell"]).std().groupby("row").mean().rename("spread_seeds"),
+        cells.std().groupby("row").mean().rename("spread_replicates"),
+    ]
+    return pd.concat(found, axis=1)
 
 
 def _biases(judged: pd.DataFrame) -> pd.DataFrame:
-    """How far settled fits ended from the truth and from the optimum."""
-    settled = (judged["stability"] == "settled").to_numpy()
-    any_settled = np.bincount(judged["row"], settled) > 0
-    compared = judged[settled | ~any_settled[judged["row"]]]
-    # As for the estimate: each pair and run counts equally.
-    levels = compared.groupby(["row", "cell"])[["truth", "optimum"]].mean().groupby("row").mean()
-    found: list[Any] = [levels, judging.at_ceiling(judged).groupby(judged["row"]).mean().rename("truth_at_ceiling")]
-    for kind in ("truth", "optimum"):
-        ratio = judged.groupby(["row", "seed"])[f"per_{kind}"].median()
-        found.append(judging.named(intervals.of_means(judging.by_seed(ratio)), f"per_{kind}", seeds=True))
+    """The verdicts on settled fits' bias to the truth and to the optimum, and how often the truth is the ceiling."""
+    rows = range(judged["row"].max() + 1)
+    found: list[Any] = [judging.at_ceiling(judged).groupby(judged["row"]).mean().rename("truth_at_ceiling")]
+    for kind in levels.KINDS:
         counts = pd.crosstab(judged["row"], judged[f"bias_{kind}"], dropna=False)
-        counts = counts.reindex(range(len(levels)), columns=list(verdict.BIASES), fill_value=0)
+        counts = counts.reindex(rows, columns=list(verdict.BIASES), fill_value=0)
         shares = counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
         found += [shares.add_suffix(f"_{kind}"), pd.Series(_commonest(shares), index=shares.index, name=f"bias_{kind}")]
     return pd.concat(found, axis=1)
@@ -194,11 +140,11 @@ def _disorder(judged: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
 def _words(judged: pd.DataFrame, rule: VerdictRule) -> pd.Series:
     """The paper's word for each row: per seed, then the majority over seeds."""
     reference = np.minimum(judged["truth"], judged["optimum"])
-    settled, at_zero = judged["stability"] == "settled", judged["stability"].isin(["stuck", "collapsed"])
+    settled, at_zero = judged["outcome"] == "settled", judged["outcome"].isin(["stuck", "collapsed"])
     usable = (settled | at_zero) & (reference >= rule.least_reference)
     of_fit = pd.DataFrame(
         {
-            "exploded": judged["stability"] == "exploded",
+            "exploded": judged["outcome"] == "exploded",
             "ended": settled | at_zero,
             "ratio": (judged["estimate"].where(settled, 0) / reference).where(usable),
         }
@@ -218,10 +164,9 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     'Shares are of '
     """
     lines = [
-        "Shares are of fits, intervals 95 % over seeds (none where seeds do not differ), values in nats. Estimate, "
-        "truth and optimum are means over the same settled fits, so conditional on not exploding; rows with other "
-        "settled fits have another truth. at 0: settled fits within 0.05 nats of 0. est./truth and est./optimum are "
-        "medians over fits, then means over seeds.",
+        "Shares are of fits, intervals 95 % over seeds (none where seeds do not differ), values in nats. Estimates are "
+        "of settled fits, so conditional on not exploding. stuck: never off the ground, though the truth is.",
+        *([] if "pair" in rows else [levels.NOTE]),
         "truth: exact mutual information of the samples with the noisy layer; optimum: what the chosen marginals "
         "make the bound aim at; disorder: neighbouring layers in the wrong order (eq. 6, 7), then in the truths.",
     ]
@@ -230,14 +175,15 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     if "agrees" in rows and (rows["agrees"] != "").any() and trials["mine.samples"].notna().any():
         scale = f"{trials['mine.samples'].min()} samples, {trials['mine.epochs'].min()} MINE epochs at the least"
         lines.append(f"Reduced scale ({scale}): agreement with the paper's words says little before fits have settled.")
-    if len(trials) and trials["mine.epochs"].min() < 4:
-        lines.append("Fits of fewer than 4 MINE epochs have no two windows to compare, so they are unsettled.")
+    least = VerdictRule().least_epochs
+    if len(trials) and trials["mine.epochs"].min() < least:
+        lines.append(f"Fits of fewer than {least} MINE epochs are too short to be judged, so they are unsettled.")
     if len(rows) and rows["exploded_epoch"].isna().all() and (rows["exploded"] > 0).any():
         lines.append("at epoch is empty: it is recorded under the committed thresholds only.")
     if len(rows) and (rows["seeds"] == 1).any():
         lines.append("Rows with one seed have no interval: the seed is the unit of statistics.")
     if len(rows) and (rows["settled"] == 0).any():
-        lines.append("Rows without a settled fit have no estimate and no bias; truth and optimum are of all fits.")
+        lines.append("Rows without a settled fit have no estimate and no bias.")
     if len(rows) and (rows["truth_at_ceiling"] == 1).any():
         lines.append(
             "Where truth at ceiling is 100 % there is no truth but the ceiling: the noise is too small (or 0) to take "

@@ -17,6 +17,7 @@ from analysis import (
     distance,
     frames,
     judging,
+    selection,
     stability,
 )
 from analysis.frames import setting
@@ -50,19 +51,20 @@ def build(
             paper (Table 2 in the paper's order, with the columns that the words rest on).
         by_pair: stability with a row a pair.
         field: differences of this field alone.
-        where: only trials with these values, each FIELD=VALUE as the tables show it (`mine.noise_std=0.3`).
+        where: only trials with these values, each FIELD=VALUE as the tables show it (`noise_std=0.3`).
 
     Raises:
         InputError: if the folder holds no results, or `where` names no field or leaves no trial. Files that cannot
             be read are left out and named in the notes.
     """
     study = frames.Results(results)
-    trials = frames.having(study.trials, where)
+    trials = selection.having(study.trials, where)
     if which == "accuracy":
         rows = accuracy.table(trials, study.lenet[study.lenet["key"].isin(trials.index)])
-        notes = accuracy.notes(trials, rows)
+        notes, untold = accuracy.notes(trials, rows), []
     else:
         fits = _of(trials, judging.fits(study))
+        untold = judging.untold(fits)
         if which == "stability":
             rows = stability.table(trials, fits, rule, by_pair)
             notes = stability.notes(trials, rows)
@@ -88,7 +90,7 @@ def build(
         else:
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
-    return rows, [*notes, *stability.repeated(trials), *unread(study.skipped)]
+    return rows, [*notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
 
 
 def _of(trials: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
@@ -110,7 +112,6 @@ def unread(skipped: list[str]) -> list[str]:
 
 _HEADINGS = {
     "exploded_epoch": "at epoch",
-    "at_zero": "at 0",
     "truth_at_ceiling": "truth at ceiling",
     "per_truth": "est./truth",
     "per_optimum": "est./optimum",
@@ -135,7 +136,7 @@ _HEADINGS = {
 }
 
 PERCENT = (
-    "exploded", "collapsed", "unsettled", "settled", "at_zero", "truth_at_ceiling", "disorder", "disorder_truth",
+    "exploded", "collapsed", "stuck", "unsettled", "settled", "truth_at_ceiling", "disorder", "disorder_truth",
     "tied", "reinit_settled", "finetune_settled", "violated", "violated_truth", "wrongly", "accuracy", "spread",
     "least", "most", "paper_accuracy", "deviation", "relative_spread_seeds", "relative_spread_replicates",
     "exploded_halved", "exploded_committed", "exploded_doubled",
@@ -145,7 +146,7 @@ PERCENT = (
 
 _ONE_DIGIT = ("accuracy", "deviation", "spread", "least", "most", "reinit", "finetune", "difference")
 
-_ONLY_IN_CSV = {f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in BIASES}
+_ONLY_IN_CSV = {"pairs", *(f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in BIASES)}
 """Columns left out where a table is read by people: it would not fit a page."""
 
 _STABILITY_ONLY_IN_CSV = {"spread_seeds", "spread_replicates"}
@@ -177,42 +178,63 @@ def render(rows: pd.DataFrame, kind: str) -> str:
 def fold(rows: pd.DataFrame) -> pd.DataFrame:
     """For reading: `value [low, high]` in one cell, shares in per cent, missing numbers empty.
 
-    An interval from another number of seeds than the row's `seeds` says its own: `value [low, high] n=3`.
+    An interval from another number of seeds than the row's `seeds` says its own, `value [low, high] n=3`, and a number
+    from fewer pairs than the row's those, `value 3 of 4 pairs`.
 
     >>> fold(pd.DataFrame({"settled": [0.5], "settled_low": [0.25], "settled_high": [0.75]})).iloc[0, 0]
     '50 [25, 75]'
     """
     hidden = _ONLY_IN_CSV | (_STABILITY_ONLY_IN_CSV if "exploded" in rows else set())
     folded = {}
-    for name in rows.columns:
-        part = name.endswith(("_low", "_high")) or (name.endswith("_seeds") and name[:-6] in rows)
-        if part or name in hidden:
+    for name in map(str, rows.columns):
+        base, _, end = name.rpartition("_")
+        if (end in _PARTS and base in rows) or name in hidden:
             continue
         if "." in name or name in ("from", "to"):  # a setting: as it was given
             folded[heading(name)] = rows[name].map(setting)
             continue
-        percent = name in PERCENT
-        digits = 1 if name in _ONE_DIGIT else 0 if percent or name == "exploded_epoch" else 2
-        cells = rows[name].map(lambda value, percent=percent, digits=digits: cell(value, percent, digits))
-        if f"{name}_low" in rows:
-            spans = [
-                "" if pd.isna(low) else f" [{cell(low, percent, digits)}, {cell(high, percent, digits)}]"
-                for low, high in zip(rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
-            ]
-            if f"{name}_seeds" in rows:
-                usual = rows["seeds"] if "seeds" in rows else [None] * len(rows)
-                counts = zip(spans, rows[f"{name}_seeds"], usual, cells, strict=True)
-                spans = [f"{span} n={n:.0f}" if text and n != all_ else span for span, n, all_, text in counts]
-            cells = cells + pd.Series(spans, index=cells.index, dtype=object)
-        folded[heading(name)] = cells
+        folded[heading(name)] = _cells(rows, name)
+        if f"{name}_least" in rows:
+            ends = (_numbers(rows, f"{name}_{end}", name) for end in ("least", "most"))
+            spans = [one if one == other else f"{one} to {other}" for one, other in zip(*ends, strict=True)]
+            folded[f"{heading(name)} of pairs"] = pd.Series(spans, index=rows.index, dtype=object)
     return pd.DataFrame(folded)
+
+
+_PARTS = ("low", "high", "seeds", "pairs", "least", "most")
+"""Endings of the columns that are folded into the cells of the column that they belong to."""
+
+
+def _cells(rows: pd.DataFrame, name: str) -> pd.Series:
+    """A column's numbers, with their interval, and n and pairs where these are not the row's."""
+    cells = _numbers(rows, name)
+    if f"{name}_low" in rows:
+        low, high = _numbers(rows, f"{name}_low", name), _numbers(rows, f"{name}_high", name)
+        cells += np.where(low == "", "", " [" + low + ", " + high + "]")
+    if f"{name}_seeds" in rows:
+        seeds = rows[f"{name}_seeds"]
+        usual = rows["seeds"] if "seeds" in rows else None
+        cells += [f" n={n:.0f}" if text and (usual is None or n != usual.iloc[place]) else ""
+                  for place, (text, n) in enumerate(zip(cells, seeds, strict=True))]  # fmt: skip
+    if f"{name}_pairs" in rows:
+        counts = zip(cells, rows[f"{name}_pairs"], rows["pairs"], strict=True)
+        cells += [f" {n} of {all_} pairs" if text and n < all_ else "" for text, n, all_ in counts]
+    return cells
+
+
+def _numbers(rows: pd.DataFrame, name: str, like: str | None = None) -> pd.Series:
+    """A column's cells, rounded as those of the column `like`."""
+    like = like or name
+    percent = like in PERCENT
+    digits = 1 if like in _ONE_DIGIT else 0 if percent or like == "exploded_epoch" else 2
+    return rows[name].map(lambda value: cell(value, percent, digits)).astype(object)
 
 
 def heading(name: str) -> str:
     """What stands over a column where people read it.
 
-    >>> heading("at_zero"), heading("mine.noise_std"), heading("mine.epochs")
-    ('at 0 %', 'noise_std', 'mine.epochs')
+    >>> heading("exploded"), heading("mine.noise_std"), heading("mine.epochs")
+    ('exploded %', 'noise_std', 'mine.epochs')
     """
     if "." in name:
         return short_name(name)

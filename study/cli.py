@@ -4,22 +4,26 @@ Flags come straight from the configuration's dataclasses. Heavy packages are imp
 need them: `table` works without torch and ray.
 """
 
-import dataclasses
-import math
-import os
-import shlex
-import sys
-import typing
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from study import interrupts  # before all others, so that Ctrl-C finds it there
 
-import tyro
+with interrupts.OneLine("interrupted.", begun=False):
+    import dataclasses
+    import math
+    import os
+    import shlex
+    import sys
+    import typing
+    from collections.abc import Sequence
+    from typing import Annotated, Any, Literal
 
-from study.cluster import Cluster
-from study.resources import Resources
-from study.search import SearchOptions
-from trainables import paths
-from trainables.config import InputError, TrialConfig, descriptions, fields
+    import tyro
+
+    from study import amounts
+    from study.cluster import Cluster
+    from study.resources import Resources
+    from study.search import SearchOptions
+    from trainables import paths
+    from trainables.config import InputError, TrialConfig, descriptions, fields
 
 _DESCRIPTION = "Measure how far a neural estimate of mutual information (MINE) can be trusted."
 
@@ -28,36 +32,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 a trial failed or is missing, 2 bad input, 130 interrupted."""
     # Rows are flushed as they are printed, also into a pipe or a file.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    try:
-        code = tyro.extras.subcommand_cli_from_dict(
-            {
-                "trial": trial,
-                "sweep": sweep,
-                "status": status,
-                "table": table,
-                "curves": curves,
-                "report": report,
-                "compact": compact,
-                "validate": validate,
-            },
-            prog="mine-study",
-            description=_DESCRIPTION,
-            args=arguments,
-        )
-    except InputError as error:
-        print(f"mine-study: {error}", file=sys.stderr)
-        code = 2
-    except BrokenPipeError:
-        # The reader (such as head) has seen enough; leave nothing for the interpreter to flush at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except OSError as error:  # a full disk, a file in the way: what the system says names it
-        print(f"mine-study: {paths.said(error)}; run the same command again when that is mended.", file=sys.stderr)
-        code = 2
-    except KeyboardInterrupt:
-        print("mine-study: interrupted; what is finished is kept, and the same command goes on.", file=sys.stderr)
-        code = 130
+    arguments = sys.argv[1:] if arguments is None else arguments
+    with interrupts.OneLine(f"interrupted{_INTERRUPTED.get(arguments[0] if arguments else '', '')}."):
+        try:
+            code = tyro.extras.subcommand_cli_from_dict(
+                {command.__name__: command for command in _COMMANDS},
+                prog="mine-study",
+                description=_DESCRIPTION,
+                args=arguments,
+            )
+        except InputError as error:
+            print(f"mine-study: {error}", file=sys.stderr)
+            code = 2
+        except BrokenPipeError:
+            # The reader (such as head) has seen enough; leave nothing for the interpreter to flush at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 1
+        except OSError as error:  # a full disk, a file in the way: what the system says names it
+            print(f"mine-study: {paths.said(error)}; run the same command again when that is mended.", file=sys.stderr)
+            code = 2
     sys.exit(code)
+
+
+_RESUMES = "; what is finished is kept, and the same command resumes"
+_INTERRUPTED = {
+    "trial": _RESUMES,
+    "sweep": _RESUMES,
+    "status": "; nothing was changed",
+    "table": "; the results are as they were",
+    "curves": "; the results are as they were, and the same command draws the picture",
+    "report": "; the results are as they were, and the same command writes the whole report",
+    "compact": "; no row is lost, and the same command does the rest",
+    "validate": "; nothing is kept",
+}
+"""What Ctrl-C leaves behind, by command."""
 
 
 def trial(
@@ -75,12 +83,12 @@ def trial(
     """
     import torch
 
-    from trainables import data, memory, resultfiles
+    from trainables import data, devices, memory, resultfiles
     from trainables import trial as one_trial
     from trainables.config import key
 
     torch.set_num_threads(_threads(threads))
-    chosen = one_trial.choose_device(device)
+    chosen = devices.choose_device(device)
     memory.check_trial(config, chosen)
     resultfiles.check_writable(results)
     data.load(config.data)  # what is wrong with the data is said before the trial starts
@@ -111,22 +119,32 @@ def _threads(threads: int | None) -> int:
 
 
 def _probe_lines(progress: Any) -> str:
-    """What a person reads after a probe: accuracy, and each pair's estimates and verdicts."""
+    """What a person reads after a probe: accuracy, and each pair's estimates and verdicts beside truth and optimum."""
     from trainables import verdict
 
     rows = progress.rows["estimates"][-1].to_pandas()
-    rows["stability"], rows["exploded"] = verdict.stability(rows), verdict.exploded_epoch(rows)
+    rows["outcome"], rows["exploded"] = verdict.outcome(rows), verdict.exploded_epoch(rows)
     lines = [
         f"LeNet-5 epoch {progress.epoch}: accuracy {progress.accuracy:.1%}; MINE run {progress.run}, nats by replicate:"
     ]
-    for pair, fits in rows.groupby("pair", sort=False):
-        shown = [
-            f"{'-' if fit.estimate != fit.estimate else format(round(fit.estimate, 2) + 0, '.2f')} {fit.stability}"
-            + (f" (epoch {fit.exploded:.0f})" if fit.stability == "exploded" else "")
-            for fit in fits.itertuples()
-        ]
-        lines.append(f"  {pair:11s} {', '.join(shown)}")
+    by_pair = {pair: fits for pair, fits in rows.groupby("pair", sort=False)}
+    shown = {pair: ", ".join(map(_fit, fits.itertuples())) for pair, fits in by_pair.items()}
+    width = max(map(len, shown.values()))
+    for pair, fits in by_pair.items():
+        known = f"truth {_nats(fits['truth'].iloc[0])}, optimum {_nats(fits['optimum'].iloc[0])}"
+        lines.append(f"  {pair:11s} {shown[pair]:{width}s}  {known}")
     return "\n".join(lines)
+
+
+def _fit(fit: Any) -> str:
+    epoch = f" (epoch {fit.exploded:.0f})" if fit.outcome == "exploded" else ""
+    return f"{_nats(fit.estimate)} {fit.outcome}{epoch}"
+
+
+def _nats(value: float) -> str:
+    if value != value:
+        return "-"
+    return f"{round(value, 2) + 0:.2f}" if abs(value) < 1e6 else f"{value:.0e}"
 
 
 def _overrides_type() -> type:
@@ -180,7 +198,7 @@ def sweep(
         seeds: Seeds to run; None: the study's own.
         results: Folder or URI for the rows, seen by all nodes; None: results/STUDY, of a search results/STUDY-search.
         tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files below Tune's state.
-        dry_run: Only print trials, estimated hours and disk.
+        dry_run: Only print trials, estimated time and disk.
     """
     from study import search as searching
     from study import space, studies
@@ -195,7 +213,8 @@ def sweep(
     planned = space.trials(named, _chosen(overrides), seeds)
     plan.check(where, named, planned)
     if dry_run:
-        return _dry_run(named, planned, where, resources)
+        print(space.heading(named, _chosen(overrides)))
+        return _dry_run(planned, where, resources)
     from study import sweep as sweeping
 
     sweeping.check(planned, where, cluster.storage, _runs_here(resources, cluster))
@@ -206,9 +225,9 @@ def sweep(
     counts = f"{len(ended.completed)} of {len(planned)} trials completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:
-        print(f"failed trials' errors are in {where}/trials; run the same command to try them again")
+        print(f"errors: mine-study status {shlex.quote(where)}; the same command tries the failed trials again")
     elif ended.missing:
-        print("run the same command to go on with what is missing")
+        print("the same command runs what is missing")
     print(f"rows: {where}\ntable: mine-study table {shlex.quote(where)}")
     return ended.exit_code
 
@@ -255,7 +274,7 @@ def _print_search(proposals: Any, study: Any, results: str) -> None:
     seeds = ", ".join(map(str, found.seeds))
     print(f"{len(valued)} of {found.configurations} configurations evaluated, {len(proposals.failed)} failed")
     if not proposals.done:
-        print("run the same command to go on with what is missing")
+        print("the same command runs what is missing")
     best = search.best(found, valued)
     for one in best:
         print(f"{search.label(one.point) or 'the one configuration of this space'}")
@@ -278,12 +297,11 @@ def _print_search(proposals: Any, study: Any, results: str) -> None:
     print(f"rows: {results}\ntable: mine-study table {shlex.quote(results)}")
 
 
-def _dry_run(study: Any, planned: list[TrialConfig], results: str, resources: Resources) -> int:
+def _dry_run(planned: list[TrialConfig], results: str, resources: Resources) -> int:
     from study import space
     from trainables import records
     from trainables.config import key
 
-    print(f"study {study.name}: {study.description}")
     for label in space.differences(planned):
         print(f"  {label}")
     states, problems = records.trial_states(results)
@@ -300,14 +318,13 @@ def _runs_here(resources: Resources, cluster: Cluster) -> bool:
 
 def _print_cost(planned: list[TrialConfig], resources: Resources) -> int:
     from study import cost
-    from trainables.memory import in_words
 
     print("timing steps of each kind on this CPU ...", flush=True)
     measured = cost.measure(planned, resources, os.cpu_count() or 1)
-    needed, there = in_words(measured.memory_bytes), in_words(measured.memory_there)
+    needed, there = amounts.size(measured.memory_bytes), amounts.size(measured.memory_there)
     print(
-        f"{len(planned)} to run, {measured.concurrent} at a time: about {cost.hours(measured.seconds)} and "
-        f"{in_words(measured.disk_bytes)} of files here, without the truths\n"
+        f"{len(planned)} to run, {measured.concurrent} at a time: about {amounts.duration(measured.seconds)} and "
+        f"{amounts.size(measured.disk_bytes)} here, without the truths\n"
         f"up to {needed} of memory per trial; this machine has {there}"
     )
     return 0
@@ -350,8 +367,8 @@ def table(
         format: How to print it; csv has every column.
         by_pair: stability: one row a pair instead of one for the X pairs and one for the Y pairs.
         thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy.
-        field: differences: of this field alone, such as mine.noise_std.
-        where: Only the trials with this value, such as mine.noise_std=0.3; may be given several times.
+        field: differences: of this field alone, such as noise_std.
+        where: Only the trials with this value, such as noise_std=0.3; may be given several times.
         first: Only so many rows, from the top.
     """
     from analysis import tables
@@ -371,11 +388,10 @@ def table(
             raise InputError(f"{name} is given; it must be left out for the table {which!r}, which does not use it.")
     rows, notes = tables.build(which, results, VerdictRule().scaled(thresholds), by_pair, field, where)
     print(tables.render(rows.head(len(rows) if first is None else first), format), end="")
-    # In a file or a pipe for CSV and LaTeX the table stands alone.
     if format == "markdown":
         print("\n" + "\n".join(notes))
-    else:
-        print(*(note for note in notes if note.startswith("Not read")), sep="\n", end="", file=sys.stderr)
+    else:  # so that the table is alone in a file or a pipe
+        print("\n".join(notes), file=sys.stderr)
     return 0
 
 
@@ -414,14 +430,16 @@ def curves(results: tyro.conf.Positional[str], pair: str = "X;maxpool1", out: st
     Args:
         results: Folder or URI that a trial or a sweep wrote.
         pair: Pair to draw, variable;layer.
-        out: Picture to write; its ending names the kind (.png, .svg, .pdf).
+        out: Picture to write; its ending names the kind (.svg, .png, .pdf, .jpg).
     """
     from analysis import curves as drawing
     from analysis import frames
 
     study = frames.Results(results)
-    print(f"curves: {drawing.save(drawing.draw(study, pair), out)}")
-    _tell(study.skipped)
+    try:
+        print(f"curves: {drawing.save(drawing.draw(study, pair), out)}")
+    finally:
+        _tell(study.skipped)  # also where too little is left to draw
     return 0
 
 
@@ -441,6 +459,8 @@ def validate(only: tuple[str, ...] = (), seed: int = 0, threads: int | None = No
     known_answers.chosen(only)
     return 0 if known_answers.report(only, seed) else 1
 
+
+_COMMANDS = (trial, sweep, status, table, curves, report, compact, validate)
 
 if __name__ == "__main__":
     main()

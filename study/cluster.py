@@ -85,7 +85,10 @@ def _connect(cluster: Cluster) -> None:
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if cluster.address == "local":
-        ray.init(address="local", include_dashboard=False, **quiet)
+        try:
+            ray.init(address="local", include_dashboard=False, **quiet)
+        except Exception as error:  # Ray raises bare ones, as where the machine is too busy for its processes to start
+            raise InputError(f"Ray cannot be started on this machine ({_first_line(error)}).") from error
         return
     if cluster.address != "auto":
         _check_listens(cluster.address)
@@ -93,11 +96,15 @@ def _connect(cluster: Cluster) -> None:
     try:
         ray.init(address=cluster.address, runtime_env=_code(), **quiet)
     except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".:") if str(error).strip() else type(error).__name__
         raise InputError(
-            f"address {cluster.address!r} cannot be used ({reason}); it must be the head of a Ray cluster with this "
-            f"Ray and Python version, and RAY_AUTH_MODE and the token must be the cluster's."
+            f"address {cluster.address!r} cannot be used ({_first_line(error)}); it must be the head of a Ray cluster "
+            "with this Ray and Python version, and RAY_AUTH_MODE and the token must be the cluster's."
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".:") if lines else type(error).__name__
 
 
 def _check_listens(address: str) -> None:
@@ -165,6 +172,50 @@ def check_seen(results: str) -> str:
         for node in nodes:
             resultfiles.delete_snapshot(results, resultfiles.PROBES, f"{sweep}-{node}")
     return sweep
+
+
+def check_gpus(resources: Resources) -> None:
+    """Have a process on every node with GPUs use its share of one, as a trial will.
+
+    Nodes whose GPUs are taken, or that join later, are passed over: their trials find out for themselves.
+
+    Raises:
+        InputError: if PyTorch cannot use the GPU of a node.
+    """
+    if not resources.gpus_per_trial:
+        return
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    gpus, answers = resources.gpus_per_trial, []
+    probe = ray.remote(num_cpus=0, num_gpus=gpus, max_retries=3)(_use_gpu)
+    for node in ray.nodes():
+        if node["Alive"] and node["Resources"].get("GPU", 0) >= gpus:
+            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            answers.append(probe.options(scheduling_strategy=there).remote(gpus))
+    if not answers:
+        return
+    answered, waiting = ray.wait(answers, num_returns=len(answers), timeout=_PROBE_SECONDS)
+    for answer in waiting:
+        ray.cancel(answer, force=True)
+    for answer in answered:
+        try:
+            reason = ray.get(answer)
+        except ray.exceptions.RayError:
+            continue  # the node has gone meanwhile
+        if reason:
+            raise InputError(reason)
+
+
+def _use_gpu(gpus: float) -> str:
+    """On a node: why a trial's GPU cannot be used; empty if it can."""
+    from trainables import ray_trainable
+
+    try:
+        ray_trainable.device_of(gpus)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def _probe(results: str, sweep: str, node: str) -> str:

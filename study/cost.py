@@ -11,7 +11,7 @@ import torch
 from study.resources import Resources
 from trainables import data, fit_rows, lenet, memory, mine, records
 from trainables.config import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, InputError, TrialConfig, derive_seed, key, lenet_key
-from trainables.draws import generator
+from trainables.draws import generator, steps
 from trainables.statistics_network import StatisticsNetworks
 
 _STEPS = 10
@@ -75,17 +75,6 @@ def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int) -> 
     return Cost(work / concurrent, disk, concurrent, largest, memory.there(here))
 
 
-def hours(seconds: float) -> str:
-    """A time as people write it.
-
-    >>> hours(3_060_000), hours(9_000), hours(60)
-    ('850 hours', '2.5 hours', '0.02 hours')
-    """
-    value = seconds / 3600
-    digits = 0 if value >= 9.95 else 1 if value >= 0.95 else 2
-    return f"{value:,.{digits}f} hours"
-
-
 def _steps(batch_size: int) -> int:
     return max(1, min(_STEPS, _MOST_IMAGES // batch_size))
 
@@ -111,7 +100,7 @@ def _lenet_seconds(config: TrialConfig) -> float:
     an_image = (time.perf_counter() - start) / len(images)
     learnt = config.lenet.train_samples or TRAIN_SAMPLES[config.data.name]
     tested = TEST_SAMPLES[config.data.name] * config.lenet.epochs + config.mine_samples * config.runs
-    return config.lenet.epochs * (learnt // batch) * a_step + tested * an_image
+    return config.lenet.epochs * steps(learnt, batch, config.lenet.last_batch) * a_step + tested * an_image
 
 
 def _run_seconds(config: TrialConfig) -> float:
@@ -129,7 +118,7 @@ def _run_seconds(config: TrialConfig) -> float:
     start = time.perf_counter()
     mine.train(networks, samples, seed=0)
     a_step = (time.perf_counter() - start) / _steps(batch)
-    return config.mine.epochs * (config.mine_samples // batch) * a_step
+    return config.mine.epochs * steps(config.mine_samples, batch, config.mine.last_batch) * a_step
 
 
 def _trial_bytes(config: TrialConfig) -> int:

@@ -22,8 +22,8 @@ _RHO_20 = {2: 0.4258, 4: 0.5742, 6: 0.6717, 8: 0.7421, 10: 0.7951}
 class Expectation:
     """What MINE must do on a pair, and why."""
 
-    outcomes: tuple[str, ...]
-    """Allowed outcomes: within, under, over or exploded."""
+    allowed: tuple[str, ...]
+    """Allowed answers: within, under, over or exploded."""
     why: str
 
 

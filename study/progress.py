@@ -1,5 +1,6 @@
 """What a person watches while a sweep runs: one live table on a terminal, plain lines elsewhere."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Collection
@@ -15,12 +16,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from study.amounts import number
 from study.space import differences
 from trainables.config import TrialConfig, key, unflatten
-from trainables.verdict import STABILITIES
+from trainables.verdict import OUTCOMES
 
 if TYPE_CHECKING:
     from study.proposals import Proposals
+
+_LONGEST = 300
+"""Letters of an error that a line shows at most; the whole stands in the trial's row."""
 
 _SHOWN = 8
 """Running trials, and trials that have ended, that the table shows at most."""
@@ -147,14 +152,14 @@ class Progress(tune.Callback):
         if state == "completed":
             self._move(trial, "completed")
         elif state == "failed":
-            self._move(trial, "failed", f": {result['error']}")
+            self._move(trial, "failed", f": {_short(result['error'])}")
         elif "run" in result:
-            self._say(f"{self.watched.label(name)}: {_position(result)}; {_exploded(result)}; nats: {_bounds(result)}")
+            self._say(f"{self.watched.label(name)}: {_position(result)}; {_exploded(result)}; {_levels(result)}")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
         reason = _reason(trial)
         self.lost.append((_config(trial), reason))
-        self._move(trial, "failed", f": lost too often; {reason.splitlines()[-1].strip()}")
+        self._move(trial, "failed", f": lost too often; {_short(reason)}")
 
     def _move(self, trial: Trial, state: str, detail: str = "") -> None:
         config = _config(trial)
@@ -183,22 +188,23 @@ class Progress(tune.Callback):
         states = ", ".join(f"{watched.count(s)} {s}" for s in ("completed", "running", "failed", "waiting"))
         left = watched.seconds_left(seconds)
         pace = f"{_clock(seconds)} gone, {'-' if left is None else 'about ' + _clock(left)} left"
-        pace += f", {watched.trials_an_hour(seconds):.3g} trials an hour"
+        pace += f", {number(watched.trials_an_hour(seconds))} trials an hour"
         fits = [result["fits"] for result in watched.results.values()]
         exploded = sum(result["exploded_fits"] for result in watched.results.values())
         head = Text(f"{watched.total} trials: {states}\n{pace}\n{exploded} of {sum(fits)} fits exploded")
         bar = ProgressBar(total=max(1, watched.total), completed=watched.count("completed"), width=60)
         rows = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for heading in ("trial", "where", "verdicts"):
+        for heading in ("trial", "where", "verdicts", "est./truth"):
             rows.add_column(heading, overflow="ellipsis", no_wrap=True)
         running = [name for name, state in watched.states.items() if state == "running"]
         for name in running[:_SHOWN]:
             result = watched.results.get(name, {})
-            rows.add_row(watched.label(name), _position(result), verdicts(result))
+            rows.add_row(watched.label(name), _position(result), verdicts(result), _by_truth(result))
         if len(running) > _SHOWN:
-            rows.add_row(f"and {len(running) - _SHOWN} more running", "", "")
+            rows.add_row(f"and {len(running) - _SHOWN} more running", "", "", "")
         for name in reversed(watched.ended):
-            rows.add_row(watched.label(name), watched.states[name], verdicts(watched.results.get(name, {})))
+            result = watched.results.get(name, {})
+            rows.add_row(watched.label(name), watched.states[name], verdicts(result), _by_truth(result))
         return Group(head, bar, Text(), rows)
 
 
@@ -233,9 +239,28 @@ def _exploded(result: dict[str, Any]) -> str:
     return f"{result['exploded_fits']} of {result['fits']} fits exploded"
 
 
-def _bounds(result: dict[str, Any]) -> str:
-    bounds = [f"{name[6:]} {round(value, 2) + 0:.2f}" for name, value in result.items() if name.startswith("bound/")]
-    return ", ".join(bounds)
+def _levels(result: dict[str, Any]) -> str:
+    """Each pair's estimate beside its truth, and the median of their ratios over pairs."""
+    pairs = [name.removeprefix("truth/") for name in result if name.startswith("truth/")]
+    shown = [f"{pair} {_nats(result.get(f'bound/{pair}'))} (truth {_nats(result[f'truth/{pair}'])})" for pair in pairs]
+    median = f"; median est./truth {_by_truth(result)}" if _by_truth(result) else ""
+    return f"nats: {', '.join(shown)}{median}"
+
+
+def _nats(value: float | None) -> str:
+    return "-" if value is None else f"{round(value, 2) + 0:.2f}"
+
+
+def _by_truth(result: dict[str, Any]) -> str:
+    """The median over pairs of estimate by truth in a trial's last run; empty if no pair has one."""
+    ratio = result.get("bound_by_truth", math.nan)
+    return "" if math.isnan(ratio) else _nats(ratio)
+
+
+def _short(error: str) -> str:
+    """The last line of an error, cut where it would fill the screen."""
+    last = (error.strip().splitlines() or ["no reason is recorded"])[-1].strip()
+    return last if len(last) <= _LONGEST else f"{last[:_LONGEST]} ..."
 
 
 def verdicts(result: dict[str, Any]) -> str:
@@ -246,5 +271,5 @@ def verdicts(result: dict[str, Any]) -> str:
     """
     if not result.get("fits"):
         return ""
-    shares = {name: result.get(f"{name}_fits", 0) / result["fits"] for name in STABILITIES}
+    shares = {name: result.get(f"{name}_fits", 0) / result["fits"] for name in OUTCOMES}
     return ", ".join(f"{100 * share:.0f}% {name}" for name, share in shares.items() if share > 0)

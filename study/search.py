@@ -223,7 +223,7 @@ def value(search: Search, point: Point, results: str) -> Valued:
     """A point's value from its trials' rows, all of which must be completed."""
     trials = [records.read_trial(results, "estimates", config).to_pandas() for config in search.trials(point)]
     per_seed = np.array([[OBJECTIVES[name].of_fits(fits) for name in search.objectives] for fits in trials])
-    return Valued(point, per_seed, verdict.shares(np.concatenate([verdict.stability(fits) for fits in trials])))
+    return Valued(point, per_seed, verdict.shares(np.concatenate([verdict.outcome(fits) for fits in trials])))
 
 
 def best(search: Search, valued: Sequence[Valued]) -> list[Valued]:

@@ -71,6 +71,22 @@ def trials(
     return list({key(config): config for config in planned}.values())
 
 
+def heading(study: Study, overrides: Mapping[str, Sequence[Any]]) -> str:
+    """A line on what a study runs with these overrides; its own description only where they change nothing.
+
+    >>> demo = Study("demo", "Both side by side.", (TrialConfig(),), (0,))
+    >>> heading(demo, {}), heading(demo, {"data.name": ("digits",)})
+    ('study demo, on mnist: Both side by side.', 'study demo, on digits, with data.name digits in place of its own')
+    """
+    made = [c for base in study.configurations for c in grid(base, overrides)]
+    data = ", ".join(dict.fromkeys(c.data.name for c in made))
+    changed = "; ".join(f"{path} {', '.join(map(_text, values))}" for path, values in overrides.items())
+    what = (
+        f": {study.description}" if set(made) == set(study.configurations) else f", with {changed} in place of its own"
+    )
+    return f"study {study.name}, on {data}{what}"
+
+
 def differences(planned: Sequence[TrialConfig]) -> list[str]:
     """A short label for each trial: the fields in which the trials differ, and the seed.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from study import plan
+from study import amounts, plan
 from study.plan import Plan
 from study.space import differences
 from trainables import records, resultfiles, schemas, verdict
@@ -40,7 +40,7 @@ class _Folder:
     probed: dict[str, datetime.datetime]
     """When each trial's checkpoint was written, by key."""
     verdicts: pd.DataFrame
-    """`key` and `stability` of every fit of a completed trial."""
+    """`key` and `outcome` of every fit of a completed trial."""
     reasons: dict[str, str]
     """Why each failed trial failed, in a line."""
 
@@ -63,7 +63,7 @@ def report(results: str, now: datetime.datetime | None = None) -> str:
         dict(zip(trials.rows["key"].to_pylist(), trials.rows["state"].to_pylist(), strict=True)),
         resultfiles.written_at(results, "trials", ".parquet"),
         resultfiles.written_at(results, _CHECKPOINTS, ".pt"),
-        pd.DataFrame({"key": rows["key"], "stability": verdict.stability(rows)}),
+        pd.DataFrame({"key": rows["key"], "outcome": verdict.outcome(rows)}),
         _reasons(trials.rows),
     )
     now = now or schemas.now()
@@ -148,7 +148,7 @@ def _fits(keys: Sequence[str], folder: _Folder) -> list[str]:
 
 def _shares(keys: Sequence[str], folder: _Folder) -> str:
     """Shares of the verdicts on these trials' fits."""
-    fits = folder.verdicts["stability"][folder.verdicts["key"].isin(keys)]
+    fits = folder.verdicts["outcome"][folder.verdicts["key"].isin(keys)]
     return verdict.shares(fits) if len(fits) else "its rows in estimates are not there"
 
 
@@ -169,7 +169,7 @@ def _pace(
         return []
     pace = (len(times) - 1) / (times[-1] - times[0])
     rest = datetime.timedelta(seconds=left / pace)
-    return [f"{3600 * pace:.3g} trials an hour over the last {len(times)}; about {_long(rest)} left"]
+    return [f"{amounts.number(3600 * pace)} trials an hour over the last {len(times)}; about {_long(rest)} left"]
 
 
 def _long(span: datetime.timedelta) -> str:

@@ -21,7 +21,7 @@ _DIGITS = replace(
 
 DEMO = Study(
     name="demo",
-    description="Explosion and convergence side by side, on scikit-learn's digits: minutes on two cores.",
+    description="Explosion and convergence side by side.",
     configurations=grid(_DIGITS, {"mine.marginals": ("permutation", "derangement"), "mine.noise_std": (0.0, 1.0)}),
     seeds=(0, 1, 2),
 )
@@ -77,14 +77,14 @@ _FIGURES_1_AND_2 = grid(
 
 PAPER = Study(
     name="paper",
-    description="The eight rows of the paper's Table 2, and its Figures 1 and 2, on MNIST.",
+    description="The eight rows of the paper's Table 2, and its Figures 1 and 2.",
     configurations=_TABLE_2 + _FIGURES_1_AND_2,
     seeds=(5, 6, 7, 8, 9),
 )
 
 GRID = Study(
     name="grid",
-    description="The full factorial: architecture x noise std x hidden units x transfer mode, on MNIST.",
+    description="The full factorial: architecture x noise std x hidden units x transfer mode.",
     configurations=grid(TrialConfig(), PAPER_AXES),
     seeds=(0, 1, 2),
 )

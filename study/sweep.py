@@ -15,7 +15,7 @@ from study.plan import Plan
 from study.plan import write as write_plan
 from study.resources import Resources
 from trainables import memory, paths, records, resultfiles, schemas
-from trainables.config import TrialConfig, flatten, key, lenet_key
+from trainables.config import InputError, TrialConfig, flatten, key, lenet_key
 from trainables.data import load
 from trainables.schedule import failed_parts
 
@@ -91,8 +91,8 @@ def launch(
         plan: written beside the rows once nothing is left that could refuse the sweep.
 
     Raises:
-        InputError: if the cluster cannot be reached, its nodes do not see the results as one folder, or it does
-            not have the resources that one trial asks for.
+        InputError: if the cluster cannot be reached, its nodes do not see the results as one folder, it does not
+            have the resources that one trial asks for, or PyTorch cannot use its GPUs where trials get them.
     """
     done = set(outcome(planned, results).completed)
     missing = [config for config in planned if key(config) not in done]
@@ -160,9 +160,14 @@ def _run(
     """
     results = paths.place(results, "results")  # workers have another working directory
     with clusters.connection(cluster, resources):
-        probe = clusters.check_seen(results)
+        try:
+            probe = clusters.check_seen(results)
+        except InputError:
+            resultfiles.remove_if_empty(results, resultfiles.PROBES)  # a refused sweep leaves nothing behind
+            raise
         common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}
         try:
+            clusters.check_gpus(resources)
             _write(plan, results)
             _first_wave(planned, resources, common)
             trials = planned if proposals is None else proposals
@@ -253,9 +258,10 @@ def _first_wave(planned: list[TrialConfig], resources: Resources, common: dict[s
 
     from trainables.ray_trainable import prepare
 
-    task = ray.remote(prepare).options(
+    # Not by `options`: only here does Ray see that a process with a GPU must end with its task, and free the memory.
+    task = ray.remote(
         num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=resources.max_failures
-    )
+    )(prepare)
     waiting = shared_work(planned)
     running: dict[Any, dict[str, Any]] = {}
     total, done, start = len(waiting), 0, time.monotonic()
@@ -282,7 +288,7 @@ def _record_loss(config: TrialConfig, error: str, results: str) -> None:
         if records.trial_state(results, key(config)) is None:
             records.write_trial(results, failed_parts(config, torch.device("cpu"), error))
     except OSError as failure:
-        print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command goes on")
+        print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command resumes")
 
 
 def _forget(results: str, probe: str) -> None:
@@ -290,4 +296,4 @@ def _forget(results: str, probe: str) -> None:
     try:
         resultfiles.delete_snapshot(results, resultfiles.PROBES, probe)
     except OSError as failure:
-        print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command goes on")
+        print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command resumes")

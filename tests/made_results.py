@@ -29,6 +29,7 @@ def write(
     results: str,
     changes: dict,
     level: float = 2.0,
+    fall: float = 0.1,
     exploded: float = 0.0,
     truth: float = 2.0,
     error: float = 0.01,
@@ -36,7 +37,7 @@ def write(
     runs: int = 6,
     state: str = "completed",
 ) -> TrialConfig:
-    """A trial: a share of its fits exploded, the others settled near `level` as their seed and layer have it.
+    """A trial: a share of its fits exploded, the others settled near `level`, less by a share `fall` per layer.
 
     Args:
         runs: where `changes` say nothing of LeNet-5's epochs, it has as many as this number of runs takes.
@@ -54,7 +55,7 @@ def write(
     fits = len(columns["run"])  # type: ignore[arg-type]
     hit = np.arange(fits) < exploded * fits
     layer = np.array([int("maxpool1 maxpool2 relu3 sm1".split().index(pair[2:])) for pair in columns["pair"]])  # type: ignore[union-attr]
-    ends = level * (1 - 0.1 * layer) + 0.01 * config.seed + 0.001 * np.asarray(columns["replicate"])
+    ends = level * (1 - fall * layer) + 0.01 * config.seed + 0.001 * np.asarray(columns["replicate"])
     estimate = np.where(hit, np.nan, ends)
     columns |= {
         "epochs": np.full(fits, epochs), "estimate": estimate, "pooled_estimate": estimate,

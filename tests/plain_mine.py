@@ -1,10 +1,16 @@
 """Algorithm 1 written plainly: one network, concatenation, two forward passes, autograd, float64."""
 
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables import draws
 from trainables.config import CLASSES, MineConfig
+from trainables.mine import Samples
 from trainables.statistics_network import StatisticsNetworks
 
 
@@ -13,7 +19,7 @@ class PlainNetwork(nn.Module):
 
     def __init__(self, networks: StatisticsNetworks, pair: str, replicate: int) -> None:
         super().__init__()
-        self.config, self.sides, self.shapes = networks.config, pair.split(";"), networks.shapes
+        self.config, self.sides, self.shapes = networks.config, networks.sides[pair], networks.shapes
         self.weights = nn.ParameterDict()
         for name, stacked in networks.parameters.items():
             pairs = networks.pairs_with(name)
@@ -26,6 +32,8 @@ class PlainNetwork(nn.Module):
         config, w = self.config, self.weights
         if side == "Y":
             values = functional.one_hot(values, CLASSES).double()
+        if config.redraws_front:
+            return values
         if config.architecture == 2 and len(self.shapes[side]) == 3:
             images = values.view(-1, *self.shapes[side])
             kernel, bias = w[f"convolution_{side}_weight"], w[f"convolution_{side}_bias"]
@@ -46,6 +54,26 @@ class PlainNetwork(nn.Module):
         return hidden @ w["last_weight"] + w["last_bias"]
 
 
+def random_map(
+    source: torch.Generator, architecture: int, pair: str, shapes: dict[str, tuple[int, ...]]
+) -> Callable[[Tensor], Tensor]:
+    """The next step's map of a redrawn front: of X to the size of the layer, or of the layer to the classes."""
+    variable, layer = pair.split(";")
+    x, z = shapes["X"], shapes[layer]
+    as_images = variable == "X" and architecture == 2 and len(x) == len(z) == 3
+    if as_images:
+        made: nn.Module = nn.Conv2d(x[0], 1, (x[1] - z[1] + 1, x[2] - z[2] + 1))
+        fan_in = x[0] * (x[1] - z[1] + 1) * (x[2] - z[2] + 1)
+    else:
+        fan_in = math.prod(x if variable == "X" else z)
+        made = nn.Linear(fan_in, math.prod(z) if variable == "X" else CLASSES)
+    with torch.no_grad():
+        for parameter in made.parameters():  # weight, then bias
+            parameter.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=source)
+    made = made.double().requires_grad_(False)
+    return lambda values: functional.relu(made(values.view(-1, *x) if as_images else values)).flatten(1)
+
+
 def bound(joint: Tensor, marginal: Tensor) -> Tensor:
     """Donsker-Varadhan bound of one batch, in nats."""
     return joint.mean() - marginal.exp().mean().log()
@@ -54,3 +82,62 @@ def bound(joint: Tensor, marginal: Tensor) -> Tensor:
 def optimizer(network: PlainNetwork, config: MineConfig) -> torch.optim.Optimizer:
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.SGD
     return kind(network.parameters(), lr=config.learning_rate)
+
+
+def curve(
+    settings: MineConfig,
+    shapes: dict[str, tuple[int, ...]],
+    samples: Samples,
+    pair: str,
+    replicate: int,
+    normals: Iterator[Tensor],
+    seed: int = 0,
+    run: int = 1,
+) -> np.ndarray:
+    """One fit's bound by epoch, in nats, sample by sample as the engine drew them.
+
+    Args:
+        samples: float64, on the CPU.
+        normals: the noise of the pair's layer over its std, step by step: (batch, features), of independent marginals
+            twice as many rows; a smaller batch takes the first of them.
+    """
+    networks = StatisticsNetworks(settings, shapes, seed=seed, run=run, dtype=torch.float64)
+    network = PlainNetwork(networks, pair, replicate)
+    ascent = optimizer(network, settings)
+    order = draws.generator(seed, "mine batches", run)
+    shuffles = draws.generator(seed, "mine marginals", settings.marginals, run)
+    variable, layer = pair.split(";")
+    values, outputs = samples.x if variable == "X" else samples.y, samples.layers[layer]
+    fronts = draws.generator(seed, "front", run, pair)
+    b, independent = settings.batch_size, settings.marginals == "independent"
+    average, bounds = None, []
+    for _ in range(settings.epochs):
+        rows = draws.epoch_rows(len(values), b, settings.last_batch, order).split(b)
+        full = sum(len(batch) == b for batch in rows)
+        if independent:
+            chosen = draws.independent_rows(sum(map(len, rows)), len(values), shuffles).split(b)
+        else:
+            draw = draws.derangements if settings.marginals == "derangement" else draws.permutations
+            chosen = [*draw(full, b, shuffles), *(draw(1, len(batch), shuffles)[0] for batch in rows[full:])]
+        of_epoch = []
+        for batch, marginal in zip(rows, chosen, strict=True):
+            side, z = values[batch], outputs[torch.cat([batch, marginal]) if independent else batch]
+            if settings.noise_std:
+                z = z + settings.noise_std * next(normals)[: len(z)]
+            if settings.redraws_front:
+                mapped = random_map(fronts, settings.architecture, pair, shapes)
+                side, z = (mapped(side), z) if variable == "X" else (side, mapped(z))
+            own, shuffled = (z[: len(batch)], z[len(batch) :]) if independent else (z, z[marginal])
+            joint, partition = network(side, own), network(side, shuffled).exp().mean()
+            of_epoch.append((joint.mean() - partition.log()).item())
+            if settings.gradient_correction == "moving_average":
+                rate, now = settings.moving_average_rate, partition.detach()
+                average = now if average is None else (1 - rate) * average + rate * now
+                loss = -(joint.mean() - partition / average)
+            else:
+                loss = -(joint.mean() - partition.log())
+            ascent.zero_grad()
+            loss.backward()
+            ascent.step()
+        bounds.append(np.mean(of_epoch))
+    return np.array(bounds)

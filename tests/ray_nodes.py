@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainables.ray_trainable import PRETENDED
+
 ROOT = Path(__file__).parents[1]
 RAY = str(Path(sys.executable).with_name("ray"))
 
@@ -98,7 +100,7 @@ class Nodes:
         """`head`: more options for the head; `port`: its port; `environment`: more variables for all nodes."""
         self.folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets need a short path
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        self.environment = {**inherited, **HEALTH_CHECKS, "RAY_AUTH_MODE": "disabled", **environment}
+        self.environment = {**inherited, **HEALTH_CHECKS, "RAY_AUTH_MODE": "disabled", PRETENDED: "1", **environment}
         self.port = port or free_port()
         self.all: list[Node] = []
         self.head = self._start(
@@ -116,7 +118,7 @@ class Nodes:
         return found[1]
 
     def add(self, cpus: int = 1, gpus: int = 0) -> Node:
-        """A new worker node."""
+        """A new worker node; its GPUs are pretended."""
         return self._start(f"--address={self.address}", f"--num-cpus={cpus}", f"--num-gpus={gpus}")
 
     def _start(self, *options: str) -> Node:

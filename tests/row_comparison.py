@@ -1,5 +1,7 @@
 """Whether two results folders hold the same rows: bit for bit, apart from provenance and seconds."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -14,18 +16,39 @@ KEYS = {
 PROVENANCE = ("started_at", "git_commit", "versions", "device", "threads")
 
 
-def rows(results: str, name: str) -> pd.DataFrame:
-    """A table without provenance, sorted by its grain."""
-    frame = records.read(results, name).rows.to_pandas()
+class Read(NamedTuple):
+    """All tables of a folder without provenance, each sorted by its grain, and what was left out of them."""
+
+    tables: dict[str, pd.DataFrame]
+    problems: list[str]
+
+
+def read(results: str) -> Read:
+    """All tables of a folder, held to one reading of `trials`."""
+    trials = records.trials(results)
+    found = {name: records.read(results, name, of=trials) for name in KEYS}
+    problems = trials.problems + [problem for one in found.values() for problem in one.problems]
+    return Read({name: _plain_rows(one.rows.to_pandas(), name) for name, one in found.items()}, problems)
+
+
+def _plain_rows(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     dropped = [c for c in frame if c in PROVENANCE or c.startswith(("seconds_", "peak_"))]
     return frame.drop(columns=dropped).sort_values(KEYS[name], ignore_index=True)
 
 
-def differences(results: str, expected: str) -> list[str]:
-    """One line a difference; none: the rows are equal."""
-    found = []
+def differences(results: str, expected: str | Read, so_far: bool = False) -> list[str]:
+    """One line per difference, and per file that a reader leaves out; none: the rows are equal.
+
+    Args:
+        expected: another folder, or what `read` returns for it.
+        so_far: of the trials that there are in `results`; all others may be missing.
+    """
+    ours_read, theirs_read = read(results), read(expected) if isinstance(expected, str) else expected
+    found = ours_read.problems + theirs_read.problems
     for name, grain in KEYS.items():
-        ours, theirs = rows(results, name), rows(expected, name)
+        ours, theirs = ours_read.tables[name], theirs_read.tables[name]
+        if so_far:
+            theirs = theirs[theirs["key"].isin(ours_read.tables["trials"]["key"])].reset_index(drop=True)
         if twice := int(ours.duplicated(grain).sum()):
             found.append(f"{name}: {twice} rows twice")
         mine, other = ({*map(tuple, frame[grain].to_numpy())} for frame in (ours, theirs))

@@ -27,7 +27,7 @@ def test_fits_and_truths_of_own_arrays():
     assert known["two"].y == pytest.approx(1.5 * math.log(2))
     for pair, expected in {"X;one": math.log(4), "Y;one": math.log(4), "Y;two": 1.5 * math.log(2)}.items():
         assert np.median(found.estimates[pair]) == pytest.approx(expected, abs=0.15), pair
-    assert set(found.stabilities["Y;one"]) <= {"settled", "unsettled"}
+    assert set(found.outcomes["Y;one"]) <= {"settled", "unsettled"}
 
 
 def test_only_x_or_only_y():
@@ -50,6 +50,16 @@ def test_one_seed_repeats_and_two_differ():
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
+def test_a_fit_that_never_left_0_is_stuck_where_there_is_information_and_settled_where_there_is_none():
+    random = np.random.default_rng(0)
+    y, layer = random.integers(2, size=400), random.normal(size=(400, 2))
+    config = MineConfig(epochs=12, batch_size=100, learning_rate=1e-9, noise_std=0.1, replicates=1, hidden_units=4)
+    telling = arrays.fit(None, y, {"l": 0.1 * layer + y[:, None]}, config)
+    silent = arrays.fit(None, y, {"l": 0 * layer}, config)
+    assert abs(telling.estimates["Y;l"][0]) < 0.05 and abs(silent.estimates["Y;l"][0]) < 0.05
+    assert (telling.outcomes["Y;l"][0], silent.outcomes["Y;l"][0]) == ("stuck", "settled")
+
+
 def test_bad_arrays_are_named():
     activations, labels = clusters()
     good = {"x": activations, "y": labels, "activations": {"l": activations}, "config": QUICK}
@@ -62,7 +72,7 @@ def test_bad_arrays_are_named():
          "mine.batch_size is 50; it must be at most 10"),
         ({"config": {"epochs": 3}}, "config is of type dict; it must be a MineConfig"),
         ({"config": MineConfig(hidden_units=10**9)}, "mine.hidden_units is 1000000000; it must be smaller.*memory"),
-        ({"device": "tpu"}, "device is 'tpu'; it must be one of cpu"),
+        ({"device": "tpu"}, "device is 'tpu' .*; it must be one of cpu"),
         ({"seed": 0.5}, "seed is 0.5; it must be an integer"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=words):

@@ -4,6 +4,7 @@ import pytest
 
 from study import cli, plan, space, studies
 from trainables import mine, records
+from trainables.config import key
 
 TINY = [
     "--data.name", "digits", "--lenet.epochs", "1", "--lenet.train-samples", "200", "--mine.samples", "100",
@@ -24,7 +25,9 @@ def test_a_trial_then_its_table(capsys, tmp_path):
         capsys, "trial", *TINY, "--mine.hidden-units", "20", "--mine.noise-std", "0.3", "--results", results
     )
     assert code == 0
-    assert "X;maxpool1" in out and f"mine-study table {results}" in out
+    assert f"mine-study table {results}" in out
+    pairs = [line for line in out.splitlines() if re.match(r"  [XY];", line)]
+    assert len(pairs) == 8 and all(re.search(r"  truth \d\.\d\d, optimum \d\.\d\d$", line) for line in pairs)
     code, out, _ = run(capsys, "table", results)
     assert code == 0
     assert out.count("\n| 1 ") == 2 and "| 0.3 " in out
@@ -84,16 +87,17 @@ def test_bad_input_is_one_sentence_and_exit_code_2(capsys, monkeypatch, tmp_path
     said = " ".join(err.replace("│", " ").split())
     assert words in said
     assert "Traceback" not in err
-    assert not list(tmp_path.rglob("*.parquet")), "nothing may have run"
-    assert not list(tmp_path.rglob("plans/*")), "a sweep that was refused does not claim its folder"
+    assert not list(tmp_path.iterdir()), "a command that is refused leaves nothing behind"
 
 
 def test_a_trial_that_fails_ends_in_one_sentence_and_a_row(capsys, tmp_path):
     results = str(tmp_path / "r")
-    code, out, err = run(capsys, "trial", *TINY, "--lenet.learning-rate", "1e6", "--results", results)
+    code, out, err = run(
+        capsys, "trial", *TINY, "--lenet.epochs", "5", "--lenet.learning-rate", "1e6", "--results", results
+    )
     assert code == 1 and err.count("\n") == 1
     assert "FloatingPointError: LeNet-5 has diverged" in err and f"{results}/trials has the whole error" in err
-    (row,) = records.read(results, "trials", ["state", "error"]).to_pylist()
+    (row,) = records.trials(results).rows.to_pylist()
     assert row["state"] == "failed" and row["error"].startswith("Traceback")
 
 
@@ -133,7 +137,10 @@ def test_trials_of_different_pairs_share_a_table_and_a_figure(capsys, tmp_path):
     code, _, err = run(capsys, "curves", results, "--pair", "Y;sm1", "--out", str(picture))
     assert code == 2 and "no completed fit of Y;sm1" in err
     code, _, err = run(capsys, "curves", results, "--pair", "X;sm1", "--out", str(tmp_path / "c.doc"))
-    assert code == 2 and "must be a writable path that ends in .svg, .png or .pdf" in err
+    assert code == 2 and "must be a path on this machine that ends in .svg or .png or .pdf or .jpg" in err
+    for kind in ("png", "PDF", "jpg"):
+        picture = tmp_path / f"c.{kind}"
+        assert run(capsys, "curves", results, "--pair", "X;sm1", "--out", str(picture))[0] == 0 and picture.exists()
 
 
 def test_every_flag_is_documented(capsys):
@@ -145,13 +152,50 @@ def test_every_flag_is_documented(capsys):
         assert "Standard deviation of the Gaussian noise added to the layer's output" in text
 
 
-def test_dry_run_counts_trials_hours_and_disk(capsys, monkeypatch, tmp_path):
+def test_dry_run_counts_trials_time_and_disk(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     code, out, _ = run(capsys, "sweep", "demo", "--dry-run", "--seeds", "0", "--mine.epochs", "5", "7")
     assert code == 0
-    assert "8 trials" in out and "hours" in out and "MB" in out and "GB of memory per trial" in out
-    assert not re.search(r"\de[+-]\d", out), "numbers stand as people write them"
+    assert "8 trials" in out and re.search(r"about [\d.,]+ (seconds|minutes|hours) and [\d.,]+ (kB|MB) here", out)
+    assert re.search(r"up to [\d.,]+ [MG]B of memory per trial", out)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_of_a_large_study_says_numbers_as_people_write_them(capsys, monkeypatch, tmp_path):
+    from study import cost
+
+    monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(3_060_000.0, 120_000_000, 2, 10**9, 10**10))
+    code, out, _ = run(capsys, "sweep", "grid", "--dry-run", "--results", str(tmp_path / "none"))
+    assert code == 0 and "270 to run, 2 at a time: about 850 hours (35 days) and 120 MB here" in out
+
+
+def test_the_heading_of_a_dry_run_follows_the_settings(capsys, monkeypatch, tmp_path):
+    from study import cost
+
+    monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(60.0, 1_000_000, 2, 10**9, 10**10))
+    monkeypatch.chdir(tmp_path)
+    own = run(capsys, "sweep", "demo", "--dry-run")[1].splitlines()[0]
+    assert own == "study demo, on digits: Explosion and convergence side by side."
+    other = run(capsys, "sweep", "demo", "--dry-run", "--data.name", "mnist", "--mine.noise-std", "0", "2")[1]
+    assert other.splitlines()[0] == (
+        "study demo, on mnist, with data.name mnist; mine.noise_std 0.0, 2.0 in place of its own"
+    )
+    same = run(capsys, "sweep", "demo", "--dry-run", "--data.name", "digits")[1].splitlines()[0]
+    assert same == own
+
+
+def test_notes_of_a_table_for_programs_go_to_standard_error(capsys, tmp_path):
+    from tests import made_results
+
+    config = made_results.write(str(tmp_path), {})
+    made_results.write(str(tmp_path), {"seed": 1})
+    (tmp_path / "estimates" / f"{key(config)}.parquet").unlink()
+    _, shown, _ = run(capsys, "table", str(tmp_path))
+    notes = shown[shown.index("\n\n") :].strip()
+    assert "1 of 2 completed trials have no rows in the table estimates" in notes
+    for kind, first in (("csv", "mine.architecture,"), ("latex", r"\begin{tabular}")):
+        code, out, err = run(capsys, "table", str(tmp_path), "--format", kind)
+        assert code == 0 and out.startswith(first) and "completed trials" not in out and err.strip() == notes
 
 
 def test_a_dry_run_refuses_what_the_sweep_would(capsys, tmp_path):

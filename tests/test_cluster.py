@@ -4,11 +4,10 @@ import signal
 import sys
 
 import pytest
-import torch
 
 from study.cluster import Cluster, connection
 from study.resources import Resources
-from trainables import ray_trainable, resultfiles
+from trainables import resultfiles
 from trainables.config import InputError
 
 
@@ -36,18 +35,6 @@ def test_tunes_state_lies_beside_the_results_or_in_the_storage(tmp_path, monkeyp
     assert Cluster().tune_folder("r") == str(tmp_path / "r" / "tune")
     assert Cluster().tune_folder("s3://b/r?scheme=http") == "s3://b/r/tune?scheme=http"
     assert Cluster(storage="s3://c/d").tune_folder("r") == "s3://c/d"
-
-
-@pytest.mark.parametrize(("gpus", "bounds"), [(0.25, [(0.25, "cuda")]), (1.0, []), (2.0, []), (0.0, [])])
-def test_a_share_of_a_gpu_bounds_the_memory_of_its_process(monkeypatch, gpus, bounds):
-    """With a pretended GPU; a trial that asks for none gets none."""
-    set_to = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(
-        torch.cuda, "set_per_process_memory_fraction", lambda share, device: set_to.append((share, device.type))
-    )
-    assert ray_trainable._device(gpus).type == ("cuda" if gpus else "cpu")
-    assert set_to == bounds
 
 
 def test_a_node_that_sees_another_folder_is_found(tmp_path):

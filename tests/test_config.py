@@ -1,10 +1,24 @@
 import dataclasses
+import hashlib
+import itertools
+import random
 
 import pytest
 
 from study import space, studies
 from trainables import config, records
-from trainables.config import DECIDE_USE, InputError, TrialConfig, flatten, key, replace, unflatten, unused_fields
+from trainables.config import (
+    DECIDE_USE,
+    InputError,
+    TrialConfig,
+    configuration_key,
+    flatten,
+    key,
+    lenet_key,
+    replace,
+    unflatten,
+    unused_fields,
+)
 
 
 def test_flatten_and_unflatten_are_inverse():
@@ -27,6 +41,10 @@ def test_every_field_has_a_docstring():
         ("lenet.train_samples", 0, "at least 1, or None"),
         ("lenet.train_samples", 60_001, "at most 60000"),
         ("schedule.probe_every", 0, "at least 1"),
+        ("schedule.first_probe", -1, "at least 0"),
+        ("schedule.first_probe", 21, "at most 20, the last epoch of lenet.epochs"),
+        ("lenet.output", "logits", "softmax, log_softmax"),
+        ("data.scaling", "centred", "unit, standardized"),
         ("mine.architecture", 4, "one of 1, 2, 3"),
         ("mine.architecture", True, "one of 1, 2, 3"),
         ("mine.noise_std", -0.1, "0, or from 0.0001"),
@@ -62,6 +80,13 @@ def test_a_batch_larger_than_the_subset_is_refused():
         replace(TrialConfig(), {"mine.samples": 99})
 
 
+def test_a_last_batch_of_one_has_no_derangement():
+    changes = {"mine.samples": 101, "mine.marginals": "derangement"}
+    assert replace(TrialConfig(), {**changes, "mine.last_batch": "dropped"}).mine_samples == 101
+    with pytest.raises(InputError, match="mine.last_batch is 'kept'; it must be dropped where it has one sample"):
+        replace(TrialConfig(), {**changes, "mine.last_batch": "kept"})
+
+
 def test_key_leaves_out_what_changes_no_number():
     same = [
         {"data.root": "/elsewhere"},
@@ -70,6 +95,7 @@ def test_key_leaves_out_what_changes_no_number():
         {"mine.branch_units": 7},
         {"mine.moving_average_rate": 0.5},
         {"mine.noise_std": 0},
+        {"mine.last_batch": "kept"},  # 60,000 in batches of 100
         {"mine.pairs": tuple(reversed(config.PAIRS))},
     ]
     assert {key(replace(TrialConfig(), change)) for change in same} == {key(TrialConfig())}
@@ -88,6 +114,12 @@ def test_key_tells_apart_what_changes_numbers():
         {"lenet.momentum": 0.8},
         {"lenet.optimizer": "adam"},
         {"mine.pairs": ("X;sm1",)},
+        {"data.scaling": "standardized"},
+        {"lenet.output": "log_softmax"},
+        {"schedule.first_probe": 4},
+        {"lenet.last_batch": "kept"},
+        {"mine.batch_size": 256},
+        {"mine.batch_size": 256, "mine.last_batch": "kept"},
     ]
     keys = {key(replace(TrialConfig(), change)) for change in changes}
     assert len(keys | {key(TrialConfig())}) == len(changes) + 1
@@ -96,6 +128,12 @@ def test_key_tells_apart_what_changes_numbers():
 def test_schedule_is_the_papers():
     assert list(TrialConfig().probe_epochs) == [0, 4, 8, 12, 16, 20]
     assert TrialConfig().runs == 6
+
+
+def test_probing_starts_at_the_first_probe():
+    assert list(replace(TrialConfig(), {"schedule.first_probe": 6}).probe_epochs) == [6, 10, 14, 18]
+    finished = replace(TrialConfig(), {"schedule.first_probe": 20})
+    assert finished.runs == 1 and list(finished.probe_epochs) == [20]
 
 
 def test_configurations_cannot_be_changed():
@@ -115,17 +153,50 @@ def test_the_committed_trials_of_the_study_paper_are_those_that_it_plans():
     assert {states.get(one) for one in planned} == {"completed"}
 
 
+def test_keys_of_configurations_from_before_are_as_they_were():
+    """Of 200 random configurations: a digest of their keys, written down before fields were added to them."""
+    axes = {
+        "seed": (0, 1, 7), "data.name": ("mnist", "fashion_mnist"), "lenet.epochs": (1, 5, 21),
+        "lenet.optimizer": ("sgd", "adam"), "lenet.momentum": (0.5, 0.9), "lenet.batch_size": (64, 128),
+        "lenet.train_samples": (None, 6_000), "schedule.probe_every": (1, 4), "mine.architecture": (1, 2, 3),
+        "mine.noise_std": (0.0, 0.3), "mine.hidden_units": (10, 20), "mine.branch_units": (0, 2, 100),
+        "mine.conv_channels": (1, 4), "mine.conv_kernel": (3, 5), "mine.transfer_mode": ("reinit", "finetune"),
+        "mine.marginals": ("permutation", "derangement", "independent"),
+        "mine.matmul_precision": ("highest", "medium"), "mine.gradient_correction": ("none", "moving_average"),
+        "mine.moving_average_rate": (0.01, 0.1), "mine.samples": (None, 500),
+    }  # fmt: skip
+    choose = random.Random(0).choice
+    made = [replace(TrialConfig(), {path: choose(values) for path, values in axes.items()}) for _ in range(200)]
+    keys = [name(one) for one in made for name in (key, configuration_key, lenet_key)]
+    assert hashlib.sha256(" ".join(keys).encode()).hexdigest()[:16] == "a9a8a96240d92e35"
+
+
 def test_only_the_named_fields_decide_which_are_used():
     other = {
         "seed": 1, "data.name": "digits", "lenet.momentum": 0.5, "lenet.epochs": 5, "mine.noise_std": 1.0,
         "mine.branch_units": 7, "mine.conv_channels": 2, "mine.optimizer": "sgd", "mine.transfer_mode": "finetune",
         "mine.marginals": "independent", "mine.hidden_layers": 2, "mine.log_mean_exp": "stable",
     }  # fmt: skip
-    for architecture in (1, 2, 3):
-        base = replace(TrialConfig(), {"mine.architecture": architecture})
+    for architecture, front in itertools.product((1, 2, 3), ("trained", "redrawn")):
+        base = replace(TrialConfig(), {"mine.architecture": architecture, "mine.front": front})
         for path, value in other.items():
             assert unused_fields(replace(base, {path: value})) == unused_fields(base)
-    deciding = {"lenet.optimizer": "adam", "mine.architecture": 2, "mine.gradient_correction": "moving_average"}
+    deciding = {
+        "lenet.optimizer": "adam", "mine.architecture": 2, "mine.front": "redrawn",
+        "mine.gradient_correction": "moving_average",
+    }  # fmt: skip
     assert set(deciding) == set(DECIDE_USE)
+    base = replace(TrialConfig(), {"mine.architecture": 3})
     for path, value in deciding.items():
-        assert unused_fields(replace(TrialConfig(), {path: value})) != unused_fields(TrialConfig())
+        assert unused_fields(replace(base, {path: value})) != unused_fields(base)
+
+
+def test_a_redrawn_front_has_no_branches_and_no_filters_and_architecture_1_no_front():
+    redrawn = {a: replace(TrialConfig(), {"mine.architecture": a, "mine.front": "redrawn"}) for a in (1, 2, 3)}
+    assert key(redrawn[1]) == key(TrialConfig())
+    for architecture in (2, 3):
+        one = redrawn[architecture]
+        assert key(one) != key(replace(one, {"mine.front": "trained"}))
+        changes = {"mine.branch_units": 7, "mine.conv_channels": 9, "mine.conv_kernel": 3}
+        assert key(one) == key(replace(one, changes))
+    assert len({key(one) for one in redrawn.values()}) == 3

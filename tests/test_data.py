@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainables import data
+from trainables import data, truth
 from trainables.config import DataConfig, InputError
 
 
@@ -27,6 +27,17 @@ def test_digits_are_28x28_in_0_1_and_split_by_class():
     assert digits.train.labels.bincount().min() > 130
     assert digits.test.labels.bincount().min() > 30
     assert torch.equal(data.load(DataConfig(name="digits")).train.pixels, digits.train.pixels)
+
+
+def test_standardized_pixels_have_mean_0_and_deviation_1_and_the_same_ceiling():
+    unit, scaled = (data.load(DataConfig(name="digits", scaling=scaling)) for scaling in ("unit", "standardized"))
+    assert scaled.train.pixels.mean().item() == pytest.approx(0, abs=5e-4)
+    assert scaled.train.pixels.std(correction=0).item() == pytest.approx(1, abs=5e-4)
+    for part in ("train", "test"):
+        before, after = getattr(unit, part), getattr(scaled, part)
+        torch.testing.assert_close(after.pixels * 0.3247 + 0.3054, before.pixels)
+        assert torch.equal(after.labels, before.labels)
+        assert truth.entropy(after.pixels) == truth.entropy(before.pixels)
 
 
 def test_subsets_are_stratified_nested_and_fixed():
@@ -60,6 +71,10 @@ def test_real_mnist(mnist_root):
     assert mnist.train.labels.bincount().tolist()[:3] == [5923, 6742, 5958]
     assert mnist.test.pixels.shape == (10_000, 1, 28, 28)
     assert mnist.train.pixels.mean().item() == pytest.approx(0.1307, abs=1e-4)
+    scaled = data.load(DataConfig(name="mnist", root=mnist_root, scaling="standardized"))
+    assert scaled.train.pixels.mean().item() == pytest.approx(0, abs=5e-4)
+    assert scaled.train.pixels.std().item() == pytest.approx(1, abs=5e-4)
+    assert truth.entropy(scaled.train.pixels) == truth.entropy(mnist.train.pixels)
 
 
 def test_mnist_is_read_from_its_compressed_files(mnist_root, tmp_path):

@@ -10,9 +10,10 @@ def test_one_seed_repeats_and_two_differ():
 
 
 def test_batches_hold_each_row_at_most_once():
-    rows = draws.batches(103, 10, draws.generator(0, "b"))
-    assert rows.shape == (10, 10)
-    assert len(rows.unique()) == 100
+    rows, all_rows = (draws.epoch_rows(103, 10, last, draws.generator(0, "b")) for last in ("dropped", "kept"))
+    assert rows.shape == (100,) and len(rows.unique()) == 100
+    assert torch.equal(all_rows[:100], rows) and all_rows.sort().values.tolist() == list(range(103))
+    assert [draws.steps(60_000, size, "kept") for size in (64, 256, 100)] == [938, 235, 600]
 
 
 def test_permutations_have_one_fixed_point_on_average_and_often_none():
@@ -31,6 +32,6 @@ def test_derangements_are_uniform_over_those_of_three():
 
 
 def test_independent_rows_come_from_all_samples_with_repeats():
-    drawn = draws.independent_rows(200, 10, 50, draws.generator(0, "i"))
+    drawn = draws.independent_rows(2_000, 50, draws.generator(0, "i")).view(200, 10)
     assert drawn.unique().tolist() == list(range(50))
     assert any(len(row.unique()) < 10 for row in drawn)

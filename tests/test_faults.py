@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import row_comparison
-from tests.benchmarks import chaos
+from tests.benchmarks import chaos, store_chaos
 from tests.ray_nodes import Nodes, descendants, kill_all, start_sweep, title
 from trainables import records
 
@@ -93,7 +93,7 @@ def test_a_results_folder_that_becomes_unwritable_loses_nothing(nodes, undisturb
     results.write_text("in the way")
     code, output = finish(sweep)
     assert code == 1 and "Traceback" not in output, output
-    assert "cannot be written" in output and "the same command goes on" in output
+    assert "cannot be written" in output and "the same command resumes" in output
     results.unlink()
     aside.rename(results)
     before = {path.name: path.stat().st_mtime_ns for path in (results / "trials").iterdir()}
@@ -152,6 +152,11 @@ def alive(pid: int) -> bool:
 @pytest.mark.slow
 def test_chaos(tmp_path):
     assert chaos.run(tmp_path, kills=20, seed=1)
+
+
+@pytest.mark.slow
+def test_two_sweeps_two_packings_and_a_reader_at_once_are_killed_twenty_times(tmp_path):
+    assert store_chaos.run(tmp_path, kills=20, seed=1)
 
 
 def test_results_that_a_node_does_not_see_are_refused_before_the_first_trial(nodes):

@@ -27,6 +27,14 @@ def test_layers_are_the_papers():
     assert sum(p.numel() for p in network.parameters()) == 520 + 25_050 + 400_500 + 5_010
 
 
+def test_log_softmax_is_the_logarithm_of_sm1_and_nothing_else():
+    pixels = torch.rand(5, 1, 28, 28, generator=generator(0, "pixels"))
+    plain, logs = (lenet.LeNet5(generator(0, "t"), output).layers(pixels) for output in ("softmax", "log_softmax"))
+    torch.testing.assert_close(logs["sm1"].exp(), plain["sm1"])
+    assert (logs["sm1"] < 0).all()
+    assert all(torch.equal(logs[name], plain[name]) for name in ("maxpool1", "maxpool2", "relu3", "logits"))
+
+
 def test_gradients_are_those_of_relu_before_pooling():
     networks = [lenet.LeNet5(generator(0, "t")) for _ in range(2)]
     pixels = torch.rand(5, 1, 28, 28, generator=generator(0, "pixels"))
@@ -46,6 +54,27 @@ def test_activations_are_rows_in_the_images_order():
     single = network.layers(images.pixels[1_200:1_201])
     torch.testing.assert_close(rows["maxpool1"][1_200], single["maxpool1"].flatten())
     torch.testing.assert_close(rows["sm1"].sum(dim=1), torch.ones(1_437))
+
+
+def test_a_kept_last_batch_is_one_more_step():
+    pixels = torch.rand(10, 1, 28, 28, generator=generator(0, "pixels"))
+    images, weights, losses = data.Images(pixels, torch.arange(10)), [], []
+    for last_batch in ("dropped", "kept"):
+        network = lenet.LeNet5(generator(0, "t"))
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        losses.append(lenet.train_epoch(network, optimizer, images, 4, generator(0, "o"), last_batch))
+        weights.append(network.fc2.bias.detach().clone())
+    rows, plain = torch.randperm(10, generator=generator(0, "o")), lenet.LeNet5(generator(0, "t"))
+    optimizer, expected = torch.optim.SGD(plain.parameters(), lr=0.1), []
+    for batch in rows.split(4):
+        loss = torch.nn.functional.cross_entropy(plain(pixels[batch]), batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        expected.append(loss.item())
+    torch.testing.assert_close(weights[1], plain.fc2.bias.detach())
+    assert losses == pytest.approx([sum(expected[:2]) / 2, sum(expected) / 3])
+    assert not torch.equal(*weights)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])

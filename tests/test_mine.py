@@ -1,4 +1,6 @@
 import math
+from collections.abc import Iterator
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -21,6 +23,14 @@ SETTINGS = [
     {"gradient_correction": "moving_average", "moving_average_rate": 0.1},
     {"gradient_correction": "moving_average", "moving_average_rate": 0.1, "log_mean_exp": "stable"},
     {"architecture": 3, "branch_units": 5, "noise_std": 0.2},
+    *(
+        {"last_batch": "kept", "batch_size": 12, "noise_std": 0.5, "marginals": marginals}  # 12, 12, 12, 4
+        for marginals in ("permutation", "derangement", "independent")
+    ),
+    {"last_batch": "kept", "batch_size": 12, "gradient_correction": "moving_average", "log_mean_exp": "stable"},
+    {"architecture": 2, "front": "redrawn"},
+    {"architecture": 3, "front": "redrawn", "noise_std": 0.2, "marginals": "independent"},
+    {"architecture": 3, "front": "redrawn", "noise_std": 0.2, "last_batch": "kept", "batch_size": 12},
 ]
 
 
@@ -38,58 +48,18 @@ def samples_of(size=40, dtype=torch.float32) -> Samples:
     return Samples(x.to(dtype), y, layers)
 
 
-def fit(settings: MineConfig, samples: Samples, dtype=torch.float32, seed=0, run=1):
-    networks = StatisticsNetworks(settings, SHAPES, seed=seed, run=run, dtype=dtype)
+def fit(settings: MineConfig, samples: Samples, dtype=torch.float32, seed=0, run=1, shapes=SHAPES):
+    networks = StatisticsNetworks(settings, shapes, seed=seed, run=run, dtype=dtype)
     return mine.train(networks, samples, seed=seed, run=run), networks
 
 
-def plain_curves(settings: MineConfig, samples: Samples, pair: str, replicate: int) -> np.ndarray:
-    """Algorithm 1 for one fit, sample by sample as the engine drew them, in float64."""
-    networks = StatisticsNetworks(settings, SHAPES, seed=0, dtype=torch.float64)
-    network = plain_mine.PlainNetwork(networks, pair, replicate)
-    optimizer = plain_mine.optimizer(network, settings)
-    order, shuffles = draws.generator(0, "mine batches", 1), draws.generator(0, "mine marginals", settings.marginals, 1)
-    variable, layer = pair.split(";")
-    streams = noise.generators(0, 1, layer)
-    values = samples.x if variable == "X" else samples.y
-    steps, b = len(values) // settings.batch_size, settings.batch_size
-    average, curve = None, []
-    for _ in range(settings.epochs):
-        rows = draws.batches(len(values), b, order)
-        if settings.marginals == "independent":
-            chosen = draws.independent_rows(steps, b, len(values), shuffles)
-        elif settings.marginals == "derangement":
-            chosen = draws.derangements(steps, b, shuffles)
-        else:
-            chosen = draws.permutations(steps, b, shuffles)
-        bounds = []
-        for step, (batch, marginal) in enumerate(zip(rows, chosen, strict=True)):
-            stream = streams[step % noise.STREAMS]
-            outputs = samples.layers[layer]
-            if settings.marginals == "independent":
-                both = outputs[torch.cat([batch, marginal])]
-                if settings.noise_std:
-                    both = both + settings.noise_std * torch.randn(both.shape, generator=stream)
-                z, shuffled = both[:b], both[b:]
-            else:
-                z = outputs[batch]
-                if settings.noise_std:
-                    z = z + settings.noise_std * torch.randn(z.shape, generator=stream)
-                shuffled = z[marginal]
-            joint, partition = network(values[batch], z), network(values[batch], shuffled).exp().mean()
-            bounds.append((joint.mean() - partition.log()).item())
-            if settings.gradient_correction == "moving_average":
-                rate = settings.moving_average_rate
-                now = partition.detach()
-                average = now if average is None else (1 - rate) * average + rate * now
-                loss = -(joint.mean() - partition / average)
-            else:
-                loss = -(joint.mean() - partition.log())
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        curve.append(np.mean(bounds))
-    return np.array(curve)
+def noise_of(pair: str, settings: MineConfig, samples: int) -> Iterator[torch.Tensor]:
+    """The normals of a pair's layer on a CPU, step by step."""
+    streams, layer = noise.generators(0, 1, pair[2:]), pair[2:]
+    steps = draws.steps(samples, settings.batch_size, settings.last_batch)
+    rows = settings.batch_size * (2 if settings.marginals == "independent" else 1)
+    for step in cycle(range(steps)):
+        yield torch.randn(rows, *SHAPES[layer], generator=streams[step % noise.STREAMS])
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
@@ -98,9 +68,30 @@ def test_curves_equal_algorithm_1_written_plainly(settings):
     curves, _ = fit(chosen, samples, torch.float64)
     for pair in PAIRS:
         for replicate in range(2):
-            expected = plain_curves(chosen, samples, pair, replicate)
+            normals = noise_of(pair, chosen, len(samples))
+            expected = plain_mine.curve(chosen, SHAPES, samples, pair, replicate, normals)
             found = curves.bound[:, curves.pairs.index(pair), replicate].numpy()
             np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_a_redrawn_front_of_images_equals_algorithm_1_written_plainly():
+    """X and the first layer images, the second flat: a convolution for X;maxpool1, a Linear for the three others."""
+    shapes = {"X": (1, 5, 6), "maxpool1": (2, 3, 3), "relu3": (4,)}
+    source = draws.generator(0, "test images")
+    x = torch.rand(40, 30, generator=source, dtype=torch.float64)
+    layers = {name: x[:, : math.prod(shape)] ** 2 for name, shape in shapes.items() if name != "X"}
+    samples = Samples(x, x[:, :5].argmax(dim=1), layers)
+    pairs = ("X;maxpool1", "X;relu3", "Y;maxpool1", "Y;relu3")
+    chosen = config(architecture=2, front="redrawn", pairs=pairs, replicates=1)
+    curves, networks = fit(chosen, samples, torch.float64, shapes=shapes)
+    widths = {name: tuple(p.shape) for name, p in networks.parameters.items() if name.endswith("maxpool1.weight")}
+    assert widths == {
+        "first.X;maxpool1.weight": (1, 1, 5, 9), "first.maxpool1.weight": (1, 1, 5, 18),
+        "first.Y;maxpool1.weight": (1, 1, 5, 10),
+    }  # fmt: skip
+    for pair in pairs:
+        expected = plain_mine.curve(chosen, shapes, samples, pair, 0, iter(()))
+        np.testing.assert_allclose(curves.bound[:, curves.pairs.index(pair), 0].numpy(), expected, rtol=1e-7, atol=1e-9)
 
 
 def test_float32_follows_float64():
@@ -161,6 +152,7 @@ def test_noise_and_marginals_change_the_curves():
         for settings in (
             {}, {"noise_std": 1.0}, {"marginals": "derangement"}, {"marginals": "independent"}, {"optimizer": "sgd"},
             {"gradient_correction": "moving_average"}, {"hidden_layers": 2}, {"architecture": 3},
+            {"architecture": 3, "front": "redrawn"},
         )
     ]  # fmt: skip
     for i, first in enumerate(curves):
@@ -174,6 +166,33 @@ def test_pooled_bound_is_the_formula_over_the_whole_epoch():
     curves, _ = fit(config(batch_size=8, epochs=2), samples_of())
     assert (curves.bound >= curves.pooled_bound - 1e-6).all()  # Jensen
     assert (curves.bound > curves.pooled_bound + 1e-4).any()
+
+
+def test_a_kept_last_batch_counts_as_a_batch_in_the_bound_and_by_its_samples_in_the_pooled_bound():
+    """One epoch at a learning rate of next to nothing: T stays that of the initial networks."""
+    samples, b = samples_of(), 12
+    chosen = config(last_batch="kept", batch_size=b, epochs=1, learning_rate=1e-30)
+    curves, networks = fit(chosen, samples)
+    kept, marginals = next(mine.batches.of_epochs(chosen, 40, 0, 1, torch.device("cpu")))
+    assert [len(rows) for rows in kept] == [len(rows) for rows in marginals] == [12, 12, 12, 4]
+    t = [
+        networks({"X": samples.x[r], "Y": samples.y[r]}, {n: v[r] for n, v in samples.layers.items()}, m)[0].detach()
+        for r, m in zip(kept, marginals, strict=True)
+    ]
+    bounds = torch.stack([joint.mean(0) - marginal.exp().mean(0).log() for joint, marginal in t])
+    torch.testing.assert_close(curves.bound[0].float(), bounds.mean(0))
+    joint, marginal = torch.cat(t, dim=1)
+    torch.testing.assert_close(curves.pooled_bound[0].float(), joint.mean(0) - marginal.exp().mean(0).log())
+    assert not torch.equal(curves.bound, fit(config(batch_size=b, epochs=1, learning_rate=1e-30), samples)[0].bound)
+
+
+@pytest.mark.parametrize("marginals", ["permutation", "derangement", "independent"])
+def test_without_a_partial_batch_keeping_it_changes_nothing(marginals):
+    dropped, kept = (
+        fit(config(noise_std=0.3, marginals=marginals, last_batch=last), samples_of())[0]
+        for last in ("dropped", "kept")
+    )
+    assert torch.equal(dropped.bound, kept.bound) and torch.equal(dropped.pooled_bound, kept.pooled_bound)
 
 
 def test_an_exploding_fit_is_recorded_and_leaves_its_siblings_bit_for_bit():

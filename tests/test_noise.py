@@ -103,18 +103,20 @@ def test_the_device_decides_which_noise_it_is():
 
 def test_on_a_gpu_a_draw_is_as_many_steps_as_the_layers_shape_allows(monkeypatch):
     """Steps in the order of the run, past the end of a draw; never by what else is probed or what memory there is."""
-    monkeypatch.setattr(noise, "GPU_DRAW", 7 * 50 * 3 + 1)  # seven steps of sm1; less than one of relu3
-    found = on_gpu(std=2.0, steps=20)
-    for layer, at_once in (("sm1", 7), ("relu3", 1)):
-        stream = draws.generator(0, "noise", 1, layer)
-        blocks = [torch.empty(at_once, *SHAPES[layer]).normal_(generator=stream) for _ in range(20)]
-        assert torch.equal(found[layer], 2 * torch.cat(blocks)[:20]), layer
-        alone = on_gpu(std=2.0, steps=20, shapes={layer: SHAPES[layer]})
-        assert torch.equal(alone[layer], found[layer]), layer
+    monkeypatch.setattr(noise, "GPU_NORMALS", 7 * 50 * 3 + 1)  # seven steps of sm1; less than one of relu3
+    for most in (noise.GPU_STEPS, 5):
+        monkeypatch.setattr(noise, "GPU_STEPS", most)
+        found = on_gpu(std=2.0, steps=20)
+        for layer, at_once in (("sm1", min(7, most)), ("relu3", 1)):
+            stream = draws.generator(0, "noise", 1, layer)
+            blocks = [torch.empty(at_once, *SHAPES[layer]).normal_(generator=stream) for _ in range(20)]
+            assert torch.equal(found[layer], 2 * torch.cat(blocks)[:20]), layer
+            alone = on_gpu(std=2.0, steps=20, shapes={layer: SHAPES[layer]})
+            assert torch.equal(alone[layer], found[layer]), layer
 
 
 def test_on_a_gpu_noise_is_standard_normal_new_at_every_step_and_by_seed_and_run(monkeypatch):
-    monkeypatch.setattr(noise, "GPU_DRAW", 10_000)
+    monkeypatch.setattr(noise, "GPU_NORMALS", 10_000)
     found = on_gpu(std=3.0, steps=200)
     for layer, values in found.items():
         assert values.mean() == pytest.approx(0, abs=0.1), layer

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from study import plan, space, studies
+from study import plan, space, status, studies
 from study.plan import Plan
 from trainables.config import InputError, key
 
@@ -47,14 +47,35 @@ def test_two_studies_are_refused(tmp_path):
         plan.check(str(tmp_path), studies.PAPER, space.trials(studies.PAPER, {}))
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", '{"version": 99}', "{}"])
-def test_a_damaged_plan_is_named(tmp_path, damage):
-    plan.write(str(tmp_path), Plan("demo", tuple(demo())))
-    (file,) = (tmp_path / "plans").iterdir()
-    json.loads(file.read_text())
-    file.write_text(damage)
+GOOD = {"version": 1, "study": "demo", "search": None, "expected": 0, "base": {}, "changes": []}
+
+DAMAGES = {
+    "cut": b"{",
+    "not UTF-8": b'{"version": 1, "study": "d\xe9mo"}',
+    "nothing": b"",
+    "a list": b"[]",
+    "another version": b'{"version": 99}',
+    "nothing in it": b"{}",
+    "nested without end": b"[" * 100_000,
+    "a study without a name": json.dumps({**GOOD, "study": 5}).encode(),
+    "a number of trials in words": json.dumps({**GOOD, "expected": "two"}).encode(),
+    "trials that are none": json.dumps({**GOOD, "changes": [5]}).encode(),
+    "pairs that are none": json.dumps({**GOOD, "changes": [{"mine.pairs": 5}]}).encode(),
+    "architecture 9": json.dumps({**GOOD, "base": {"mine.architecture": 9}, "changes": [{}]}).encode(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_plan_is_named_and_the_rest_is_read(tmp_path, damage):
+    results, whole = str(tmp_path), Plan("demo", tuple(demo()))
+    plan.write(results, whole)
+    file = tmp_path / "plans" / "aaa.json"
+    file.write_bytes(DAMAGES[damage])
+    plans, (problem,) = plan.find(results)
+    assert plans == [whole] and f"plans/{file.name}" in problem and "delete it and run its sweep again" in problem
+    assert status.report(results).startswith("study demo: 0 of 4 trials") and problem in status.report(results)
     with pytest.raises(InputError, match=f"plans/{file.name}"):
-        plan.read(str(tmp_path))
+        plan.check(results, studies.DEMO, demo())
 
 
 def test_a_name_stays_in_its_folder(tmp_path):

@@ -25,7 +25,8 @@ def planned() -> list:
 
 def report(run: int, exploded: int = 0) -> dict:
     counts = {"fits": 8 * run, "exploded_fits": exploded, "settled_fits": 8 * run - exploded}
-    return {"state": "running", "run": run, "runs": 6, "epoch": 4 * run - 4, "bound/X;sm1": 0.5, **counts}
+    levels = {"bound/X;sm1": 0.5, "truth/X;sm1": 2.0, "optimum/X;sm1": 1.8, "truth/Y;sm1": 1.0, "bound_by_truth": 0.25}
+    return {"state": "running", "run": run, "runs": 6, "epoch": 4 * run - 4, **levels, **counts}
 
 
 def watch(planned: list, **options) -> Progress:
@@ -48,11 +49,20 @@ def test_plain_lines_say_what_happened(planned, capsys):
     assert lines[0].endswith(
         "0/4 done, 1 running, 0 with explosions | noise_std=0.0 marginals=permutation seed=0: running"
     )
-    assert "MINE run 2 of 6; 4 of 16 fits exploded; nats: X;sm1 0.50" in lines[3]
+    assert "MINE run 2 of 6; 4 of 16 fits exploded; nats: X;sm1 0.50 (truth 2.00), Y;sm1 - (truth 1.00)" in lines[3]
+    assert lines[3].endswith("; median est./truth 0.25")
     assert "1/4 done, 2 running, 1 with explosions" in lines[5] and lines[5].endswith("completed")
     assert "failed: lost too often; Ray gave no reason; its nodes' logs may hold one" in lines[-1]
     assert [key(config) for config, _ in progress.lost] == [key(planned[2])]
     assert progress.watched.unfinished == 2
+
+
+def test_an_error_does_not_fill_the_screen(planned, capsys):
+    progress, trial = Progress(Watched(planned), terminal=False), Reported(planned[0])
+    progress.on_trial_result(0, [], trial, {"state": "failed", "error": "first\n" + "x" * 500_000})
+    progress.on_trial_result(0, [], Reported(planned[1]), {"state": "failed", "error": " \n"})
+    long, blank = capsys.readouterr().out.splitlines()
+    assert long.endswith("xxx ...") and len(long) < 500 and blank.endswith("failed: no reason is recorded")
 
 
 @pytest.mark.parametrize("note", ["Failure # 1\nThe actor died.\n\tIts node is gone.\n", "", None])
@@ -77,8 +87,8 @@ def test_the_table_shows_states_pace_and_verdicts(planned, capsys):
     text = screen.file.getvalue()
     assert "4 trials: 1 completed, 1 running, 1 failed, 1 waiting" in text
     assert "4 of 72 fits exploded" in text
-    assert "LeNet-5 epoch 8, MINE run 3 of 6  100% settled" in text
-    assert "completed                         8% exploded, 92% settled" in text
+    assert "est./truth" in text and "LeNet-5 epoch 8, MINE run 3 of 6  100% settled              0.25" in text
+    assert "completed                         8% exploded, 92% settled  0.25" in text
     assert "lost too often" in capsys.readouterr().out  # kept above the table
 
 

@@ -33,7 +33,7 @@ def findings(page: Path) -> str:
 def test_the_findings_are_sentences_with_their_numbers(page):
     said = findings(page)
     assert "13 trials of 5 configurations, seeds 0, 1, 2, 7: 12 completed, 1 failed; 1152 fits." in said
-    assert "Of all fits 25 % exploded, 0 % collapsed, 0 % unsettled and 75 % settled." in said
+    assert "Of all fits 25 % exploded, 0 % collapsed, 0 % stuck, 0 % unsettled and 75 % settled." in said
     assert "Explosion is most frequent with noise_std 0" in said
     assert "rows that are in the paper's Table 2 agree with it" in said
     assert "finetune needed" in said and "fewer than reinit" in said
@@ -193,12 +193,12 @@ def test_a_report_removes_no_file_but_figures_of_an_earlier_one(tmp_path):
         report.write(str(tmp_path / "results"), "s3://bucket/report")
 
 
-def test_findings_say_what_has_no_interval_and_what_stayed_at_zero(tmp_path):
+def test_findings_say_what_has_no_interval_and_what_is_stuck(tmp_path):
     for seed, noise in ((0, 0.0), (1, 1.0)):
         made_results.write(str(tmp_path), {"seed": seed, "mine.noise_std": noise}, level=0.01)
     said = findings(report.write(str(tmp_path), str(tmp_path / "report")))
     assert "With one seed a configuration no interval is possible." in said
-    assert "(2 have no interval" in said and "100 % of the settled fits ended within 0.05 nats of 0." in said
+    assert "(2 have no interval" in said and "100 % stuck, 0 % unsettled" in said
 
 
 def test_titles_fit_their_figure(tmp_path):
@@ -229,7 +229,7 @@ def test_a_sample_of_fits_has_each_cell_and_its_explosions(tmp_path):
     judged = judging.judge(judging.fits(folder))
     sample = figure_data.sample_fits(judged, frames.trials(folder), 40)
     assert sample.groupby("pair", observed=True).size().tolist() == [5] * 8
-    exploded = judged[judged["stability"] == "exploded"]
-    kept = sample[sample["stability"] == "exploded"]
+    exploded = judged[judged["outcome"] == "exploded"]
+    kept = sample[sample["outcome"] == "exploded"]
     assert set(exploded["pair"]) == set(kept["pair"])
     assert len(figure_data.sample_fits(judged, frames.trials(folder), 10_000)) == len(judged)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from trainables import schedule, trial, verdict
+from trainables import devices, schedule, trial, verdict
 from trainables.config import InputError, TrialConfig, key, replace
 
 CPU = torch.device("cpu")
@@ -42,6 +42,31 @@ def test_the_ceiling_is_the_entropy_of_what_mine_reads(done):
     estimates = done["estimates"].to_pandas().set_index("pair").ceiling
     assert estimates[["X;sm1", "X;maxpool1"]].tolist() == pytest.approx([math.log(200)] * 8)
     assert estimates["Y;sm1"].max() == pytest.approx(math.log(10), abs=0.01)
+
+
+def test_standardized_pixels_change_the_curves_and_no_ceiling(tiny, done):
+    scaled = finish(replace(tiny, {"data.scaling": "standardized"}))
+    assert scaled["estimates"]["ceiling"].equals(done["estimates"]["ceiling"])
+    assert not scaled["curves"]["bound"].equals(done["curves"]["bound"])
+
+
+def test_log_softmax_changes_the_pairs_and_truths_of_sm1_alone(tiny, done):
+    logs = finish(replace(tiny, {"lenet.output": "log_softmax"}))
+    assert logs["lenet"]["test_accuracy"].equals(done["lenet"]["test_accuracy"])
+    same = [parts["estimates"].to_pandas().set_index(["pair", "run", "replicate"]) for parts in (logs, done)]
+    for column in ("truth", "estimate"):
+        equal = (same[0][column] == same[1][column]).groupby("pair").agg(["all", "any"])
+        of_sm1 = equal.index.str.endswith("sm1")
+        assert equal[~of_sm1].all(axis=None) and not equal[of_sm1].any(axis=None), column
+
+
+def test_a_finished_network_is_probed_once(tiny, done):
+    finished = finish(replace(tiny, {"schedule.first_probe": 2}))
+    assert finished["lenet"]["train_loss"].equals(done["lenet"]["train_loss"])
+    estimates = finished["estimates"].to_pandas()
+    assert set(estimates.run) == {1} and set(estimates.lenet_epoch) == {2}
+    truths = done["estimates"].to_pandas().query("run == 2").truth.tolist()
+    assert estimates.truth.tolist() == truths
 
 
 def test_the_same_trial_gives_the_same_rows_and_another_seed_others(tiny, done):
@@ -110,7 +135,7 @@ def test_an_explosion_is_recorded_and_the_trial_completes(tiny):
     """Plain ascent with a huge step: T overflows at once, for every fit that reads the large layers."""
     parts = finish(replace(tiny, {"mine.optimizer": "sgd", "mine.learning_rate": 1e3, "mine.epochs": 10}))
     estimates = parts["estimates"].to_pandas()
-    assert "exploded" in verdict.stability(estimates)
+    assert "exploded" in verdict.outcome(estimates)
     assert estimates.first_nonfinite_epoch.notna().any()
     exploded = estimates[estimates.first_nonfinite_epoch.notna()]
     assert exploded.estimate.isna().all()
@@ -126,7 +151,7 @@ def test_damaged_and_foreign_checkpoints_are_named(tiny, monkeypatch):
     with pytest.raises(InputError, match=key(other)):
         schedule.restore(other, CPU, checkpoint)
     monkeypatch.setattr(schedule, "CHECKPOINT_VERSION", schedule.CHECKPOINT_VERSION + 1)
-    with pytest.raises(InputError, match="snapshot's version is 3; it must be 4"):
+    with pytest.raises(InputError, match="snapshot's version is 4; it must be 5"):
         schedule.restore(tiny, CPU, checkpoint)
 
 
@@ -200,8 +225,8 @@ def test_a_trial_that_raises_is_a_row_with_its_error(tiny, tmp_path, monkeypatch
 
 def test_unknown_devices_are_refused():
     with pytest.raises(InputError, match="device is 'gpu'"):
-        trial.choose_device("gpu")
-    assert trial.choose_device("cpu") == CPU
+        devices.choose_device("gpu")
+    assert devices.choose_device("cpu") == CPU
 
 
 def test_replicates_keep_their_draws_when_more_are_asked_for(tiny, done):
@@ -221,11 +246,11 @@ def test_explosion_on_mnist_is_recorded_and_leaves_the_other_pairs_intact(mnist_
         "mine.epochs": 100, "mine.learning_rate": 1e-3, "mine.marginals": "derangement",
     }  # fmt: skip
     estimates = finish(replace(TrialConfig(), changes))["estimates"].to_pandas()
-    estimates["stability"], epochs = verdict.stability(estimates), verdict.exploded_epoch(estimates)
-    exploded = estimates["stability"] == "exploded"
+    estimates["outcome"], epochs = verdict.outcome(estimates), verdict.exploded_epoch(estimates)
+    exploded = estimates["outcome"] == "exploded"
     assert exploded[estimates.pair == "X;maxpool1"].any()
     assert (epochs[exploded] >= 10).all()
     labels = estimates[estimates.pair.str.startswith("Y")]
-    assert labels.estimate.notna().all() and not (labels.stability == "exploded").any()
+    assert labels.estimate.notna().all() and not (labels.outcome == "exploded").any()
     assert (estimates.estimate.notna() | exploded).all()
     assert (estimates[estimates.pair == "X;maxpool1"].optimum == math.inf).all()

@@ -105,12 +105,12 @@ def test_truth_and_estimate_are_averaged_alike():
     assert row[["estimate", "truth", "optimum"]].tolist() == [2.5, 2.5, 2.5]
 
 
-def test_settled_fits_at_zero_are_counted():
+def test_stuck_fits_are_counted():
     trials = made_trials({})
     fits = made_fits(trials)
     hit = fits.pair == "X;sm1"
     fits.loc[hit, ["estimate", "highest_running_mean"]] = 0.01
-    assert stability.table(trials, fits)["at_zero"].tolist() == [0.25, 0.0]
+    assert stability.table(trials, fits)["stuck"].tolist() == [0.25, 0.0]
 
 
 def test_configurations_that_differ_in_unused_settings_are_one_row():
@@ -195,13 +195,16 @@ def test_truth_and_optimum_are_told_apart():
     assert np.isnan(infinite["per_optimum"]) and infinite["under_truth"] == 1.0
 
 
-def test_only_settled_fits_are_held_against_the_truth():
+def test_only_settled_fits_are_held_against_the_truth_which_is_that_of_all_pairs():
     trials = made_trials({})
     fits = made_fits(trials).assign(truth=2.0, optimum=2.0)
-    hit = fits.replicate == 0
-    fits.loc[hit, ["estimate", "late_slope", "truth"]] = [0.2, 0.1, 50.0]
+    fits.loc[fits.pair == "X;sm1", ["estimate", "late_slope", "truth"]] = [0.2, 0.1, 10.0]
+    fits.loc[fits.replicate == 0, ["estimate", "late_slope"]] = [0.2, 0.1]
     row = stability.table(trials, fits).iloc[0]
-    assert row[["unsettled", "estimate", "truth", "per_truth", "within_truth"]].tolist() == [0.5, 2.0, 2.0, 1.0, 1.0]
+    assert row[["unsettled", "estimate", "truth", "per_truth"]].tolist() == [0.625, 2.0, 4.0, 1.0]
+    assert row[["within_truth", "pairs", "estimate_pairs", "per_truth_pairs"]].tolist() == [1.0, 4, 3, 3]
+    printed = tables.fold(stability.table(trials, fits)).iloc[0]
+    assert printed["estimate"] == "2.00 3 of 4 pairs" and printed["est./truth"] == "1.00 3 of 4 pairs"
 
 
 def test_agrees_compares_our_word_with_the_papers():

@@ -42,8 +42,10 @@ def gradients(networks, joint, marginal):
 
 @pytest.mark.parametrize("settings", KINDS)
 @pytest.mark.parametrize("within_batch", [True, False])
-def test_values_and_gradients_equal_the_plain_network(settings, within_batch):
+@pytest.mark.parametrize("looks_up", [True, False], ids=["labels looked up", "labels multiplied, as on a GPU"])
+def test_values_and_gradients_equal_the_plain_network(settings, within_batch, looks_up):
     networks = make(**settings)
+    networks._looks_up = looks_up
     variables, layers = batch_of()
     layers = {name: layers[name] for name in networks.layers}
     shuffle = torch.tensor([3, 1, 0, 2, 6, 4, 5])

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from analysis import report
 from study import plan, space, status, studies
 from study.plan import Plan
+from tests import made_results
 from tests.made_rows import evaluate
 from tests.test_imports import run_without
-from trainables import compaction, resultfiles, trial
+from trainables import compaction, records, resultfiles, schemas, trial
 from trainables.config import InputError, TrialConfig, key
 
 NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
@@ -89,6 +91,34 @@ def test_trials_without_a_plan_are_counted(tmp_path):
     (config, *_) = space.trials(studies.DEMO, {}, (0,))
     end(tmp_path, config, 60)
     assert status.report(str(tmp_path), NOW) == ("1 trials of no plan: 1 completed, 0 failed\n96 fits: 100% settled")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("Traceback\nValueError: no\n", "failed: ValueError: no"),
+        (" \n\t", "failed: no reason is recorded"),
+        (None, "failed: no reason is recorded"),
+        ("x" * 500_000, f"failed: {'x' * 200}… (`mine-study report` has it all)"),
+        ("\x1b[31mred\x1b[0m\n\x00", "failed: [31mred [0m"),
+    ],
+)
+def test_a_folder_whose_only_trial_failed_says_why(tmp_path, error, said):
+    config = TrialConfig()
+    columns = made_results.provenance("failed", error)
+    records.write_trial(str(tmp_path), {"trials": schemas.trial_row(config, columns)})
+    at(tmp_path / "trials" / f"{key(config)}.parquet", 60)
+    head, ended, line = status.report(str(tmp_path), NOW).splitlines()
+    assert head == "1 trials of no plan: 0 completed, 1 failed" and ended == "ended last:"
+    assert line == f"  trial {key(config)}, 0:01:00 ago: {said}"
+
+
+def test_the_report_has_a_long_error_whole_and_a_blank_one_not(tmp_path):
+    for seed, error in enumerate(("x" * 500_000, " \n\t")):
+        row = schemas.trial_row(TrialConfig(seed=seed), made_results.provenance("failed", error))
+        records.write_trial(str(tmp_path), {"trials": row})
+    text = report.write(str(tmp_path), str(tmp_path / "report")).read_text()
+    assert text.count("<details>") == 1 and f"<summary>{'x' * 200}…</summary><pre>{'x' * 500_000}</pre>" in text
 
 
 def test_a_folder_without_a_sweep_is_refused(tmp_path):

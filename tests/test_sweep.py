@@ -68,8 +68,8 @@ def test_a_trial_that_raises_is_a_row_and_the_sweep_goes_on(tiny_study, tmp_path
 
 
 def test_resources_that_are_not_there_are_refused(tiny_study, tmp_path):
-    with pytest.raises(InputError, match="gpus_per_trial is 8.0; it must be at most 0"):
-        sweep.launch(space.trials(tiny_study, {}), str(tmp_path), Resources(gpus_per_trial=8.0))
+    with pytest.raises(InputError, match="gpus_per_trial is 1.0; it must be at most 0"):
+        sweep.launch(space.trials(tiny_study, {}), str(tmp_path), Resources(gpus_per_trial=1.0))
 
 
 def test_exit_codes():

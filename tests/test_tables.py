@@ -66,6 +66,11 @@ def test_accuracy_stands_beside_the_papers(results):
     assert rows["accuracy_high"].iloc[0] - 0.51 == pytest.approx(4.303 * 0.01 / 3**0.5, abs=1e-4)
 
 
+def test_accuracy_stands_at_the_probed_epochs_alone(tmp_path):
+    made_results.write(str(tmp_path), {"schedule.first_probe": 2})
+    assert tables.build("accuracy", str(tmp_path))[0]["epoch"].tolist() == [2, 6, 10, 14, 18]
+
+
 def test_accuracy_on_other_data_has_no_paper_beside_it(tmp_path):
     made_results.write(str(tmp_path), {"data.name": "digits"})
     rows, notes = tables.build("accuracy", str(tmp_path))
@@ -123,7 +128,7 @@ def test_consistency_tells_seeds_and_replicates_apart(results):
 def test_order_counts_what_the_estimates_violate_and_the_truths_do_not(tmp_path):
     folder = str(tmp_path)
     for seed in (0, 1):
-        made_results.write(folder, {"seed": seed}, level=-2.0)  # estimates rise from layer to layer
+        made_results.write(folder, {"seed": seed}, level=1.5, fall=-0.1)  # estimates rise from layer to layer
     rows = tables.build("order", folder)[0]
     assert len(rows) == 2 * 3 and (rows["compared"] == 24).all()
     assert (rows[["violated", "violated_truth", "wrongly"]] == [1, 0, 1]).all(axis=None)
@@ -187,7 +192,7 @@ def test_only_exploded_fits_have_no_estimate_rather_than_0(tmp_path):
         made_results.write(str(tmp_path), {"seed": seed}, exploded=1.0)
     rows, notes = tables.build("stability", str(tmp_path))
     assert rows["exploded"].tolist() == [1, 1] and rows["settled"].tolist() == [0, 0]
-    nothing = ["estimate", "estimate_low", "per_truth", "spread_seeds", "at_zero", "within_truth", "disorder"]
+    nothing = ["estimate", "estimate_low", "per_truth", "spread_seeds", "within_truth", "disorder"]
     assert rows[nothing].isna().all(axis=None) and (rows["estimate_seeds"] == 0).all()
     assert rows["truth"].notna().all() and any("without a settled fit" in note for note in notes)
     for name in NAMES:

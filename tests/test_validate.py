@@ -44,7 +44,7 @@ def test_every_expectation_excludes_something():
     for problem in PROBLEMS:
         for pair in problem.truths:
             for marginals in ("permutation", "derangement", "independent"):
-                assert len(problem.expectation(pair, marginals).outcomes) < 4
+                assert len(problem.expectation(pair, marginals).allowed) < 4
 
 
 def quick(name: str, **changes) -> problems.Problem:
@@ -55,7 +55,7 @@ def test_an_answer_stands_beside_its_truth_and_optimum():
     (answer,) = validate.run(quick("BPSK, noise variance 0.2", epochs=6), "permutation")
     assert answer.truth == pytest.approx(0.65873, abs=1e-4)
     assert 0.60 < answer.optimum < answer.truth
-    assert answer.outcome == "within" and answer.passed
+    assert answer.bias == "within" and answer.passed
     (independent,) = validate.run(quick("BPSK, noise variance 0.2", epochs=2), "independent")
     assert independent.optimum == independent.truth
 

@@ -11,9 +11,9 @@ from trainables.verdict import (
     instability,
     late_slope,
     majority_word,
+    outcome,
     retained_information,
     running_means,
-    stability,
     window,
     words,
 )
@@ -26,7 +26,7 @@ def judge(curve, finite=None, dead=0, ceiling=CEILING, rule=None, truth=2.0, opt
     finite = np.ones(curve.shape, bool) if finite is None else np.atleast_2d(finite)
     fits = {**curve_summary(curve, finite, [ceiling]), "ceiling": [ceiling], "dead_hidden_layers": [dead]}
     fits |= {"epochs": [curve.shape[1]], "truth": [truth], "optimum": [optimum]}
-    return str(stability(fits, rule)[0]), exploded_epoch(fits)[0]
+    return str(outcome(fits, rule)[0]), exploded_epoch(fits)[0]
 
 
 def test_window_is_a_tenth_and_at_least_two():
@@ -98,14 +98,14 @@ def test_a_fit_that_never_left_the_ground_is_stuck_unless_there_is_nothing_to_fi
 
 
 def test_a_record_without_the_slope_is_not_judged_where_that_would_tell():
-    def outcome(**changes: float) -> str:
-        return str(stability(fits({**fit(), "late_slope": np.nan, **changes}))[0])
+    def word(**changes: float) -> str:
+        return str(outcome(fits({**fit(), "late_slope": np.nan, **changes}))[0])
 
-    assert outcome() == ""
-    assert outcome(first_nonfinite_epoch=3) == "exploded"
-    assert outcome(dead_hidden_layers=1) == "collapsed"
-    assert outcome(estimate=0.0, highest_running_mean=0.04) == "stuck"
-    assert outcome(epochs=9) == "unsettled"
+    assert word() == ""
+    assert word(first_nonfinite_epoch=3) == "exploded"
+    assert word(dead_hidden_layers=1) == "collapsed"
+    assert word(estimate=0.0, highest_running_mean=0.04) == "stuck"
+    assert word(epochs=9) == "unsettled"
 
 
 def test_beyond_the_ceiling_is_exploded_at_the_first_epoch_outside():
@@ -167,7 +167,7 @@ def test_many_fits_are_judged_as_one_by_one():
     curves = np.cumsum(random.normal(0.05, 0.1, (50, 30)), axis=1)
     summary = curve_summary(curves, np.ones(curves.shape, bool), np.full(50, CEILING))
     same = {"ceiling": CEILING, "dead_hidden_layers": 0, "epochs": 30, "truth": 2.0, "optimum": 2.0}
-    together = stability({**summary, **{name: np.full(50, value) for name, value in same.items()}})
+    together = outcome({**summary, **{name: np.full(50, value) for name, value in same.items()}})
     assert together.tolist() == [judge(curve)[0] for curve in curves]
     assert len(set(together)) > 1
 

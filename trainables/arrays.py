@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from trainables import given, memory, mine, truth, verdict
-from trainables.config import InputError, MineConfig
+from trainables import devices, given, memory, mine, truth, verdict
+from trainables.config import InputError, MineConfig, check_last_batch
 from trainables.draws import generator
 from trainables.mine import Curves, Samples
 from trainables.statistics_network import StatisticsNetworks
@@ -37,12 +37,12 @@ class Fits:
     Attributes:
         curves: bounds and the rest per epoch.
         estimates: by pair, in nats, shape (replicates,); NaN where the last window is not finite.
-        stabilities: by pair, the verdicts on stability, shape (replicates,).
+        outcomes: by pair, what became of each fit (`verdict.OUTCOMES`), shape (replicates,).
     """
 
     curves: Curves
     estimates: dict[str, NDArray[np.float64]]
-    stabilities: dict[str, NDArray[np.str_]]
+    outcomes: dict[str, NDArray[np.str_]]
 
 
 def fit(
@@ -75,16 +75,18 @@ def fit(
 
     Raises:
         InputError: if lengths differ, values are missing, masked, not real or not finite, labels are none, a name
-            cannot be part of a pair, a batch is larger than the data, or the fits take more memory than there is.
+            cannot be part of a pair, a batch is larger than the data, the last one too small for `mine.marginals`, a
+            redrawn front's filter larger than X, or the fits take more memory than there is.
     """
     config = MineConfig() if config is None else config
     if not isinstance(config, MineConfig):
         raise InputError(f"config is of type {type(config).__name__}; it must be a MineConfig.")
-    source, chosen, known = given.seed(seed), given.device(device), given.read(x, y, activations)
+    source, chosen, known = given.seed(seed), devices.choose_device(device), given.read(x, y, activations)
     if x is None and y is None:
         raise InputError("x and y are both None; one of them must be given.")
     if config.batch_size > len(known):
         raise InputError(f"mine.batch_size is {config.batch_size}; it must be at most {len(known)}, the rows given.")
+    check_last_batch(config, len(known))
     shapes, ceilings = known.shapes, known.entropies
     pairs = tuple(f"{variable};{layer}" for variable in ceilings for layer in known.layers)
     memory.check_fit(config, shapes, pairs, len(known), chosen)
@@ -93,11 +95,17 @@ def fit(
     labels = None if known.labels is None else torch.from_numpy(known.labels).to(chosen)
     networks = StatisticsNetworks(config, shapes, source, device=chosen, pairs=pairs)
     curves = mine.train(networks, Samples(inputs, labels, layers), source)
-    estimates, stabilities = {}, {}
+    estimates, outcomes = {}, {}
     for pair in curves.pairs:
         rows = curves.verdict_inputs(pair, ceilings[pair[0]])
-        estimates[pair], stabilities[pair] = rows["estimate"], verdict.stability(rows)
-    return Fits(curves, estimates, stabilities)
+        if (rows["highest_running_mean"] <= verdict.VerdictRule().stuck_floor).any():
+            # Only of fits that never left 0 the truth decides: stuck, or nothing there to find.
+            variable, layer = pair.split(";", 1)
+            one = truths(y, {layer: activations[layer]}, config.noise_std, source, chosen)[layer]
+            optimum = one.optimum(variable, config.marginals, config.batch_size)
+            rows = curves.verdict_inputs(pair, ceilings[variable], one.x if variable == "X" else one.y, optimum)
+        estimates[pair], outcomes[pair] = rows["estimate"], verdict.outcome(rows)
+    return Fits(curves, estimates, outcomes)
 
 
 def truths(
@@ -121,7 +129,7 @@ def truths(
         InputError: if an array cannot be used (see `fit`), there is one row, or the noise std is negative, or so small
             beside the activations' spread that float64 loses it.
     """
-    std, source, chosen = given.noise_std(noise_std), given.seed(seed), given.device(device)
+    std, source, chosen = given.noise_std(noise_std), given.seed(seed), devices.choose_device(device)
     known = given.read(None, y, activations)
     if len(known) < 2:
         raise InputError("activations have 1 row; there must be 2 or more.")

@@ -8,8 +8,9 @@ sweep, one without a row is still running, and what is damaged or strange stays 
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,8 +25,8 @@ from trainables.reading import Problems, Request
 _ROWS = 1_000_000
 """Rows of a merged file, at which it is full, and so most rows in memory at a time, whole trials permitting."""
 
-_ATTEMPTS = 5
-"""How often the merged files are listed again when another process has merged some of them meanwhile."""
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ def _compact(results: str, table: str, completed: Mapping[str, TrialConfig]) -> 
     infos: dict[str, pa.fs.FileInfo] = {}
 
     def parts(*_: object) -> Sources:
-        """The parts of completed trials, each with how it was when it was first seen."""
+        """All parts; notes how each was when it was first seen."""
         there = partfiles.list_files(store, f"{root}/{table}")
         infos.update({info.path: info for info in there if info.path not in infos})
-        return [info.path for info in there if partfiles.key_of(info.path) in completed], []
+        return [info.path for info in there], []
 
     request = Request(results, table, schemas.SCHEMAS[table].names, completed, rows=_ROWS)
     merged = 0
@@ -101,7 +102,9 @@ def _publish(store: pa.fs.FileSystem, root: str, table: str, rows: pa.Table) -> 
         InputError: if what is read back is not what was written.
     """
     keys = sorted(rows["key"].unique().to_pylist())
-    generation = 1 + max((file.generation for file in partfiles.merged_files(store, root, table)), default=0)
+    generation = 1 + _again(
+        lambda: max((one.generation for one in partfiles.merged_files(store, root, table)), default=0)
+    )
     path = f"{root}/{partfiles.MERGED}/{table}/{uuid.uuid4().hex}.parquet"
     schema = schemas.SCHEMAS[table].with_metadata(partfiles.merged_metadata(keys, generation))
     resultfiles.write_bytes(store, path, records.to_parquet(rows.cast(schema)))
@@ -144,16 +147,21 @@ def _delete_file(store: pa.fs.FileSystem, path: str) -> None:
 
 def _join(request: Request, store: pa.fs.FileSystem, root: str) -> None:
     """Merge merged files that are not full, so that few are left however often parts were merged."""
-    for _ in range(_ATTEMPTS):
+    found = _again(lambda: _joinable(request, store, root))
+    if len(found) > 1:
+        _publish(store, root, request.table, pa.concat_tables(found.values()))
+        for file in found:
+            _delete_file(store, file.path)
+
+
+def _again(look: Callable[[], Found]) -> Found:
+    """What a look at the merged files finds, taken again where another process has merged some of them meanwhile."""
+    for _ in range(reading.ATTEMPTS):
         try:
-            found = _joinable(request, store, root)
+            return look()
         except FileNotFoundError:
             continue
-        if len(found) > 1:
-            _publish(store, root, request.table, pa.concat_tables(found.values()))
-            for file in found:
-                _delete_file(store, file.path)
-        return
+    raise InputError("merged files go away again and again while they are read; run the command again.")
 
 
 def _joinable(request: Request, store: pa.fs.FileSystem, root: str) -> dict[MergedFile, pa.Table]:

@@ -51,6 +51,8 @@ class DataConfig:
     """Data set: mnist, fashion_mnist, or digits (scikit-learn's 1,797 digits; no download)."""
     root: str | None = None
     """Folder of the data sets; unset: $MINE_STUDY_DATA, then the platform's cache folder."""
+    scaling: Literal["unit", "standardized"] = "unit"
+    """Pixels that LeNet-5 and MINE read: unit, in [0, 1]; standardized, less the data set's mean, over its std."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,12 @@ class LeNetConfig:
     """Momentum of sgd; adam does not use it."""
     batch_size: int = 128
     """Batch size of LeNet-5 (left open by the paper)."""
+    last_batch: Literal["dropped", "kept"] = "dropped"
+    """An epoch's last, smaller batch of LeNet-5, where there is one."""
     train_samples: int | None = None
     """Training images that LeNet-5 learns from, a fixed stratified subset; None: all."""
+    output: Literal["softmax", "log_softmax"] = "softmax"
+    """What the layer sm1 is, for MINE and truth: the class probabilities, or their logarithms."""
 
     def __post_init__(self) -> None:
         _check_types(self, "lenet")
@@ -84,11 +90,14 @@ class ScheduleConfig:
     """When MINE runs."""
 
     probe_every: int = 4
-    """MINE runs after LeNet-5's epochs 0, n, 2n, ... (paper: every 4th epoch)."""
+    """MINE runs after every n-th of LeNet-5's epochs, from first_probe on (paper: every 4th)."""
+    first_probe: int = 0
+    """Epoch of LeNet-5 (the first is 0) of MINE's first run; lenet.epochs - 1: one run, on the finished network."""
 
     def __post_init__(self) -> None:
         _check_types(self, "schedule")
         _require(self.probe_every >= 1, "schedule.probe_every", self.probe_every, "at least 1")
+        _require(self.first_probe >= 0, "schedule.first_probe", self.first_probe, "at least 0")
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,9 @@ class MineConfig:
 
     architecture: Literal[1, 2, 3] = 1
     """Statistics network (paper, section 1.4): 1 concatenates, 2 convolves first, 3 has a non-linearity per side."""
+    front: Literal["trained", "redrawn"] = "trained"
+    """First layers of architectures 2 and 3: trained, or redrawn: the paper's authors' random map of one side, drawn
+    again at every step and never trained; the optimum, which allows any T, is then only an upper bound."""
     noise_std: float = 0.0
     """Standard deviation of the Gaussian noise added to the layer's output, in activation units."""
     hidden_units: int = 10
@@ -116,7 +128,10 @@ class MineConfig:
     epochs: int = 100
     """MINE epochs per run."""
     batch_size: int = 100
-    """Batch size b of MINE; the last partial batch is dropped."""
+    """Batch size b of MINE."""
+    last_batch: Literal["dropped", "kept"] = "dropped"
+    """An epoch's last, smaller batch of MINE, where there is one; a bound stays an unweighted mean over batches, and
+    the optimum that of batch_size."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """adam, or sgd: the plain gradient ascent of Algorithm 1."""
     learning_rate: float = 1e-4
@@ -157,6 +172,11 @@ class MineConfig:
         object.__setattr__(self, "pairs", tuple(pair for pair in PAIRS if pair in self.pairs))
 
     @property
+    def redraws_front(self) -> bool:
+        """Whether one side of each pair goes through a random map; architecture 1 has no front."""
+        return self.front == "redrawn" and self.architecture != 1
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """The layers that the pairs name, in the network's order."""
         return tuple(layer for layer in LAYERS if any(pair.endswith(f";{layer}") for pair in self.pairs))
@@ -177,6 +197,8 @@ class TrialConfig:
         _check_types(self, "")
         _check_types(self.data, "data")
         _require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
+        first, last = self.schedule.first_probe, self.lenet.epochs - 1
+        _require(first <= last, "schedule.first_probe", first, f"at most {last}, the last epoch of lenet.epochs")
         available = TRAIN_SAMPLES[self.data.name]
         limit = f"at most {available}, the size of {self.data.name}'s training set"
         for path, samples, batch in (
@@ -187,21 +209,35 @@ class TrialConfig:
             used = available if samples is None else samples
             batch_path = f"{path.split('.')[0]}.batch_size"
             _require(batch <= used, batch_path, batch, f"at most {used}, the samples in use ({path})")
+        check_last_batch(self.mine, self.mine_samples)
 
     @property
     def runs(self) -> int:
         """Number of MINE runs of the schedule (paper: 6)."""
-        return 1 + (self.lenet.epochs - 1) // self.schedule.probe_every
+        return 1 + (self.lenet.epochs - 1 - self.schedule.first_probe) // self.schedule.probe_every
 
     @property
     def probe_epochs(self) -> range:
         """LeNet-5's epochs after which MINE runs."""
-        return range(0, self.lenet.epochs, self.schedule.probe_every)
+        return range(self.schedule.first_probe, self.lenet.epochs, self.schedule.probe_every)
 
     @property
     def mine_samples(self) -> int:
         """Number of samples N that MINE and truth use."""
         return TRAIN_SAMPLES[self.data.name] if self.mine.samples is None else self.mine.samples
+
+
+def check_last_batch(mine: MineConfig, samples: int) -> None:
+    """Refuse a last batch of one sample where its marginal sample must be another's.
+
+    Raises:
+        InputError: if that is so.
+    """
+    alone = mine.marginals == "derangement" and samples % mine.batch_size == 1
+    allowed = (
+        f"dropped where it has one sample ({samples} in batches of {mine.batch_size}) and marginals is derangement"
+    )
+    _require(mine.last_batch == "dropped" or not alone, "mine.last_batch", mine.last_batch, allowed)
 
 
 def _positive(path: str, value: float) -> None:
@@ -359,7 +395,15 @@ def lenet_key(config: TrialConfig) -> str:
     return content_key({path: value for path, value in _deciding(config).items() if not path.startswith("mine.")})
 
 
-ADDED: Mapping[str, Any] = {"mine.matmul_precision": "highest"}
+ADDED: Mapping[str, Any] = {
+    "data.scaling": "unit",
+    "lenet.output": "softmax",
+    "lenet.last_batch": "dropped",
+    "schedule.first_probe": 0,
+    "mine.front": "trained",
+    "mine.last_batch": "dropped",
+    "mine.matmul_precision": "highest",
+}
 """Fields that came after the first results, each with what trials did before: read where a file has no such column,
 and left out of the key, so that a trial keeps its key when a field is added."""
 
@@ -371,6 +415,9 @@ def _deciding(config: TrialConfig) -> dict[str, Any]:
     flat = {path: value for path, value in flat.items() if path not in ADDED or value != ADDED[path]}
     for path in ("lenet.train_samples", "mine.samples"):
         flat[path] = available if flat[path] is None else flat[path]
+        section = path.partition(".")[0]
+        if flat[path] % flat[f"{section}.batch_size"] == 0:  # there is no partial batch
+            flat.pop(f"{section}.last_batch", None)
     return flat
 
 
@@ -396,15 +443,16 @@ def unused_fields(config: TrialConfig) -> list[str]:
     unused = {
         "data.root": True,
         "lenet.momentum": config.lenet.optimizer != "sgd",
-        "mine.branch_units": mine.architecture != 3,
-        "mine.conv_channels": mine.architecture != 2,
-        "mine.conv_kernel": mine.architecture != 2,
+        "mine.front": mine.architecture == 1,
+        "mine.branch_units": mine.architecture != 3 or mine.redraws_front,
+        "mine.conv_channels": mine.architecture != 2 or mine.redraws_front,
+        "mine.conv_kernel": mine.architecture != 2 or mine.redraws_front,
         "mine.moving_average_rate": mine.gradient_correction != "moving_average",
     }
     return [path for path, is_unused in unused.items() if is_unused]
 
 
-DECIDE_USE = ("lenet.optimizer", "mine.architecture", "mine.gradient_correction")
+DECIDE_USE = ("lenet.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction")
 """The fields by which `unused_fields` decides."""
 
 

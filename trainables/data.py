@@ -22,6 +22,9 @@ ROOT_VARIABLE = "MINE_STUDY_DATA"
 IMAGE_SIDE = 28
 """Images are IMAGE_SIDE x IMAGE_SIDE pixels with one channel."""
 
+STANDARD = {"mnist": (0.1307, 0.3081), "fashion_mnist": (0.2860, 0.3530), "digits": (0.3054, 0.3247)}
+"""Mean and standard deviation of the training set's pixels in [0, 1]; of digits, of its enlarged images."""
+
 _FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 """Also the names of torchvision's classes, which download them."""
 
@@ -50,7 +53,7 @@ class Images:
     """Labelled images on one device.
 
     Attributes:
-        pixels: float32 in [0, 1], shape (samples, 1, 28, 28).
+        pixels: float32, shape (samples, 1, 28, 28); in [0, 1] unless they are standardized.
         labels: int64 in 0..9, shape (samples,).
     """
 
@@ -71,6 +74,10 @@ class Images:
         chosen = torch.from_numpy(rows).to(self.labels.device)
         return Images(self.pixels[chosen], self.labels[chosen])
 
+    def standardized(self, mean: float, std: float) -> "Images":
+        """The same images with each pixel less the mean, over the standard deviation."""
+        return Images(self.pixels.sub(mean).div_(std), self.labels)
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -84,14 +91,15 @@ class DataSet:
 
 
 def load(config: DataConfig) -> DataSet:
-    """The data set, on the CPU; downloaded first where it is not there yet.
+    """The data set, on the CPU, its pixels scaled; downloaded first where it is not there yet.
 
     Raises:
         InputError: if it is missing and cannot be downloaded, or a file is not the official one.
     """
-    if config.name == "digits":
-        return _digits()
-    return _official(config)
+    loaded = _digits() if config.name == "digits" else _official(config)
+    if config.scaling == "unit":
+        return loaded
+    return DataSet(*(part.standardized(*STANDARD[config.name]) for part in (loaded.train, loaded.test)))
 
 
 def data_root(config: DataConfig) -> Path:

@@ -20,30 +20,38 @@ def generator(seed: int, *purpose: object, device: torch.device | str = "cpu") -
     return torch.Generator(device).manual_seed(derive_seed(seed, *purpose))
 
 
-def batches(samples: int, batch_size: int, source: torch.Generator) -> Tensor:
-    """Rows of one epoch's batches, without replacement; the last partial batch is dropped.
+def steps(samples: int, batch_size: int, last_batch: str) -> int:
+    """Batches of an epoch; `last_batch` says whether one that is not full is `dropped` or `kept`.
+
+    >>> steps(60_000, 256, "dropped"), steps(60_000, 256, "kept")
+    (234, 235)
+    """
+    return samples // batch_size if last_batch == "dropped" else -(-samples // batch_size)
+
+
+def epoch_rows(samples: int, batch_size: int, last_batch: str, source: torch.Generator) -> Tensor:
+    """Rows of one epoch's batches, one batch after the other, without replacement; all full but the last if kept.
 
     Returns:
-        Indices, int64, shape (samples // batch_size, batch_size).
+        Indices, int64, shape (rows,).
     """
-    steps = samples // batch_size
-    return torch.randperm(samples, generator=source)[: steps * batch_size].view(steps, batch_size)
+    return torch.randperm(samples, generator=source)[: steps(samples, batch_size, last_batch) * batch_size]
 
 
-def permutations(steps: int, batch_size: int, source: torch.Generator) -> Tensor:
-    """Uniform permutations of the batch axis (Algorithm 1's shuffle), shape (steps, batch_size)."""
-    return torch.rand(steps, batch_size, generator=source, dtype=torch.float64).argsort(dim=1)
+def permutations(count: int, batch_size: int, source: torch.Generator) -> Tensor:
+    """Uniform permutations of the batch axis (Algorithm 1's shuffle), shape (count, batch_size)."""
+    return torch.rand(count, batch_size, generator=source, dtype=torch.float64).argsort(dim=1)
 
 
-def derangements(steps: int, batch_size: int, source: torch.Generator) -> Tensor:
-    """Uniform permutations without fixed points, by rejection, shape (steps, batch_size)."""
-    drawn = permutations(steps, batch_size, source)
+def derangements(count: int, batch_size: int, source: torch.Generator) -> Tensor:
+    """Uniform permutations without fixed points, by rejection, shape (count, batch_size); batch_size at least 2."""
+    drawn = permutations(count, batch_size, source)
     own = torch.arange(batch_size)
     while (rejected := (drawn == own).any(dim=1)).any():
         drawn[rejected] = permutations(int(rejected.sum()), batch_size, source)
     return drawn
 
 
-def independent_rows(steps: int, batch_size: int, samples: int, source: torch.Generator) -> Tensor:
-    """Rows drawn from all samples with replacement, shape (steps, batch_size)."""
-    return torch.randint(samples, (steps, batch_size), generator=source)
+def independent_rows(rows: int, samples: int, source: torch.Generator) -> Tensor:
+    """Rows drawn from all samples with replacement, shape (rows,)."""
+    return torch.randint(samples, (rows,), generator=source)

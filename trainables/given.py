@@ -83,26 +83,6 @@ def noise_std(value: Any) -> float:
     return float(value)
 
 
-def device(name: Any = None) -> torch.device:
-    """The named device; None: the GPU if there is one, else the CPU.
-
-    Raises:
-        InputError: if the device is not known or not there.
-    """
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    there = ", ".join(["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))])
-    problem = InputError(f"device is {str(name)!r}; it must be one of {there}.")
-    try:
-        found = torch.device(name)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        raise problem from error
-    if found.type not in ("cpu", "cuda"):
-        raise problem
-    return found
-
-
 def _layer_name(name: Any) -> str:
     if not isinstance(name, str) or not name or not name.isprintable() or ";" in name or name in ("X", "Y"):
         raise InputError(

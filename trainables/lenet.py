@@ -14,7 +14,7 @@ from torch.nn import functional
 from trainables import numerics
 from trainables.config import CLASSES, LAYERS, LeNetConfig
 from trainables.data import Images
-from trainables.draws import batches
+from trainables.draws import epoch_rows
 
 LAYER_SHAPES = {"maxpool1": (20, 12, 12), "maxpool2": (50, 4, 4), "relu3": (500,), "sm1": (CLASSES,)}
 """Shape of each probed layer's output, without the sample axis."""
@@ -26,12 +26,17 @@ EVALUATION_BATCH = 250
 class LeNet5(nn.Module):
     """conv 1->20 k5 + ReLU, maxpool 2, conv 20->50 k5 + ReLU, maxpool 2, fc 800->500 + ReLU, fc 500->10.
 
-    The four probed layers are `maxpool1`, `maxpool2`, `relu3` and `sm1` (the softmax of the last).
+    The four probed layers are `maxpool1`, `maxpool2`, `relu3` and `sm1` (the softmax of the last, or its logarithm).
     """
 
-    def __init__(self, source: torch.Generator) -> None:
-        """Initial weights from `source`, a CPU generator, by PyTorch's default law."""
+    def __init__(self, source: torch.Generator, output: str = "softmax") -> None:
+        """Initial weights from `source`, a CPU generator, by PyTorch's default law.
+
+        Args:
+            output: what `sm1` is, `softmax` or `log_softmax`; the logits and the loss are the same.
+        """
         super().__init__()
+        self.to_sm1 = {"softmax": functional.softmax, "log_softmax": functional.log_softmax}[output]
         self.conv1 = nn.Conv2d(1, 20, kernel_size=5)
         self.conv2 = nn.Conv2d(20, 50, kernel_size=5)
         self.fc1 = nn.Linear(800, 500)
@@ -58,7 +63,7 @@ class LeNet5(nn.Module):
         maxpool2 = functional.relu(functional.max_pool2d(self.conv2(maxpool1), 2))
         relu3 = functional.relu(self.fc1(maxpool2.flatten(1)))
         logits = self.fc2(relu3)
-        sm1 = functional.softmax(logits, dim=1)
+        sm1 = self.to_sm1(logits, dim=1)
         return {"maxpool1": maxpool1, "maxpool2": maxpool2, "relu3": relu3, "sm1": sm1, "logits": logits}
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -74,17 +79,23 @@ def make_optimizer(lenet: LeNet5, config: LeNetConfig) -> torch.optim.Optimizer:
 
 @numerics.fixed("highest")
 def train_epoch(
-    lenet: LeNet5, optimizer: torch.optim.Optimizer, images: Images, batch_size: int, source: torch.Generator
+    lenet: LeNet5,
+    optimizer: torch.optim.Optimizer,
+    images: Images,
+    batch_size: int,
+    source: torch.Generator,
+    last_batch: str = "dropped",
 ) -> float:
     """Train for one epoch on the cross-entropy of the logits.
 
     Args:
-        source: CPU generator of the epoch's batch order; the last partial batch is dropped.
+        source: CPU generator of the epoch's batch order.
+        last_batch: whether a last batch that is not full is `dropped` or `kept`.
 
     Returns:
-        Mean loss over the epoch, in nats.
+        Mean over the epoch's batches of their mean losses, in nats.
     """
-    order = batches(len(images), batch_size, source).to(images.labels.device)
+    order = epoch_rows(len(images), batch_size, last_batch, source).to(images.labels.device).split(batch_size)
     total = torch.zeros((), device=images.labels.device)
     for rows in order:
         pixels, labels = images.pixels.index_select(0, rows), images.labels.index_select(0, rows)

@@ -39,9 +39,9 @@ class LeNetRun:
     train_loss: list[float]
     test_accuracy: list[float]
 
-    def outputs(self, epoch: int, images: Images, layers: Sequence[str]) -> dict[str, Tensor]:
-        """The layers' outputs after a probed epoch, by layer, each (samples, features)."""
-        network = lenet.LeNet5(torch.Generator())
+    def outputs(self, epoch: int, images: Images, layers: Sequence[str], output: str) -> dict[str, Tensor]:
+        """The layers' outputs after a probed epoch, by layer, each (samples, features); sm1 by `lenet.output`."""
+        network = lenet.LeNet5(torch.Generator(), output)
         network.load_state_dict(self.states[epoch])
         return lenet.activations(network.to(images.pixels.device), images, layers)
 
@@ -54,7 +54,8 @@ def train(config: TrialConfig, images: DataSet) -> LeNetRun:
     trained = LeNetRun({}, [], [])
     for epoch in range(config.lenet.epochs):
         order = generator(config.seed, "lenet batches", epoch)
-        trained.train_loss.append(lenet.train_epoch(network, optimizer, learnt, config.lenet.batch_size, order))
+        loss = lenet.train_epoch(network, optimizer, learnt, config.lenet.batch_size, order, config.lenet.last_batch)
+        trained.train_loss.append(loss)
         trained.test_accuracy.append(lenet.accuracy(network, images.test))
         if epoch in config.probe_epochs:
             state = network.state_dict()
@@ -109,7 +110,7 @@ def obtain_truths(
             else:
                 missing.setdefault(layer, []).append(std)
     for epoch in config.probe_epochs if missing else ():
-        for layer, outputs in trained.outputs(epoch, images, list(missing)).items():
+        for layer, outputs in trained.outputs(epoch, images, list(missing), config.lenet.output).items():
             source = generator(config.seed, "truth", epoch, layer)
             computed = truth.compute(outputs, images.labels, missing[layer], source)
             found |= {(epoch, layer, std): one for std, one in computed.items()}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from trainables import front
 from trainables.config import (
     CLASSES,
     TEST_SAMPLES,
@@ -45,6 +46,7 @@ _WHAT = {
     "lenet": "LeNet-5's batch",
     "weights": "the weights of the statistics networks",
     "batch": "a batch in the statistics networks",
+    "maps": "the random maps of the redrawn front",
     "epoch": "an epoch's values of T",
     "curves": "the curves",
     "labels": "the one-hot labels",
@@ -83,6 +85,7 @@ def of_fit(
         runs: after the first, the weights of the run before are there, too.
     """
     fits, sides = len(pairs) * config.replicates, {name: _side(config, shape) for name, shape in shapes.items()}
+    drawn, mapped = _maps(config, shapes, pairs)
     uses = {name: config.replicates * sum(name in pair.split(";") for pair in pairs) for name in shapes}
     inputs = sum(math.prod(shape) for name, shape in shapes.items() if name != "Y")
     copies = (6 if config.optimizer == "adam" else 4) + (runs > 1)  # of these two where it is asked what is finite
@@ -93,6 +96,7 @@ def of_fit(
     return {
         "weights": _FLOAT * copies * weights(config, shapes, pairs),
         "batch": _FLOAT * math.ceil(rows * inputs + noise + hidden * (0.75 + 2.25 * config.hidden_layers) + active),
+        "maps": _FLOAT * (drawn + rows * sum(mapped.values())),
         "epoch": 8 * _FLOAT * samples * fits,
         "curves": config.epochs * (runs * 100 * fits + 4_000),
         "labels": _FLOAT * shapes["Y"][0] ** 2 if "Y" in shapes else 0,
@@ -107,7 +111,9 @@ def weights(config: MineConfig, shapes: Mapping[str, tuple[int, ...]], pairs: Se
     """
     units, sides = config.hidden_units, {name: _side(config, shape) for name, shape in shapes.items()}
     head = 2 * units + 1 + (config.hidden_layers - 1) * (units + 1) * units
-    before = sum(sides[name].weights + units * sides[name].width for pair in pairs for name in pair.split(";"))
+    sides |= {pair: _Side(0, width, 0) for pair, width in _maps(config, shapes, pairs)[1].items()}
+    named = (name for pair in pairs for name in front.sides(config, pair))
+    before = sum(sides[name].weights + units * sides[name].width for name in named)
     return config.replicates * (len(pairs) * head + before)
 
 
@@ -120,8 +126,19 @@ class _Side:
     activity: float
 
 
+def _maps(
+    config: MineConfig, shapes: Mapping[str, tuple[int, ...]], pairs: Sequence[str]
+) -> tuple[int, dict[str, int]]:
+    """Of a redrawn front: the numbers in its maps, and by pair the features of the mapped side."""
+    own = pairs if config.redraws_front else ()
+    drawn = sum(math.prod(front.weight_shape(config, pair, shapes)) for pair in own)
+    return drawn, {pair: math.prod(front.mapped_shape(config, pair, shapes)) for pair in own}
+
+
 def _side(config: MineConfig, shape: tuple[int, ...]) -> _Side:
     features = math.prod(shape)
+    if config.redraws_front:
+        return _Side(0, features, 0)
     if config.architecture == 2 and len(shape) == 3:
         maps = config.conv_channels * shape[1] * shape[2]
         return _Side(config.conv_channels * (shape[0] * config.conv_kernel**2 + 1), maps, 2.2 * maps)
@@ -192,7 +209,7 @@ def check_truth(
     counted, drawn = 10 * 8 * rows * classes, _truth(rows, features) + 10 * 8 * 250 * classes
     needed = {
         "process": PROCESS[device.type],
-        "layers": 8 * rows * features,
+        "layers": 8 * rows * features if noise_std else 0,
         "truth": drawn if noise_std else counted,
     }
     cause = {"the number of classes": classes} if needed["truth"] > needed["layers"] else {"the number of rows": rows}

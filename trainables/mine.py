@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables import batches, noise, numerics, verdict
+from trainables import batches, draws, noise, numerics, verdict
 from trainables.config import MineConfig
+from trainables.front import Front
 from trainables.statistics_network import Activity, StatisticsNetworks
 
 
@@ -96,16 +97,18 @@ def train(
     Args:
         networks: trained in place, by the settings in `networks.config`.
         population: the samples; or a function from the epoch (from 0) to fresh ones, as many every time.
-        seed, run: name the streams of batches, marginal samples and noise.
+        seed, run: name the streams of batches, marginal samples, noise and redrawn fronts.
     """
     config, device = networks.config, networks.device
     optimizer = _make_optimizer(networks)
     gradient = _BoundGradient(config)
     recorder = _Recorder(networks)
     gather = _Gather(networks)
+    redraw = Front(config, networks.pairs, networks.shapes, seed, run, device)
     samples_of = population if callable(population) else lambda epoch: population
     samples = samples_of(0)
-    steps = len(samples) // config.batch_size
+    steps = draws.steps(len(samples), config.batch_size, config.last_batch)
+    used = min(len(samples), steps * config.batch_size)
     added = noise.source(
         config.noise_std, gather.shapes, seed, run, device,
         steps=steps, epochs=config.epochs, overlap=_light_products(networks),
@@ -113,17 +116,16 @@ def train(
     with added, numerics.fixed(config.matmul_precision):
         for epoch, (rows, marginal_rows) in enumerate(batches.of_epochs(config, len(samples), seed, run, device)):
             samples = samples_of(epoch) if epoch else samples
-            values = torch.empty(
-                2, *rows.shape, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype
-            )
-            for step, (batch, marginal) in enumerate(zip(rows, marginal_rows, strict=True)):
+            values = torch.empty(2, used, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype)
+            of_steps = values.split(config.batch_size, dim=1)
+            for batch, marginal, found in zip(rows, marginal_rows, of_steps, strict=True):
                 variables, layers, shuffle = gather(samples, batch, marginal)
                 added.add(layers)
-                t, activity = networks(variables, layers, shuffle)
+                t, activity = networks(*redraw(variables, layers), shuffle)
                 optimizer.zero_grad(set_to_none=True)
                 t.backward(gradient(t.detach()))
                 optimizer.step()
-                values[:, step] = t.detach()
+                found.copy_(t.detach())
                 if epoch == config.epochs - 1:
                     recorder.see(activity)
             recorder.end_epoch(values)
@@ -135,8 +137,8 @@ def _light_products(networks: StatisticsNetworks) -> bool:
 
     Beside them the products have half of the threads: that pays while a step's time is the draw's.
     """
-    if networks.config.architecture == 2:
-        return False  # its convolutions outweigh any draw
+    if networks.config.architecture == 2 or networks.config.redraws_front:
+        return False  # its convolutions, or its maps, outweigh any draw
     weights = sum(p.numel() for name, p in networks.parameters.items() if name.startswith(("first.", "branch.")))
     normals = sum(math.prod(networks.shapes[layer]) for layer in networks.layers)
     return 4 * weights <= _LIGHT[networks.config.matmul_precision] * normals
@@ -177,14 +179,16 @@ class _Gather:
         # index_select, since tensor[index] gathers several times slower on a CPU.
         variables: dict[str, Tensor] = {}
         if samples.x is not None:
-            variables["X"] = torch.index_select(samples.x, 0, batch, out=self.x)
+            variables["X"] = torch.index_select(samples.x, 0, batch, out=self.x[: len(batch)])
         if samples.y is not None:
             variables["Y"] = samples.y.index_select(0, batch)
         # Of independent marginals other samples take part, each with noise of its own: their rows stand below.
         rows = torch.cat([batch, marginal]) if self.independent else batch
-        for layer, outputs in self.layers.items():
-            torch.index_select(samples.layers[layer], 0, rows, out=outputs)
-        return variables, self.layers, None if self.independent else marginal
+        layers = {
+            layer: torch.index_select(samples.layers[layer], 0, rows, out=outputs[: len(rows)])
+            for layer, outputs in self.layers.items()
+        }
+        return variables, layers, None if self.independent else marginal
 
 
 class _BoundGradient:
@@ -240,11 +244,17 @@ class _Recorder:
 
     @torch.no_grad()
     def end_epoch(self, values: Tensor) -> None:
-        """Record an epoch from its T, shape (2, steps, batch, pairs, replicates): joint, marginal."""
-        joint, marginal = values
-        mean_joint = joint.double().mean(dim=1)
-        partition = log_mean_exp(marginal, self.networks.config.log_mean_exp, dim=1).double()
-        pooled = mean_joint.mean(dim=0) - log_mean_exp(marginal.flatten(0, 1).double(), "stable")
+        """Record an epoch from its T, shape (2, samples, pairs, replicates): joint, marginal; batch after batch."""
+        config = self.networks.config
+        full = values.shape[1] // config.batch_size
+        whole, rest = values.tensor_split([full * config.batch_size], dim=1)
+        by_size = [whole.unflatten(1, (full, config.batch_size)), rest.unsqueeze(1)][: 2 if rest.numel() else 1]
+        mean_joint = torch.cat([joint.double().mean(dim=1) for joint, _ in by_size])
+        partition = torch.cat([log_mean_exp(marginal, config.log_mean_exp, dim=1).double() for _, marginal in by_size])
+        weight = torch.ones_like(mean_joint)
+        weight[full:] = rest.shape[1] / config.batch_size
+        pooled = (mean_joint * weight).sum(dim=0) / weight.sum(dim=0)
+        pooled -= log_mean_exp(values[1].double(), "stable")
         bound = (mean_joint - partition).mean(dim=0)
         gradients = {name: p.grad for name, p in self.networks.parameters.items() if p.grad is not None}
         gradient_norm = self.networks.per_fit(gradients).sqrt()

@@ -33,8 +33,9 @@ STREAMS = 16
 _BLOCK = 2**21
 """Normals to draw at once on a CPU: enough to outweigh the hand-over to threads, few enough for the cache."""
 
-GPU_DRAW = 2**22
-"""Normals of one draw of a layer on a GPU, 16 MB; part of the law there: another number is another noise."""
+GPU_NORMALS, GPU_STEPS = 2**22, 256
+"""On a GPU one call draws for as many steps of a layer as have so many normals (16 MB), at most for so many steps and
+at least for one. Both are part of the law there: with other numbers it is another draw."""
 
 
 def source(
@@ -52,7 +53,8 @@ def source(
 
     Args:
         std: standard deviation, in activation units.
-        shapes: rows and features of each layer's outputs in one step.
+        shapes: rows and features of each layer's outputs in one step; a step of fewer rows takes the first of its
+            numbers.
         steps: steps of each epoch.
         epochs: epochs of the run.
         overlap: on a CPU, draw while the caller works, where there are two threads or more.
@@ -121,7 +123,7 @@ class CpuNoise:
             self._next_block()
         numbers = self._drawn.popleft()
         for layer, outputs in layers.items():
-            outputs.add_(numbers[layer], alpha=self.std)
+            outputs.add_(numbers[layer][: len(outputs)], alpha=self.std)
 
     def _next_block(self) -> None:
         if not self._overlap or not self._drawing:
@@ -171,7 +173,8 @@ class GpuNoise:
         """A layer's normals, step after step through all epochs; the last draw may reach past the end of the run."""
         seed, run, layer = purpose
         stream = draws.generator(seed, "noise", run, layer, device=device)
-        drawn = torch.empty(max(1, GPU_DRAW // math.prod(shape)), *shape, device=device)
+        steps = min(max(1, GPU_NORMALS // math.prod(shape)), GPU_STEPS)
+        drawn = torch.empty(steps, *shape, device=device)
         while True:
             yield from drawn.normal_(generator=stream)
 
@@ -179,6 +182,9 @@ class GpuNoise:
         """Add the next step's noise in place to outputs by layer, the caller's own copies."""
         if self.std:
             numbers = [next(self._steps[layer]) for layer in layers]
+            rows = len(next(iter(layers.values())))
+            if rows < len(numbers[0]):  # an epoch's last batch
+                numbers = [drawn[:rows] for drawn in numbers]
             torch._foreach_add_(list(layers.values()), numbers, alpha=self.std)  # one kernel for all layers
 
     def __enter__(self) -> Self:

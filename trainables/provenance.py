@@ -41,18 +41,29 @@ class Stopwatch:
         self.seconds[name] += time.perf_counter() - start
 
 
+def device_name(device: torch.device) -> str:
+    """The model of GPU, or the kind of CPU, that a trial's numbers were made on."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
+
+
 def columns(device: torch.device, seconds: dict[str, float]) -> dict[str, Any]:
     """The provenance columns of `trials`, but for `state`, `error` and `started_at`."""
     on_gpu = device.type == "cuda"
     return {
         "git_commit": git_commit(),
         "versions": schemas.versions_json(_versions()),
-        "device": torch.cuda.get_device_name(device) if on_gpu else f"cpu ({platform.machine()})",
+        "device": device_name(device),
         "threads": torch.get_num_threads(),
         **{f"seconds_{phase}": spent for phase, spent in seconds.items()},
         "peak_memory_bytes": peak_memory_bytes(),
         "peak_device_bytes": torch.cuda.max_memory_allocated(device) if on_gpu else None,
     }
+
+
+def forget_device_peak(device: torch.device) -> None:
+    """Count the peak of a GPU's memory from here on: a worker may have run another trial before."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def peak_memory_bytes() -> int:

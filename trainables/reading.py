@@ -19,7 +19,7 @@ from trainables.partfiles import MergedFile, Sources
 from trainables.resultfiles import filesystem
 from trainables.schemas import RENAMED, SCHEMAS
 
-_ATTEMPTS = 20
+ATTEMPTS = 20
 """How often files are listed again when one went away, into a merged file, before it was read."""
 
 _FILES = 500
@@ -68,7 +68,7 @@ def pieces(request: Request, listed: Callable[[pa.fs.FileSystem, str, str], Sour
     """
     store, root = filesystem(request.results)
     done: set[str] = set()  # trials that were given, and names of parts that were left out
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         try:
             yield from _pass(request, store, root, (listed or partfiles.sources)(store, root, request.table), done)
             break
@@ -168,6 +168,8 @@ def of_merged(request: Request, store: pa.fs.FileSystem, file: MergedFile, count
     wanted = counting if request.trials is None else counting & request.trials.keys()
     nothing = SCHEMAS[request.table].empty_table()
     fragment, problem = partfiles.opened(store, file.path, request.table)
+    if fragment and file.generation == partfiles.DAMAGED:
+        fragment, problem = None, f"{file.path}, which does not list its trials as merged files do; put it elsewhere."
     if fragment is None:
         yield Piece(nothing, {file.path: problem}, wanted)
     elif wanted:

@@ -3,6 +3,7 @@
 A results folder is any local path or `pyarrow.fs` URI. It imports neither torch nor ray.
 """
 
+import contextlib
 import datetime
 import os
 import uuid
@@ -83,18 +84,28 @@ def write_local(path: Path, content: bytes | str) -> None:
 def check_writable(results: str, field: str = "results") -> None:
     """Write and remove a probe; `field` is what the folder is called.
 
+    A folder that is not there is not made, lest a command that is refused leaves it behind: the probe goes to the
+    nearest folder above.
+
     Raises:
         InputError: if the folder cannot be written.
     """
     store, root = filesystem(results, field)
-    probe = f"{root}/.probe-{uuid.uuid4().hex}"
     try:
+        probe = f"{_existing(root) if store.type_name == 'local' else root}/.probe-{uuid.uuid4().hex}"
         write_bytes(store, probe, b"")
         store.delete_file(probe)
     except OSError as error:
         raise InputError(
             f"{field} {results!r} cannot be written ({paths.said(error)}); it must be a writable folder or URI."
         ) from error
+
+
+def _existing(path: str) -> str:
+    """The path, or the nearest one above it that is there."""
+    from pathlib import Path
+
+    return str(next(one for one in (Path(path), *Path(path).parents) if one.exists()))
 
 
 def write_snapshot(results: str, folder: str, name: str, content: bytes) -> None:
@@ -121,6 +132,17 @@ def delete_snapshot(results: str, folder: str, name: str) -> None:
             store.delete_file(path)
     except FileNotFoundError:
         return  # another sweep in the same folder was faster
+
+
+def remove_if_empty(results: str, folder: str) -> None:
+    """Remove a folder of a local results folder, and then that, each if nothing is in it."""
+    from pathlib import Path
+
+    store, root = filesystem(results)
+    if store.type_name == "local":
+        with contextlib.suppress(OSError):  # something is in it, or it is not there
+            Path(root, folder).rmdir()
+            Path(root).rmdir()
 
 
 def check_seen(results: str, sweep: str) -> None:
@@ -154,7 +176,7 @@ def written_at(results: str, folder: str, ending: str) -> dict[str, datetime.dat
 
 
 def files(store: pa.fs.FileSystem, folder: str, ending: str) -> list[pa.fs.FileInfo]:
-    """The files of a folder with this ending, by name; none if it is not there. Temporary files' begin with a dot."""
+    """The files of a folder with this ending, by name, without temporary ones; none if it is not there."""
     try:
         found = store.get_file_info(pa.fs.FileSelector(folder, allow_not_found=True))
     except NotADirectoryError:

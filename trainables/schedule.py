@@ -11,11 +11,11 @@ import pyarrow as pa
 import torch
 
 from trainables import data, fit_rows, lenet, lenet_run, memory, mine, provenance, schemas, snapshots, truth
-from trainables.config import TrialConfig, key
+from trainables.config import InputError, TrialConfig, key
 from trainables.lenet_run import LeNetRun
 from trainables.statistics_network import StatisticsNetworks
 
-CHECKPOINT_VERSION = 3
+CHECKPOINT_VERSION = 4
 """Raised when a checkpoint's content changes, or the numbers that follow from it."""
 
 
@@ -70,6 +70,7 @@ def run(
     """
     memory.check_trial(config, device)
     progress = progress or Progress(config, device)
+    provenance.forget_device_peak(device)
     watch = provenance.Stopwatch(device, progress.seconds)
     layers, stds = config.mine.layers, (0.0, config.mine.noise_std)
     with watch.phase("data"):
@@ -86,11 +87,12 @@ def run(
     for epoch in config.probe_epochs[progress.run :]:
         progress.run += 1
         with watch.phase("probe"):
-            samples = mine.Samples(probed.pixels.flatten(1), probed.labels, trained.outputs(epoch, probed, layers))
+            outputs = trained.outputs(epoch, probed, layers, config.lenet.output)
+            samples = mine.Samples(probed.pixels.flatten(1), probed.labels, outputs)
         with watch.phase("mine"):
             networks, started_from = _networks(progress)
             curves = mine.train(networks, samples, config.seed, progress.run)
-        del samples  # a gigabyte at full size, before the next probe makes its own
+        del samples, outputs  # a gigabyte at full size, before the next probe makes its own
         answers = {
             pair: fit_rows.known_answers(
                 config.mine, pair, ceilings, *(truths[epoch, pair[2:], std] for std in stds[::-1])
@@ -100,7 +102,7 @@ def run(
         position = (key(config), progress.run, epoch, curves)
         progress.rows["estimates"].append(fit_rows.estimates(*position, answers, started_from))
         progress.rows["curves"].append(fit_rows.curves(*position))
-        progress.networks_state, progress.finite = networks.state(), curves.finite.all(dim=0).to(device)
+        progress.networks_state, progress.finite = networks.state(), curves.finite.all(dim=0)
         yield progress
 
 
@@ -112,7 +114,7 @@ def _networks(progress: Progress) -> tuple[StatisticsNetworks, np.ndarray]:
     if config.mine.transfer_mode == "finetune" and progress.finite is not None:
         # A fit that is no longer finite starts from fresh weights; its siblings go on.
         networks.load(progress.networks_state, keep=progress.finite)
-        started_from[progress.finite.cpu().numpy()] = "previous run"
+        started_from[progress.finite.numpy()] = "previous run"
     return networks, started_from
 
 
@@ -126,6 +128,7 @@ def save(progress: Progress) -> bytes:
     """A checkpoint of a trial."""
     content = {
         "run": progress.run,
+        "device": provenance.device_name(progress.device),
         "networks": progress.networks_state,
         "finite": progress.finite,
         "rows": {name: _to_ipc(pa.concat_tables(parts)) for name, parts in progress.rows.items()},
@@ -139,9 +142,13 @@ def restore(config: TrialConfig, device: torch.device, checkpoint: bytes) -> Pro
     """The progress that `save` wrote.
 
     Raises:
-        InputError: if the checkpoint is damaged, of another version, or of another trial.
+        InputError: if the checkpoint is damaged, of another version, of another trial, or of another device: its
+            rows and those that follow would be of two draws of the noise.
     """
-    content = snapshots.parse(checkpoint, CHECKPOINT_VERSION, key(config), device)
+    content = snapshots.parse(checkpoint, CHECKPOINT_VERSION, key(config))
+    there, here = content["device"], provenance.device_name(device)
+    if there != here:
+        raise InputError(f"checkpoint's device is {there!r}; it must be {here!r}, as the trial's is now.")
     rows = {name: [_from_ipc(part)] for name, part in content["rows"].items()}
     started_at = datetime.datetime.fromisoformat(content["started_at"])
     networks, finite = content["networks"], content["finite"]

@@ -15,14 +15,15 @@ def dump(content: dict[str, Any], version: int, key: str) -> bytes:
     return buffer.getvalue()
 
 
-def parse(snapshot: bytes, version: int, key: str, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The content of `dump`'s bytes.
+def parse(snapshot: bytes, version: int, key: str) -> dict[str, Any]:
+    """The content of `dump`'s bytes, its tensors on the CPU.
 
     Raises:
         InputError: if the bytes are damaged, or of another version or key.
     """
     try:
-        content = torch.load(io.BytesIO(snapshot), map_location=device, weights_only=True)
+        # On the CPU: a GPU that has no memory left must not look like a damaged file.
+        content = torch.load(io.BytesIO(snapshot), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen kinds on a damaged file
         raise InputError(f"snapshot of {key} cannot be read ({type(error).__name__}); it must be whole.") from error
     for name, expected in (("version", version), ("key", key)):

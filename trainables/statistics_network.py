@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainables import front
 from trainables.config import CLASSES, MineConfig
 from trainables.draws import generator
 from trainables.head import Last, Meet
@@ -41,9 +42,13 @@ class StatisticsNetworks:
       width), else a ReLU;
     - architecture 3: Dense(branch_units) + ReLU, or a bare ReLU if branch_units is 0.
 
+    With a redrawn front (`trainables.front`) one side of each pair is a random map's output, handed over under the
+    pair's name, and neither side has anything before the head's first Linear.
+
     The head is Linear(hidden_units) + ReLU, hidden_layers times, then Linear(1). Labels enter one-hot.
 
     Attributes:
+        sides: of each pair the two sides that its head concatenates.
         parameters: by name, the fits along the leading axes `(pairs of the side, replicates)`.
     """
 
@@ -70,6 +75,9 @@ class StatisticsNetworks:
         self.layers = tuple(layer for layer in shapes if any(pair.split(";")[1] == layer for pair in named))
         # Pairs in the layers' order, so that the layers' products stand side by side as they come.
         self.pairs = tuple(pair for layer in self.layers for pair in named if pair.endswith(f";{layer}"))
+        self.sides = {pair: front.sides(config, pair) for pair in self.pairs}
+        if config.redraws_front:
+            self.shapes |= {pair: front.mapped_shape(config, pair, self.shapes) for pair in self.pairs}
         self.variables = tuple(v for v in "XY" if any(pair.startswith(v) for pair in self.pairs))
         by_variable = [pair for v in self.variables for pair in self.pairs if pair.startswith(v)]
         self._variable_order = torch.tensor([by_variable.index(pair) for pair in self.pairs], device=device)
@@ -81,8 +89,8 @@ class StatisticsNetworks:
         self.parameters = self._draw(seed, run)
 
     def pairs_of(self, side: str) -> tuple[str, ...]:
-        """The pairs that read a side ("X", "Y" or a layer), in order."""
-        return tuple(pair for pair in self.pairs if side in pair.split(";"))
+        """The pairs that read a side ("X", "Y", a layer, or a pair's mapped side), in order."""
+        return tuple(pair for pair in self.pairs if side in self.sides[pair])
 
     def pairs_with(self, parameter: str) -> tuple[str, ...]:
         """The pairs along a parameter's first axis: those of its side, or all."""
@@ -124,7 +132,7 @@ class StatisticsNetworks:
 
         config, units = self.config, self.config.hidden_units
         drawn: dict[str, Tensor] = {}
-        widths = {side: self._width(side) for side in pair.split(";")}
+        widths = {side: self._width(side) for side in self.sides[pair]}
         for side, width in widths.items():
             features = math.prod(self.shapes[side])
             if self._is_convolved(side):
@@ -146,10 +154,10 @@ class StatisticsNetworks:
 
     @property
     def _has_branch(self) -> bool:
-        return self.config.architecture == 3 and self.config.branch_units > 0
+        return self.config.architecture == 3 and self.config.branch_units > 0 and not self.config.redraws_front
 
     def _is_convolved(self, side: str) -> bool:
-        return self.config.architecture == 2 and len(self.shapes[side]) == 3
+        return self.config.architecture == 2 and len(self.shapes[side]) == 3 and not self.config.redraws_front
 
     def _width(self, side: str) -> int:
         """Features that a side hands to the head's first Linear."""
@@ -167,15 +175,17 @@ class StatisticsNetworks:
             variables: "X" as (batch, features), "Y" as int64 labels (batch,).
             layers: outputs with their noise, (batch, features) each; with `marginal` None, (2 batch,
                 features): the joint samples' rows, then the marginal samples'.
+                Of a redrawn front the mapped sides beside them, under their pairs' names.
             marginal: row of the layer that each marginal sample takes, all distinct, int64, shape (batch,).
 
         Returns:
             T of joint and of marginal samples, shape (2, batch, pairs, replicates), and the hidden activity.
         """
         activity = Activity([], {})
-        by_variable = [self._variable(name, variables[name], activity) for name in self.variables]
+        by_variable = [self._variable(name, variables, activity) for name in self.variables]
         fixed = self._by_layer(by_variable) + self.parameters["first.bias"]
-        layer = torch.cat([self._project(name, layers[name], activity) for name in self.layers], dim=1)
+        layer_sides = dict.fromkeys(self.sides[pair][1] for pair in self.pairs)
+        layer = torch.cat([self._project(side, layers[side], activity) for side in layer_sides], dim=1)
         hidden: Tensor = Meet.apply(fixed, layer, marginal)
         activity.head.append(hidden)
         for depth in range(1, self.config.hidden_layers):
@@ -190,9 +200,12 @@ class StatisticsNetworks:
             return torch.stack(by_variable, dim=2).flatten(1, 2)  # all pairs, as usual: one copy
         return torch.cat(by_variable, dim=1).index_select(1, self._variable_order)
 
-    def _variable(self, name: str, values: Tensor, activity: Activity) -> Tensor:
+    def _variable(self, name: str, variables: dict[str, Tensor], activity: Activity) -> Tensor:
         if name == "X":
-            return self._project("X", values, activity)
+            of_pairs = dict.fromkeys(self.sides[pair][0] for pair in self.pairs if pair.startswith("X"))
+            shares = [self._project(side, variables[side], activity) for side in of_pairs]
+            return shares[0] if len(shares) == 1 else torch.cat(shares, dim=1)
+        values = variables["Y"]
         # One-hot labels take as many values as there are classes: project those rows once, and look the batch up.
         if self._looks_up:
             return self._project("Y", self._labels, activity).index_select(0, values)
@@ -211,7 +224,8 @@ class StatisticsNetworks:
             features = functional.relu(flat).view(rows, fits, -1).transpose(0, 1)
             activity.branches[side] = features
         else:
-            shared = values if self.config.architecture == 1 else functional.relu(values)
+            plain = self.config.architecture == 1 or self.config.redraws_front
+            shared = values if plain else functional.relu(values)
             # Weights first: with few columns a quarter faster than the same product the other way round.
             return torch.mm(weight.flatten(0, 2), shared.t()).t().view(rows, pairs, replicates, units)
         product = torch.bmm(features, weight.view(fits, units, width).transpose(1, 2))

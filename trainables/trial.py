@@ -12,7 +12,6 @@ import torch
 
 from trainables import records, resultfiles, schedule
 from trainables.config import InputError, TrialConfig, key
-from trainables.given import device as choose_device  # noqa: F401  # by this name for those who start trials
 from trainables.schedule import Progress
 
 logger = logging.getLogger(__name__)

@@ -105,7 +105,7 @@ def everywhere(results: str) -> tuple[int, int]:
     from trainables import verdict
 
     fits = records.read(results, "estimates").rows.to_pandas()
-    exploded = verdict.stability(fits) == "exploded"
+    exploded = verdict.outcome(fits) == "exploded"
     shares = fits.assign(exploded=exploded).groupby(["key", "run"])["exploded"].mean()
     return int((shares == 1).sum()), len(shares)
 

@@ -1,0 +1,40 @@
+"""Numbers, times and sizes as people write them."""
+
+
+def number(value: float) -> str:
+    """Two digits that count, and no exponent.
+
+    >>> [number(value) for value in (0.0342, 1.26, 12.6, 847.3, 12_345.0, 0)]
+    ['0.034', '1.3', '13', '850', '12,000', '0']
+    """
+    if not value:
+        return "0"
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 10 else f"{rounded:.10f}".rstrip("0").rstrip(".")
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that fits it; days beside many hours.
+
+    >>> [duration(value) for value in (12, 300, 5400, 36_000, 3_060_000)]
+    ['12 seconds', '5 minutes', '1.5 hours', '10 hours', '850 hours (35 days)']
+    """
+    if seconds < 60:
+        return f"{number(max(1, seconds))} seconds"
+    if seconds < 3600:
+        return f"{number(seconds / 60)} minutes"
+    days = f" ({number(seconds / 86_400)} days)" if seconds >= 2 * 86_400 else ""
+    return f"{number(seconds / 3600)} hours{days}"
+
+
+def size(count: float) -> str:
+    """A number of bytes in kB, MB, GB or TB.
+
+    >>> [size(value) for value in (900, 1.2e8, 2.34e9)]
+    ['0.9 kB', '120 MB', '2.3 GB']
+    """
+    unit, name = next(((unit, name) for unit, name in _UNITS if count >= unit), _UNITS[-1])
+    return f"{number(count / unit)} {name}"
+
+
+_UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))

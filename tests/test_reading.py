@@ -1,0 +1,306 @@
+"""Files that are not what their names say, doubled, cut or strange: each key counts once, and what is odd is named."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analysis import curves, frames, load, report, tables
+from study import cli, status, sweep
+from tests import made_results
+from trainables import compaction, partfiles, records, schemas
+from trainables.config import TrialConfig, key
+
+TABLES = sorted(schemas.SCHEMAS)
+
+
+@pytest.fixture
+def configs(tmp_path) -> list[TrialConfig]:
+    """Two configurations with two seeds each, of two runs and two pairs."""
+    pairs = {"mine.pairs": ("X;sm1", "Y;sm1")}
+    return [
+        made_results.write(str(tmp_path), {"seed": seed, "mine.noise_std": noise, **pairs}, level=2 - noise, runs=2)
+        for noise in (0.0, 1.0)
+        for seed in (0, 1)
+    ]
+
+
+def part(folder: Path, table: str, config: TrialConfig) -> Path:
+    return folder / table / f"{key(config)}.parquet"
+
+
+def seen(folder: Path) -> dict[str, pd.DataFrame]:
+    """What every reader of a folder has, by table."""
+    study = load(str(folder))
+    return {
+        "trials": study.trials.sort_index(),
+        "lenet": study.lenet.astype({"key": str}).sort_values(["key", "epoch"], ignore_index=True),
+        "estimates": study.estimates.astype({"key": str, "pair": str}).sort_values(
+            ["key", "run", "pair", "replicate"], ignore_index=True
+        ),
+        "curves": study.curves("Y;sm1").astype({"key": str}).sort_values(
+            ["key", "run", "replicate", "mine_epoch"], ignore_index=True
+        ),
+    }  # fmt: skip
+
+
+def assert_alike(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame]) -> None:
+    for table in TABLES:
+        pd.testing.assert_frame_equal(found[table], expected[table], check_categorical=False)
+
+
+def named(folder: Path, path: Path) -> list[str]:
+    """The sentences on a file in the notes of `table`, from each table that reads it."""
+    name = {"lenet": "accuracy", "curves": "convergence"}.get(path.parent.name, "stability")
+    return [note for note in tables.build(name, str(folder))[1] if note.startswith("Not read: ") and str(path) in note]
+
+
+def change(path: Path, how) -> None:  # noqa: ANN001
+    """Rewrite a file's rows with their metadata."""
+    rows = pq.read_table(path)
+    pq.write_table(how(rows).replace_schema_metadata(rows.schema.metadata), path)
+
+
+def put(rows: pa.Table, column: str, values: list) -> pa.Table:
+    place = rows.column_names.index(column)
+    return rows.set_column(place, column, pa.array(values, rows.schema.field(column).type))
+
+
+STRAYS = ("{} (1).parquet", "{}.sync-conflict-20260101.parquet", "copy of {}.parquet", "x.parquet")
+
+
+@pytest.mark.parametrize(("table", "name"), list(zip(TABLES, STRAYS, strict=True)))
+def test_a_stray_copy_counts_nothing_twice_and_is_named(tmp_path, configs, table, name):
+    before = seen(tmp_path)
+    original = part(tmp_path, table, configs[0])
+    copy = original.with_name(name.format(key(configs[0])))
+    shutil.copy(original, copy)
+    assert_alike(seen(tmp_path), before)
+    assert len(named(tmp_path, copy)) == 1 and "delete it if it is a copy" in named(tmp_path, copy)[0]
+    compaction.compact(str(tmp_path))
+    assert_alike(seen(tmp_path), before)
+    assert copy.exists() and not original.exists()
+
+
+def test_a_stray_copy_is_named_by_every_command(tmp_path, configs, capsys):
+    for table in TABLES:
+        original = part(tmp_path, table, configs[0])
+        shutil.copy(original, original.with_name(f"{key(configs[0])} (1).parquet"))
+    folder = str(tmp_path)
+    page = report.write(folder, str(tmp_path / "report")).read_text()
+    said = {
+        "status": status.report(folder),
+        "report": page,
+        "sweep": "\n".join(sweep.outcome(configs, folder).problems),
+        "load": "\n".join(load(folder).skipped),
+    }
+    for arguments in (["table", folder], ["table", folder, "--format", "csv"], ["compact", folder],
+                      ["curves", folder, "--pair", "X;sm1", "--out", str(tmp_path / "c.png")]):  # fmt: skip
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        assert ended.value.code == 0
+        printed = capsys.readouterr()
+        said[" ".join(arguments)] = printed.out + printed.err
+    for command, text in said.items():
+        assert f"{key(configs[0])} (1).parquet" in text, command
+    assert len(sweep.outcome(configs, folder).completed) == 4
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_part_with_rows_of_another_trial_is_named_and_moves_nothing(tmp_path, configs, table):
+    before = seen(tmp_path)
+    wrong = part(tmp_path, table, configs[0])
+    shutil.copy(part(tmp_path, table, configs[2]), wrong)
+    after = seen(tmp_path)
+    gone = before[table].index == key(configs[0]) if table == "trials" else before[table]["key"] == key(configs[0])
+    left = before[table][~gone] if table == "trials" else before[table][~gone].reset_index(drop=True)
+    pd.testing.assert_frame_equal(after[table], left, check_categorical=False)
+    assert len(named(tmp_path, wrong)) == 1
+    compaction.compact(str(tmp_path))
+    assert wrong.exists() and len(named(tmp_path, wrong)) == 1
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_exchanged_names_lose_nothing_when_compacted(tmp_path, configs, table):
+    before = seen(tmp_path)
+    one, other = part(tmp_path, table, configs[0]), part(tmp_path, table, configs[2])
+
+    def exchange() -> None:
+        one.rename(tmp_path / "aside")
+        other.rename(one)
+        (tmp_path / "aside").rename(other)
+
+    exchange()
+    assert len(named(tmp_path, one)) == len(named(tmp_path, other)) == 1
+    compaction.compact(str(tmp_path))
+    exchange()
+    assert_alike(seen(tmp_path), before)
+    compaction.compact(str(tmp_path))
+    assert_alike(seen(tmp_path), before) and load(str(tmp_path)).skipped == []
+
+
+@pytest.mark.parametrize("table", ["lenet", "estimates", "curves"])
+@pytest.mark.parametrize("cut", [3, -1, 0, "doubled"])
+def test_a_part_with_other_rows_than_its_trial_has_is_named(tmp_path, configs, table, cut):
+    path = part(tmp_path, table, configs[1])
+    change(path, lambda rows: pa.concat_tables([rows, rows]) if cut == "doubled" else rows[:cut])
+    keys = records.read(str(tmp_path), table).rows["key"].unique().to_pylist()
+    assert sorted(keys) == sorted({*map(key, configs)} - {key(configs[1])})
+    (sentence,) = named(tmp_path, path)
+    assert f"delete it and trials/{path.name} and run its sweep or trial again" in sentence
+    compaction.compact(str(tmp_path))
+    assert path.exists() and len(named(tmp_path, path)) == 1
+
+
+STRANGE = {
+    "another run": ("estimates", "run", lambda values: [7, *values[1:]]),
+    "a negative run": ("curves", "run", lambda values: [-run for run in values]),
+    "an unknown pair": ("estimates", "pair", lambda values: ["X;conv1", *values[1:]]),
+    "another pair": ("curves", "pair", lambda values: ["X;relu3" if pair == "X;sm1" else pair for pair in values]),
+    "a replicate twice": ("estimates", "replicate", lambda values: [0] * len(values)),
+    "an epoch twice": ("lenet", "epoch", lambda values: [0, *values[:-1]]),
+    "no MINE epoch": ("curves", "mine_epoch", lambda values: [0, *values[1:]]),
+    "no pair": ("estimates", "pair", lambda values: [None, *values[1:]]),
+    "no truth": ("estimates", "truth", lambda values: [None, *values[1:]]),
+    "a state that is none": ("trials", "state", lambda values: ["done"]),
+    "no seed": ("trials", "seed", lambda values: [None]),
+    "architecture 9": ("trials", "mine.architecture", lambda values: [9]),
+    "a noise that is no number": ("trials", "mine.noise_std", lambda values: [np.nan]),
+    "no pairs": ("trials", "mine.pairs", lambda values: [[]]),
+    "a missing pair": ("trials", "mine.pairs", lambda values: [[None]]),
+    "more pairs than rows": ("trials", "mine.pairs", lambda values: [["X;sm1", "X;relu3", "Y;sm1"]]),
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_a_file_with_values_that_no_trial_has_is_named_and_the_rest_is_read(tmp_path, configs, what):
+    table, column, changed = STRANGE[what]
+    path = part(tmp_path, table, configs[0])
+    change(path, lambda rows: put(rows.cast(nullable(rows.schema)), column, changed(rows[column].to_pylist())))
+    study = load(str(tmp_path))
+    list(study.curve_pieces(["key"]))
+    if what == "more pairs than rows":
+        path = part(tmp_path, "estimates", configs[0])
+    assert any(str(path) in problem for problem in study.skipped)
+    left = sorted({*map(key, configs)} - {key(configs[0])})
+    assert table == "curves" or sorted(study.read(path.parent.name)["key"].unique()) == left
+    assert table != "trials" or str(path) in status.report(str(tmp_path))
+
+
+@pytest.mark.parametrize("what", ["architecture 9", "a noise that is no number"])
+def test_every_table_and_the_report_are_made_beside_a_row_of_trials_that_cannot_be_used(tmp_path, configs, what):
+    _, column, changed = STRANGE[what]
+    path = part(tmp_path, "trials", configs[0])
+    change(path, lambda rows: put(rows, column, changed([])))
+    for name in ("stability", "convergence", "accuracy", "distance"):
+        rows, notes = tables.build(name, str(tmp_path))
+        assert len(rows) and any(note.startswith("Not read: ") and str(path) in note for note in notes), name
+    page = report.write(str(tmp_path), str(tmp_path / "report")).read_text()
+    assert f"{column} is {'nan' if column.endswith('std') else 9}; it must be" in page
+
+
+def nullable(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([field.with_nullable(True) for field in schema])
+
+
+def test_a_row_of_trials_that_is_there_twice_is_named(tmp_path, configs):
+    path = part(tmp_path, "trials", configs[0])
+    change(path, lambda rows: pa.concat_tables([rows, put(rows, "seed", [5]).cast(rows.schema)]))
+    assert len(load(str(tmp_path)).trials) == 3 and len(named(tmp_path, path)) == 1
+    assert len(sweep.outcome(configs, str(tmp_path)).missing) == 1
+
+
+def test_a_file_in_another_tables_folder_an_empty_one_and_a_folder_with_a_files_name(tmp_path, configs):
+    before = seen(tmp_path)
+    for table in TABLES:
+        for other in set(TABLES) - {table}:
+            shutil.copy(part(tmp_path, other, configs[0]), tmp_path / table / f"{other}.parquet")
+        (tmp_path / table / "empty.parquet").write_bytes(b"")
+        (tmp_path / table / "folder.parquet").mkdir()
+        (tmp_path / table / ".hidden.parquet").write_bytes(b"PAR1")
+        (tmp_path / table / "list.txt").write_text("not ours")
+    assert_alike(seen(tmp_path), before)
+    assert len(load(str(tmp_path)).skipped) == 3 * 4
+    compaction.compact(str(tmp_path))
+    assert_alike(seen(tmp_path), before)
+
+
+def test_every_sound_row_of_a_merged_file_counts_and_the_others_are_named(tmp_path, configs):
+    before = seen(tmp_path)["estimates"]
+    compaction.compact(str(tmp_path))
+    (path,) = (tmp_path / partfiles.MERGED / "estimates").iterdir()
+    first = key(configs[0])
+    change(
+        path,
+        lambda rows: rows.filter(pa.array([k != first or i % 2 == 1 for i, k in enumerate(rows["key"].to_pylist())])),
+    )
+    after = seen(tmp_path)["estimates"]
+    pd.testing.assert_frame_equal(after, before[before["key"] != first].reset_index(drop=True))
+    (sentence,) = load(str(tmp_path)).skipped
+    assert f"{path}, in which trial {first} has 4 rows where its configuration asks for 8" in sentence
+    change(path, lambda rows: put(rows, "key", ["0ther", *rows["key"].to_pylist()[1:]]))  # of no key that it lists
+    assert "0ther" not in set(seen(tmp_path)["estimates"]["key"])
+    made_results.write(str(tmp_path), {"seed": 8}, runs=2)
+    compaction.compact(str(tmp_path))
+    assert path.exists(), "rows that no copy has are not deleted"
+
+
+def test_a_copy_of_a_merged_file_counts_nothing_twice(tmp_path, configs):
+    before = seen(tmp_path)
+    compaction.compact(str(tmp_path))
+    for table in TABLES:
+        (path,) = (tmp_path / partfiles.MERGED / table).iterdir()
+        shutil.copy(path, path.with_name(f"{path.stem} (1).parquet"))
+    assert_alike(seen(tmp_path), before)
+    compaction.compact(str(tmp_path))
+    assert_alike(seen(tmp_path), before)
+
+
+def test_a_sweep_is_refused_where_it_is_not_known_what_is_done(tmp_path, configs):
+    compaction.compact(str(tmp_path))
+    (path,) = (tmp_path / partfiles.MERGED / "trials").iterdir()
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(records.InputError, match="a damaged file.*put it back from a copy"):
+        sweep.outcome(configs, str(tmp_path))
+    assert str(path) in status.report(str(tmp_path))
+
+
+def test_completed_trials_without_rows_are_told(tmp_path, configs):
+    shutil.rmtree(tmp_path / "lenet")
+    part(tmp_path, "curves", configs[0]).unlink()
+    study = load(str(tmp_path))
+    assert study.lenet.empty and study.skipped[0].startswith("4 of 4 completed trials have no rows in the table lenet")
+    assert len(study.curves("X;sm1")["key"].unique()) == 3
+    assert study.skipped[1].startswith("1 of 4 completed trials have no rows in the table curves")
+    assert any("1 of 4" in note for note in tables.build("convergence", str(tmp_path))[1])
+    curves.draw(frames.Results(str(tmp_path)), "X;sm1")
+
+
+def test_rows_of_a_pair_are_held_to_the_pair(tmp_path, configs):
+    path = part(tmp_path, "curves", configs[0])
+    change(path, lambda rows: rows[:-1])  # of the last pair
+    study = load(str(tmp_path))
+    assert len(study.curves("Y;sm1")["key"].unique()) == 3 and str(path) in study.skipped[0]
+    assert len(study.curves("X;relu3")) == 0
+
+
+def test_a_merged_file_is_deleted_only_when_its_copy_was_read_back(tmp_path, configs, monkeypatch):
+    before = seen(tmp_path)
+    real = records.to_parquet
+    monkeypatch.setattr(records, "to_parquet", lambda rows: real(rows[:-1]))
+    with pytest.raises(records.InputError, match="read back otherwise than it was written; nothing was deleted"):
+        compaction.compact(str(tmp_path))
+    monkeypatch.undo()
+    assert_alike(seen(tmp_path), before)
+    assert not list((tmp_path / partfiles.MERGED).rglob("*.parquet"))
+
+
+def test_tables_are_the_same_bit_by_bit():
+    one = pa.table({"a": [1.0, float("nan"), None], "b": ["x", "y", None]})
+    assert compaction.same(one, pa.table({"a": [1.0, float("nan"), None], "b": ["x", "y", None]}))
+    for other in (one[:2], one.select(["b", "a"]), put(one, "a", [1.0, None, None]), put(one, "b", ["x", "z", None])):
+        assert not compaction.same(one, other)
