@@ -116,6 +116,7 @@ NORMAL = np.random.default_rng(0).normal(size=(1000, 1))
 def test_truths_do_not_depend_on_offset_or_unit(layer, unit):
     """The cast to float32 ate them."""
     labels = NORMAL[:, 0] > 0
+    unit = np.float32(unit) if unit == 1 else unit  # any type of number
     known, found = (arrays.truths(labels, {"l": l}, 0.1 * u)["l"] for l, u in ((NORMAL, 1), (layer, unit)))  # noqa: E741
     assert known.x == pytest.approx(2.27, abs=0.06)
     assert found.x == pytest.approx(known.x, abs=4 * known.x_standard_error)

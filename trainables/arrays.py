@@ -136,6 +136,7 @@ def truths(
     labels = torch.zeros(len(known), dtype=torch.int64) if known.labels is None else torch.from_numpy(known.labels)
     found = {}
     for layer, rows in known.layers.items():
+        memory.check_truth(rows.values.shape, int(labels.max()) + 1, std, chosen)
         # Without noise only which rows are equal counts, and their distances are nothing to it.
         outputs, scaled = rows.double(std) if std else (torch.from_numpy(rows.groups()).double()[:, None], 0.0)
         computed = truth.compute(outputs.to(chosen), labels.to(chosen), [scaled], generator(source, "truth", layer))

@@ -1,4 +1,4 @@
-"""What people give - arrays, labels, names, a seed, a device - as what the engine reads, or one sentence why not.
+"""What people give - arrays, labels, names, a seed - as what the engine reads, or one sentence why not.
 
 Everything that `trainables.arrays` takes passes through here: NumPy arrays of any real dtype, byte order, stride and
 writability; PyTorch tensors of any device, precision and layout, with gradients or without; pandas objects without
@@ -8,7 +8,6 @@ missing values; SciPy's sparse arrays, which are made dense; nested lists. What 
 import math
 import numbers
 import reprlib
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,10 +76,13 @@ def seed(value: Any) -> int:
 
 def noise_std(value: Any) -> float:
     """A noise std of `truths`: any that is finite and not negative."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not (is_number and 0 <= value <= sys.float_info.max):
+    try:
+        std = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an integer beyond float64
+        std = math.inf
+    if not 0 <= std < math.inf:
         raise InputError(f"noise_std is {_shown(value)}; it must be a finite number of at least 0.")
-    return float(value)
+    return std
 
 
 def _layer_name(name: Any) -> str:

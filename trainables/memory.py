@@ -69,7 +69,7 @@ def of_trial(config: TrialConfig, device: str = "cpu") -> dict[str, int]:
     phases = (
         {"images": 2 * loaded},
         {"images": loaded + learnt, "lenet": config.lenet.batch_size * _LENET_IMAGE},
-        {"images": loaded + probed, "layers": layers, "truth": 2 * 8 * 2 * min(2_048, samples) * max(widths)},
+        {"images": loaded + probed, "layers": layers, "truth": _truth(samples, max(widths))},
         {"images": probed or loaded, "layers": layers, **fit},
     )
     return max(({**process, **phase} for phase in phases), key=lambda parts: sum(parts.values()))
@@ -193,8 +193,32 @@ def check_fit(
     values, usual = vars(config), vars(MineConfig())
     settings = {f"mine.{name}": values[name] for name in names if values[name] > usual[name]}
     lighter = {path: needed(dataclasses.replace(config, **{path[5:]: usual[path[5:]]})) for path in settings}
-    settings["rows"] = samples
+    settings["the number of rows"] = samples
     _check(needed(config), device, limit, settings, lighter)
+
+
+def check_truth(
+    shape: tuple[int, int], classes: int, noise_std: float, device: torch.device, limit: int | None = None
+) -> None:
+    """The same of a truth of people's own arrays.
+
+    Args:
+        shape: rows and features of the layer.
+    """
+    rows, features = shape
+    counted, drawn = 10 * 8 * rows * classes, _truth(rows, features) + 10 * 8 * 250 * classes
+    needed = {
+        "process": PROCESS[device.type],
+        "layers": 8 * rows * features if noise_std else 0,
+        "truth": drawn if noise_std else counted,
+    }
+    cause = {"the number of classes": classes} if needed["truth"] > needed["layers"] else {"the number of rows": rows}
+    _check(needed, device, limit, cause, {})
+
+
+def _truth(rows: int, features: int) -> int:
+    """Of a chunk's products: the rows of the draws' own components and of the others."""
+    return 4 * 8 * min(2_048, rows) * features
 
 
 def _check(
