@@ -193,6 +193,11 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         lines.append(
             "An infinite optimum: without noise deranged marginals never meet the joint, so the bound has no top."
         )
+    if ((trials["mine.front"] == "redrawn") & (trials["mine.architecture"] != 1)).any():
+        lines.append(
+            "Where front is redrawn the optimum, which allows any T, is only an upper bound: T sees one side of a pair "
+            "through a random map."
+        )
     return lines + failures(trials)
 
 

@@ -85,6 +85,18 @@ def test_a_resumed_trial_gives_the_same_rows(tiny, mode, optimizer):
     assert same_rows(resumed, finish(config))
 
 
+@pytest.mark.parametrize(("architecture", "mode"), [(2, "finetune"), (3, "reinit")])
+def test_a_resumed_trial_with_a_redrawn_front_gives_the_same_rows(tiny, architecture, mode):
+    changes = {"mine.architecture": architecture, "mine.transfer_mode": mode, "mine.front": "redrawn"}
+    config = replace(tiny, {**changes, "mine.epochs": 2, "mine.last_batch": "kept", "mine.batch_size": 60})
+    checkpoint = schedule.save(next(schedule.run(config, CPU)))
+    whole = finish(config)
+    assert same_rows(finish(config, schedule.restore(config, CPU, checkpoint)), whole)
+    trained = finish(replace(config, {"mine.front": "trained"}))
+    assert not set(trained["curves"]["bound"].to_pylist()) & set(whole["curves"]["bound"].to_pylist())
+    assert trained["estimates"]["truth"].equals(whole["estimates"]["truth"])
+
+
 def test_finetune_goes_on_from_the_previous_run_and_reinit_does_not(tiny):
     first = {mode: finish(replace(tiny, {"mine.transfer_mode": mode})) for mode in ("reinit", "finetune")}
     frames = {mode: parts["estimates"].to_pandas() for mode, parts in first.items()}

@@ -71,6 +71,13 @@ def test_accuracy_stands_at_the_probed_epochs_alone(tmp_path):
     assert tables.build("accuracy", str(tmp_path))[0]["epoch"].tolist() == [2, 6, 10, 14, 18]
 
 
+def test_the_notes_say_that_the_optimum_of_a_redrawn_front_is_an_upper_bound(tmp_path):
+    made_results.write(str(tmp_path), {"mine.architecture": 1, "mine.front": "redrawn"})
+    assert not any("upper bound" in note for note in tables.build("stability", str(tmp_path))[1])
+    made_results.write(str(tmp_path), {"mine.architecture": 3, "mine.front": "redrawn"})
+    assert any("upper bound" in note for note in tables.build("stability", str(tmp_path))[1])
+
+
 def test_accuracy_on_other_data_has_no_paper_beside_it(tmp_path):
     made_results.write(str(tmp_path), {"data.name": "digits"})
     rows, notes = tables.build("accuracy", str(tmp_path))
