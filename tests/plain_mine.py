@@ -84,7 +84,7 @@ def optimizer(network: PlainNetwork, config: MineConfig) -> torch.optim.Optimize
     return kind(network.parameters(), lr=config.learning_rate)
 
 
-def curve(
+def fit(
     settings: MineConfig,
     shapes: dict[str, tuple[int, ...]],
     samples: Samples,
@@ -93,8 +93,8 @@ def curve(
     normals: Iterator[Tensor],
     seed: int = 0,
     run: int = 1,
-) -> np.ndarray:
-    """One fit's bound by epoch, in nats, sample by sample as the engine drew them.
+) -> tuple[np.ndarray, PlainNetwork]:
+    """One fit's bound by epoch, in nats, and its network, sample by sample as the engine drew them.
 
     Args:
         samples: float64, on the CPU.
@@ -140,4 +140,4 @@ def curve(
             loss.backward()
             ascent.step()
         bounds.append(np.mean(of_epoch))
-    return np.array(bounds)
+    return np.array(bounds), network

@@ -1,7 +1,11 @@
 """Everything random comes from here: explicit generators by purpose, and the index draws of MINE.
 
-Index draws and initial weights are made on the CPU whatever the trial's device, so that they are the same
-on every device; only noise is drawn where it is used.
+The same rows: a trial gives the same rows bit for bit, alone, in a sweep or resumed, on one model of device with one
+version of PyTorch, as many replicates and, on a CPU, as many threads. Index draws and initial weights are made on the
+CPU whatever the trial's device, so they are the same everywhere. Noise is drawn where it is used: on another model of
+GPU it is another draw of the same law, and sums are rounded in another order. So a checkpoint carries its device and
+is not used on another (`schedule.restore`), and every trial's row names it (`provenance`). A LeNet-5 run and its truths
+are published once for all trials of a results folder, whatever device made them.
 """
 
 import torch
