@@ -1,6 +1,5 @@
 """Known answers: the engine of a trial on problems whose mutual information is known."""
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import torch
 
 from study.problems import PROBLEMS, Problem
 from trainables import mine, verdict
+from trainables.bounds import BOUNDS
 from trainables.config import InputError, MineConfig
 from trainables.draws import generator
 from trainables.mine import Samples
@@ -90,15 +90,14 @@ def run(problem: Problem, marginals: str, seed: int = 0) -> Iterator[Answer]:
 
 
 def _optima(problem: Problem, config: MineConfig, seed: int) -> dict[str, float]:
-    """What the marginals aim at; with fresh samples a derangement and independent draws aim at the truth."""
-    if config.marginals != "permutation":
-        return problem.truths
+    """What the bound aims at; of fresh samples those of a derangement are independent."""
+    marginals = "permutation" if config.marginals == "permutation" else "independent"
     source = generator(seed, "validate target")
     clean = problem.draw(_OPTIMUM_SAMPLES, source)
     layers = {name: z + config.noise_std * torch.randn(z.shape, generator=source) for name, z in clean.layers.items()}
-    own, other = -math.log(config.batch_size), math.log1p(-1 / config.batch_size)
+    optimum = BOUNDS[config.bound].optimum
     return {
-        pair: float(-torch.logaddexp(torch.tensor(own), other - ratio).mean())
+        pair: optimum(ratio.double().numpy(), problem.truths[pair], marginals, config.batch_size)
         for pair, ratio in problem.log_ratio(Samples(clean.x, clean.y, layers)).items()
     }
 

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from trainables import devices, given, memory, mine, truth, verdict
+from trainables.bounds import BOUNDS
 from trainables.config import InputError, MineConfig, check_last_batch
 from trainables.draws import generator
 from trainables.mine import Curves, Samples
@@ -102,8 +103,9 @@ def fit(
             # Only of fits that never left 0 the truth decides: stuck, or nothing there to find.
             variable, layer = pair.split(";", 1)
             one = truths(y, {layer: activations[layer]}, config.noise_std, source, chosen)[layer]
-            optimum = one.optimum(variable, config.marginals, config.batch_size)
-            rows = curves.verdict_inputs(pair, ceilings[variable], one.x if variable == "X" else one.y, optimum)
+            known_value, _, log_ratio = one.of(variable)
+            optimum = BOUNDS[config.bound].optimum(log_ratio, known_value, config.marginals, config.batch_size)
+            rows = curves.verdict_inputs(pair, ceilings[variable], known_value, optimum)
         estimates[pair], outcomes[pair] = rows["estimate"], verdict.outcome(rows)
     return Fits(curves, estimates, outcomes)
 

@@ -125,6 +125,8 @@ class MineConfig:
     """Weights at the start of a run: reinit draws them anew, finetune goes on from the previous run's."""
     replicates: int = 3
     """Statistics networks trained side by side per pair, from independent initialisations."""
+    bound: Literal["donsker_varadhan"] = "donsker_varadhan"
+    """Bound that T ascends (`trainables.bounds`)."""
     epochs: int = 100
     """MINE epochs per run."""
     batch_size: int = 100
@@ -400,6 +402,7 @@ ADDED: Mapping[str, Any] = {
     "lenet.output": "softmax",
     "lenet.last_batch": "dropped",
     "schedule.first_probe": 0,
+    "mine.bound": "donsker_varadhan",
     "mine.front": "trained",
     "mine.last_batch": "dropped",
     "mine.matmul_precision": "highest",

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from trainables import schemas, verdict
+from trainables.bounds import BOUNDS
 from trainables.config import MineConfig
 from trainables.mine import Curves
 from trainables.truth import Truth
@@ -30,9 +31,9 @@ def known_answers(
 ) -> KnownAnswers:
     """A pair's answers from its layer's truths at the fit's noise and without noise."""
     variable = pair[0]
-    value, error = (noisy.x, noisy.x_standard_error) if variable == "X" else (noisy.y, noisy.y_standard_error)
-    without = noiseless.x if variable == "X" else noiseless.y
-    optimum = noisy.optimum(variable, mine.marginals, mine.batch_size)
+    value, error, log_ratio = noisy.of(variable)
+    without, *_ = noiseless.of(variable)
+    optimum = BOUNDS[mine.bound].optimum(log_ratio, value, mine.marginals, mine.batch_size)
     return KnownAnswers(ceilings[variable], value, error, noisy.draws, without, optimum)
 
 

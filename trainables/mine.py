@@ -1,4 +1,4 @@
-"""MINE: the Donsker-Varadhan bound, the marginal samples, and the training loop (paper, Algorithm 1)."""
+"""The training loop: all statistics networks of a run ascend their bound together (paper, Algorithm 1)."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables import batches, draws, noise, numerics, verdict
-from trainables.config import MineConfig
+from trainables.bounds import BOUNDS, log_mean_exp
 from trainables.front import Front
 from trainables.statistics_network import Activity, StatisticsNetworks
 
@@ -39,9 +39,8 @@ class Curves:
 
     Attributes:
         pairs: the pairs along the second axis.
-        bound: mean over the epoch's batches of mean T(joint) - log mean exp T(marginal); not itself a
-            lower bound on the mutual information.
-        pooled_bound: the same formula once over all of the epoch's samples.
+        bound: mean over the epoch's batches of the bound; not itself a lower bound on the mutual information.
+        pooled_bound: mean T(joint) - ln mean exp T(marginal) once over all of the epoch's samples.
         log_mean_exp: mean over the epoch's batches of the second term.
         gradient_norm: Euclidean norm of the fit's gradient at the epoch's last step.
         finite: whether bound, gradient and parameters were finite when the epoch ended.
@@ -75,17 +74,6 @@ class Curves:
         return {**inputs, **verdict.curve_summary(bound, finite, inputs["ceiling"])}
 
 
-def log_mean_exp(t: Tensor, kind: str, dim: int = 0) -> Tensor:
-    """ln mean exp(t) along an axis; `naive` overflows in float32 past t = 88, `stable` does not.
-
-    >>> log_mean_exp(torch.tensor([100.0, 100.0]), "naive"), log_mean_exp(torch.tensor([100.0, 100.0]), "stable")
-    (tensor(inf), tensor(100.))
-    """
-    if kind == "naive":
-        return t.exp().mean(dim).log()
-    return t.logsumexp(dim) - math.log(t.shape[dim])
-
-
 def train(
     networks: StatisticsNetworks, population: Samples | Callable[[int], Samples], seed: int, run: int = 1
 ) -> Curves:
@@ -101,7 +89,7 @@ def train(
     """
     config, device = networks.config, networks.device
     optimizer = _make_optimizer(networks)
-    gradient = _BoundGradient(config)
+    gradient = BOUNDS[config.bound].ascent(config)
     recorder = _Recorder(networks)
     gather = _Gather(networks)
     redraw = Front(config, networks.pairs, networks.shapes, seed, run, device)
@@ -191,51 +179,11 @@ class _Gather:
         return variables, layers, None if self.independent else marginal
 
 
-class _BoundGradient:
-    """The bound's gradient with respect to T, per fit, as Algorithm 1 or the corrected one has it.
-
-    d/dT(joint) = 1/b; d/dT(marginal) = -exp(T) / sum exp(T), where gradient_correction = moving_average
-    puts b times the moving average of mean exp(T) in place of the sum (Belghazi et al. 2018, eq. 12).
-    No loss is summed over fits, so one fit's overflow cannot reach another.
-    """
-
-    def __init__(self, config: MineConfig) -> None:
-        self.config = config
-        self.average: Tensor | None = None
-
-    def __call__(self, t: Tensor) -> Tensor:
-        """The gradient for T, both (2, batch, pairs, replicates): of joint, then of marginal samples."""
-        marginal, batch = t[1], t.shape[1]
-        if self.config.gradient_correction == "moving_average":
-            to_marginal = self._corrected(marginal)
-        elif self.config.log_mean_exp == "stable":
-            to_marginal = -marginal.softmax(dim=0)
-        else:
-            weights = marginal.exp()
-            to_marginal = weights / -weights.sum(dim=0)
-        return torch.stack([torch.full_like(marginal, 1 / batch), to_marginal])
-
-    def _corrected(self, marginal: Tensor) -> Tensor:
-        """The moving average starts at the first batch's value; in logarithms if log_mean_exp is stable."""
-        rate, batch = self.config.moving_average_rate, len(marginal)
-        if self.config.log_mean_exp == "stable":
-            newest = log_mean_exp(marginal, "stable")
-            if self.average is None or rate == 1:
-                self.average = newest
-            else:
-                self.average = torch.logaddexp(self.average + math.log(1 - rate), newest + math.log(rate))
-            return -(marginal - self.average).exp() / batch
-        weights = marginal.exp()
-        newest = weights.mean(dim=0)
-        self.average = newest if self.average is None else self.average.lerp(newest, rate)
-        return -weights / (batch * self.average)
-
-
 class _Recorder:
     """Reduces each epoch's values of T to the curves, on the device, without a copy to the host."""
 
     def __init__(self, networks: StatisticsNetworks) -> None:
-        self.networks = networks
+        self.networks, self.bound = networks, BOUNDS[networks.config.bound]
         self.epochs: dict[str, list[Tensor]] = {
             name: [] for name in ("bound", "pooled_bound", "log_mean_exp", "gradient_norm", "finite")
         }
@@ -250,12 +198,13 @@ class _Recorder:
         whole, rest = values.tensor_split([full * config.batch_size], dim=1)
         by_size = [whole.unflatten(1, (full, config.batch_size)), rest.unsqueeze(1)][: 2 if rest.numel() else 1]
         mean_joint = torch.cat([joint.double().mean(dim=1) for joint, _ in by_size])
+        of_batches = torch.cat([self.bound.value(joint, marginal, config) for joint, marginal in by_size])
         partition = torch.cat([log_mean_exp(marginal, config.log_mean_exp, dim=1).double() for _, marginal in by_size])
         weight = torch.ones_like(mean_joint)
         weight[full:] = rest.shape[1] / config.batch_size
         pooled = (mean_joint * weight).sum(dim=0) / weight.sum(dim=0)
         pooled -= log_mean_exp(values[1].double(), "stable")
-        bound = (mean_joint - partition).mean(dim=0)
+        bound = of_batches.mean(dim=0)
         gradients = {name: p.grad for name, p in self.networks.parameters.items() if p.grad is not None}
         gradient_norm = self.networks.per_fit(gradients).sqrt()
         finite = bound.isfinite()

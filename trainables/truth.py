@@ -1,4 +1,4 @@
-"""Truth: the exact mutual information of a finite population seen through noise, and MINE's optimum.
+"""Truth: the exact mutual information of a finite population seen through noise.
 
 The population is the empirical distribution on N samples. With noise, Z = f_i + sigma eps is a Gaussian
 mixture with one component per sample, and I(X;Z), I(Y;Z) are computed by Monte Carlo to a stated standard
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 STANDARD_ERROR_X = 0.02
@@ -47,7 +48,7 @@ _ROUNDING = torch.finfo(torch.float64).eps
 
 @dataclass(frozen=True)
 class Truth:
-    """Exact information of one layer at one noise, and what marginals of every kind aim at.
+    """Exact information of one layer at one noise, and the log ratios that optima are computed from.
 
     Attributes:
         x, y: I(X;Z) and I(Y;Z) in nats.
@@ -63,25 +64,16 @@ class Truth:
     log_ratio_x: np.ndarray
     log_ratio_y: np.ndarray
 
+    def of(self, variable: str) -> tuple[float, float, NDArray[np.float64]]:
+        """Information of "X" or "Y", its standard error, and the log ratios."""
+        if variable == "X":
+            return self.x, self.x_standard_error, self.log_ratio_x
+        return self.y, self.y_standard_error, self.log_ratio_y
+
     @property
     def draws(self) -> int:
         """Monte Carlo draws, or samples where there is no noise."""
         return len(self.log_ratio_x)
-
-    def optimum(self, variable: str, marginals: str, batch_size: int) -> float:
-        """What the bound aims at in expectation, in nats; infinite where the marginals miss the joint.
-
-        Marginal samples made inside a batch of b do not follow the product distribution. A permutation pairs
-        a sample with itself with probability 1/b, so the aim is KL(P || P/b + (1-1/b) Q_off) <= ln b, with Q_off
-        the pairs of different samples; a derangement aims at KL(P || Q_off); independent draws at the truth.
-        """
-        if marginals == "independent":
-            return self.x if variable == "X" else self.y
-        ratio = self.log_ratio_x if variable == "X" else self.log_ratio_y
-        if marginals == "derangement":
-            return float(ratio.mean())
-        own, other = -math.log(batch_size), math.log1p(-1 / batch_size)
-        return float(-np.logaddexp(own, other - ratio).mean())
 
 
 def entropy(rows: Tensor) -> float:

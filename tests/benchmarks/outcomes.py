@@ -33,6 +33,7 @@ import torch
 from study import problems, validate
 from tests.benchmarks.measure import write_json
 from trainables import data, lenet, lenet_run, mine, truth, verdict
+from trainables.bounds import divergence
 from trainables.config import DataConfig, LeNetConfig, MineConfig, ScheduleConfig, TrialConfig
 from trainables.draws import generator
 from trainables.mine import Curves, Samples
@@ -136,15 +137,16 @@ def _of_layers(case: Case, seed: int, shared: str) -> Population:
     std, epoch = case.config.noise_std, config.probe_epochs[-1]
     known = lenet_run.obtain_truths(config, run, probed, lenet.LAYER_SHAPES, (0.0, std), shared)
     ceilings = {"X": truth.entropy(probed.pixels), "Y": truth.entropy(probed.labels)}
-    of_layer = {pair: known[epoch, pair[2:], std] for pair in case.config.pairs}
+    of_layer = {pair: known[epoch, pair[2:], std].of(pair[0]) for pair in case.config.pairs}
+    marginals, batch = case.config.marginals, case.config.batch_size
     outputs = run.outputs(epoch, probed, tuple(lenet.LAYER_SHAPES), config.lenet.output)
     return Population(
         Samples(probed.pixels.flatten(1), probed.labels, outputs),
         {"X": (1, data.IMAGE_SIDE, data.IMAGE_SIDE), **lenet.LAYER_SHAPES},
         case.config.pairs,
         {pair: ceilings[pair[0]] for pair in of_layer},
-        {pair: one.x if pair[0] == "X" else one.y for pair, one in of_layer.items()},
-        {pair: one.optimum(pair[0], case.config.marginals, case.config.batch_size) for pair, one in of_layer.items()},
+        {pair: information for pair, (information, _, _) in of_layer.items()},
+        {pair: divergence(ratio, information, marginals, batch) for pair, (information, _, ratio) in of_layer.items()},
     )
 
 
