@@ -99,20 +99,16 @@ def _truth(judged: pd.DataFrame) -> list[str]:
 
 
 def _paper(rows: pd.DataFrame) -> list[str]:
-    theirs = rows[rows["agrees"] != ""]
+    theirs = rows[rows["counted"] == "yes"]
     if theirs.empty:
         return []
     agree = int((theirs["agrees"] == "yes").sum())
-    mode = "mine.transfer_mode"
     wrong = theirs[theirs["agrees"] == "no"]
     parts = [
-        f"{row['paper_row']} for {row['variable']}{f' with {row[mode]}' if mode in wrong else ''} "
-        f"(paper: {row['paper']}; here: {row['word'] or 'no word'})"
-        for _, row in wrong.head(_MOST).iterrows()
+        f"{row['paper_row']} for {row['variable']} (paper: {row['paper']}; here: {row['word'] or 'no word'})"
+        for _, row in wrong.iterrows()
     ]
-    if len(wrong) > _MOST:
-        parts.append(f"{len(wrong) - _MOST} more")
-    text = f"{agree} of the {len(theirs)} rows that are in the paper's Table 2 agree with it."
+    text = f"{agree} of the {len(theirs)} rows of the paper's Table 2 that were built as its authors did agree with it."
     return [text + (f" Not: {'; '.join(parts)}." if parts else "")]
 
 

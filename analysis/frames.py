@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from trainables import records
 from trainables.config import (
     DECIDE_USE,
-    PAIRS,
     TRAIN_SAMPLES,
     InputError,
     TrialConfig,
     configuration_key,
     fields,
+    pairs_in_words,
     replace,
     short_name,
     unused_fields,
@@ -261,15 +261,14 @@ def in_words(row: Any, paths: Sequence[str]) -> str:
 
 
 def setting(value: object) -> str:
-    """A configuration's value as it was given; all pairs and unset sizes (all samples) as all.
+    """A configuration's value as it was given; unset sizes (all samples) as all, pairs as in `pairs_in_words`.
 
-    >>> setting(1e-5), setting(1.0), setting("reinit"), setting(", ".join(PAIRS)), setting(pd.NA)
-    ('1e-05', '1', 'reinit', 'all', 'all')
+    >>> setting(1e-5), setting(1.0), setting("reinit"), setting("Y;relu3, Y;sm1"), setting(pd.NA)
+    ('1e-05', '1', 'reinit', 'Y;relu3, Y;sm1', 'all')
     """
     missing = value is None or value is pd.NA or value != value or value == math.inf
-    if missing or value == _ALL_PAIRS:
+    if missing:
         return "all"
+    if isinstance(value, str) and ";" in value:
+        return pairs_in_words(value.split(", "))
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-_ALL_PAIRS = ", ".join(PAIRS)

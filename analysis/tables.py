@@ -17,6 +17,7 @@ from analysis import (
     distance,
     frames,
     judging,
+    points,
     selection,
     stability,
 )
@@ -25,7 +26,16 @@ from trainables.config import InputError, short_name
 from trainables.verdict import BIASES, VerdictRule
 
 Which = Literal[
-    "stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance", "paper"
+    "stability",
+    "accuracy",
+    "convergence",
+    "consistency",
+    "order",
+    "differences",
+    "agreement",
+    "distance",
+    "paper",
+    "points",
 ]
 
 FORMATS = ("markdown", "csv", "latex")
@@ -47,8 +57,9 @@ def build(
 
     Args:
         which: stability (the paper's Table 2), accuracy (Table 3), convergence, consistency, order, differences,
-            agreement (in how many settings the rows of Table 2 come out), distance (to the truth, nearest first) or
-            paper (Table 2 in the paper's order, with the columns that the words rest on).
+            agreement (in how many settings the rows of Table 2 come out), distance (to the truth, nearest first),
+            paper (Table 2 in the paper's order, with the columns that the words rest on) or points (of the authors'
+            figures, beside ours).
         by_pair: stability with a row a pair.
         field: differences of this field alone.
         where: only trials with these values, each FIELD=VALUE as the tables show it (`noise_std=0.3`).
@@ -63,7 +74,7 @@ def build(
         rows = accuracy.table(trials, study.lenet[study.lenet["key"].isin(trials.index)])
         notes, untold = accuracy.notes(trials, rows), []
     else:
-        fits = _of(trials, judging.fits(study))
+        fits = judging.of(trials, judging.fits(study))
         untold = judging.untold(fits)
         if which == "stability":
             rows = stability.table(trials, fits, rule, by_pair)
@@ -72,8 +83,11 @@ def build(
             rows = agreement.table(stability.table(trials, fits, rule))
             notes = agreement.notes(trials, rows)
         elif which == "paper":
-            rows = agreement.side_by_side(stability.table(trials, fits, rule))
+            rows = agreement.side_by_side(trials, fits, rule)
             notes = agreement.side_by_side_notes(trials, rows)
+        elif which == "points":
+            rows = points.table(study, trials, fits)
+            notes = points.notes(trials, rows)
         elif which == "distance":
             rows = distance.table(trials, fits, rule)
             notes = distance.notes(trials, rows)
@@ -91,12 +105,6 @@ def build(
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
     return rows, [*notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
-
-
-def _of(trials: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
-    """The fits of these trials."""
-    fits = fits[fits["key"].isin(trials.index)]
-    return fits.assign(key=fits["key"].cat.remove_unused_categories())
 
 
 def unread(skipped: list[str]) -> list[str]:
@@ -142,6 +150,7 @@ PERCENT = (
     "exploded_halved", "exploded_committed", "exploded_doubled",
     "settled_halved", "settled_committed", "settled_doubled",
     "agree", "exploding", "converged", "underestimated", "no_word", "distance", "unstable", "retained",
+    "relative_distance",
 )  # fmt: skip
 
 _ONE_DIGIT = ("accuracy", "deviation", "spread", "least", "most", "reinit", "finetune", "difference")

@@ -189,12 +189,12 @@ def sweep(
     tensorboard: bool = False,
     dry_run: bool = False,
 ) -> int:
-    """Run a named study with Ray Tune: demo, paper or grid. Run again, it does only what is missing.
+    """Run a named study with Ray Tune: demo, paper or factorial. Run again, it does only what is missing.
 
     With --search its first configuration is the base of a search, and its seeds are those of the search.
 
     Args:
-        study: Name of the study: demo, paper or grid.
+        study: Name of the study: demo, paper or factorial.
         seeds: Seeds to run; None: the study's own.
         results: Folder or URI for the rows, seen by all nodes; None: results/STUDY, of a search results/STUDY-search.
         tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files below Tune's state.
@@ -345,7 +345,16 @@ def status(results: tyro.conf.Positional[str]) -> int:
 def table(
     results: tyro.conf.Positional[str],
     which: Literal[
-        "stability", "paper", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance"
+        "stability",
+        "paper",
+        "points",
+        "accuracy",
+        "convergence",
+        "consistency",
+        "order",
+        "differences",
+        "agreement",
+        "distance",
     ] = "stability",
     format: Literal["markdown", "csv", "latex"] = "markdown",  # noqa: A002  # the flag's name
     by_pair: bool = False,
@@ -359,14 +368,14 @@ def table(
     Args:
         results: Folder or URI that a trial or a sweep wrote.
         which: stability: explosion, settling, estimates, the paper's words (its Table 2); paper: Table 2 alone, in its
-            order, ours beside it; accuracy: LeNet-5's by epoch (Table 3); convergence: epochs to the final level,
-            reinit against finetune; consistency: spreads and rank agreement; order: layers in the wrong order (eq. 6
-            and 7); differences: two values of one field, with intervals on the difference; agreement: in which share
-            of the settings each row of the paper's Table 2 comes out; distance: configurations by their distance to
-            the truth, the nearest first.
+            order, ours beside it; points: the points of its authors' figures, ours beside them; accuracy: LeNet-5's by
+            epoch (Table 3); convergence: epochs to the final level, reinit against finetune; consistency: spreads and
+            rank agreement; order: layers in the wrong order (eq. 6 and 7); differences: two values of one field, with
+            intervals on the difference; agreement: in which share of the settings each row of the paper's Table 2
+            comes out; distance: configurations by their distance to the truth, the nearest first.
         format: How to print it; csv has every column.
         by_pair: stability: one row a pair instead of one for the X pairs and one for the Y pairs.
-        thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy.
+        thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy and points.
         field: differences: of this field alone, such as noise_std.
         where: Only the trials with this value, such as noise_std=0.3; may be given several times.
         first: Only so many rows, from the top.
@@ -381,7 +390,7 @@ def table(
     unused = {
         "by_pair": by_pair and which != "stability",
         "field": field is not None and which != "differences",
-        "thresholds": thresholds != 1 and which == "accuracy",
+        "thresholds": thresholds != 1 and which in ("accuracy", "points"),
     }
     for name, is_unused in unused.items():
         if is_unused:

@@ -92,14 +92,21 @@ PAPER = Study(
     seeds=(5, 6, 7, 8, 9),
 )
 
-GRID = Study(
-    name="grid",
-    description="The full factorial: architecture x noise std x hidden units x transfer mode.",
-    configurations=grid(TrialConfig(), PAPER_AXES),
+_FACTORIAL = replace(
+    _AUTHORS,
+    {"schedule.probe_every": 20, "mine.samples": 6_000, "mine.epochs": 64, "mine.conv_channels": 1},
+)
+"""A tenth of their samples, MINE on a new and on a finished LeNet-5, trained fronts of one filter (as theirs had):
+1,536 steps per fit rather than more runs, so that 270 trials take about three hours on two cores."""
+
+FACTORIAL = Study(
+    name="factorial",
+    description="Architecture x noise std x hidden units x transfer mode, by the authors' other settings.",
+    configurations=grid(_FACTORIAL, PAPER_AXES),
     seeds=(0, 1, 2),
 )
 
-STUDIES = {study.name: study for study in (DEMO, PAPER, GRID)}
+STUDIES = {study.name: study for study in (DEMO, PAPER, FACTORIAL)}
 
 
 def find(name: str) -> Study:

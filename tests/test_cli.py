@@ -44,7 +44,7 @@ def test_a_trial_then_its_table(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sweep", "papr"], "study is 'papr'; it must be one of demo, paper, grid"),
+        (["sweep", "papr"], "study is 'papr'; it must be one of demo, paper, factorial"),
         (["sweep", "demo", "--mine.noise-std", "-1"], "mine.noise_std is -1.0"),
         (["sweep", "demo", "--mine.hidden-units", "0"], "mine.hidden_units is 0; it must be at least 1"),
         (["sweep", "demo", "--mine.architecture", "4"], "'1', '2', '3'"),
@@ -165,7 +165,7 @@ def test_a_dry_run_of_a_large_study_says_numbers_as_people_write_them(capsys, mo
     from study import cost
 
     monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(3_060_000.0, 120_000_000, 2, 10**9, 10**10))
-    code, out, _ = run(capsys, "sweep", "grid", "--dry-run", "--results", str(tmp_path / "none"))
+    code, out, _ = run(capsys, "sweep", "factorial", "--dry-run", "--results", str(tmp_path / "none"))
     assert code == 0 and "270 to run, 2 at a time: about 850 hours (35 days) and 120 MB here" in out
 
 
