@@ -10,15 +10,19 @@ from typing import Any
 
 import matplotlib
 import matplotlib.figure
+import numpy as np
 import pandas as pd
 
-from analysis import figure_data, figures, frames
-from trainables.config import PAIRS, short_name
+from analysis import figure_data, figures, frames, paper
+from trainables.config import DECIDE_USE, PAIRS, TrialConfig, replace, short_name, unused_fields
 from trainables.resultfiles import write_local
 from trainables.verdict import VerdictRule
 
 MOST_CONFIGURATIONS = 8
 """Configurations that get an information plane, or learning curves, of their own."""
+
+MOST_SEEDS = 3
+"""Panels of an information plane."""
 
 MOST_PANELS = 6
 """Panels of a figure."""
@@ -67,15 +71,16 @@ _WITHOUT = {
 
 
 def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
-    """A configuration in words: the settings that the study varies.
+    """A configuration in words: the settings that the study varies and that it uses.
 
     >>> trials = frames.trials("docs/example/results")
     >>> label(trials, trials.index[0]).count(",")
     3
     """
-    varied = [path for path in frames.varied_columns(trials) if path not in without]
-    shown = varied or ["mine.architecture", "mine.noise_std", "mine.hidden_units"]
-    return frames.in_words(trials.loc[key], shown)
+    known = {path: trials.loc[[key], path].tolist()[0] for path in DECIDE_USE}
+    hidden = (*without, *unused_fields(replace(TrialConfig(), known)))
+    varied = [path for path in frames.telling_columns(trials) if path not in hidden]
+    return frames.in_words(trials.loc[key], varied or frames.ALWAYS_SHOWN)
 
 
 def draw(
@@ -137,35 +142,70 @@ def learning(trials: pd.DataFrame, judged: pd.DataFrame, results: str | frames.R
 
 
 def planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
-    """Information planes, a panel a seed (the paper's Figures 3 to 5)."""
-    variables = judged.groupby("key", observed=True)["variable"].nunique()
-    done = trials.loc[variables.index[variables == 2]].sort_values(frames.varied_columns(trials))
-    for number, configuration in enumerate(done["configuration"].unique()[:MOST_CONFIGURATIONS], 1):
-        group = done[done["configuration"] == configuration].sort_values("seed").iloc[:3]
-        name = label(trials, group.index[0])
-        figure, axes = figures.panels(len(group), columns=3, size=(3.1, 3.2))
-        for ax, (key, trial) in zip(axes, group.iterrows(), strict=True):
-            fits = judged[judged["key"] == key]
-            ceilings = fits.groupby(fits["variable"].astype(str))["ceiling"].mean().to_dict()
-            points = figure_data.plane(judged, [str(key)])
-            figures.information_plane(ax, points, ceilings, f"seed {trial['seed']}")
+    """Information planes: the paper's Figures 3 to 5, then of configurations with pairs of both variables."""
+    known = judged.assign(seed=trials["seed"].reindex(judged["key"].cat.categories)[judged["key"]].to_numpy())
+    made = [*_papers_planes(trials, known), *_configurations_planes(trials, known)]
+    for number, (name, about, panels) in enumerate(made, 1):
+        figure, axes = figures.panels(len(panels), columns=3, size=(3.1, 3.2))
+        fits = pd.concat([fits for _, _, fits in panels if fits is not None])
+        ceilings = {str(name): float(part.mean()) for name, part in fits.groupby("variable", observed=True)["ceiling"]}
+        for ax, (title, points, _) in zip(axes, panels, strict=True):
+            figures.information_plane(ax, points, ceilings, title)
         figures.finish(figure, name, figures.plane_legend())
         yield Drawing(
             f"plane_{number}",
-            f"Information plane, {name}: estimates by layer, first and last run numbered (means over replicates; "
+            f"Information plane, {about}: estimates by layer, first and last run numbered (means over replicates; "
             "exploded fits left out; pale where a fit did not settle), with truths and optima as hollow markers.",
             figure,
         )
 
 
+_Panel = tuple[str, pd.DataFrame, pd.DataFrame | None]
+"""Title and points of a panel, and the fits that they are of."""
+
+
+def _papers_planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[tuple[str, str, list[_Panel]]]:
+    """The authors' points beside ours; in the figures X and Y are of two configurations."""
+    for figure in paper.PLANES:
+        fits = []
+        for variable in "XY":
+            keys = trials.index[paper.having(trials, paper.plane_settings(figure, variable))]
+            fits.append(judged[judged["key"].isin(keys) & (judged["variable"] == variable)])
+        seeds = sorted(set(fits[0]["seed"]) & set(fits[1]["seed"]))
+        both = pd.concat(fits)
+        panels: list[_Panel] = [("the authors", figure_data.authors_plane(figure), None)]
+        for seed in seeds[: MOST_SEEDS - 1]:
+            of_seed = both[both["seed"] == seed]
+            panels.append((f"ours, seed {seed}", figure_data.plane(of_seed), of_seed))
+        if seeds:
+            yield f"{figure} of the paper", f"{figure} of the paper beside ours", panels
+
+
+def _configurations_planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[tuple[str, str, list[_Panel]]]:
+    """A panel a seed, of configurations with pairs of both variables."""
+    variables = judged.groupby("key", observed=True)["variable"].nunique()
+    done = trials.loc[variables.index[variables == 2]].sort_values(frames.varied_columns(trials))
+    for configuration in done["configuration"].unique()[:MOST_CONFIGURATIONS]:
+        group = done[done["configuration"] == configuration].sort_values("seed").iloc[:MOST_SEEDS]
+        name, panels = label(trials, group.index[0]), []
+        for key, trial in group.iterrows():
+            fits = judged[judged["key"] == key]
+            panels.append((f"seed {trial['seed']}", figure_data.plane(fits), fits))
+        yield name, name, panels
+
+
 def heat_maps(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
     """Explosion rate over two settings, for X and Y."""
-    varied = frames.varied_columns(trials.loc[judged["key"].cat.categories])
+    known = trials.loc[judged["key"].cat.categories]
+    varied = [path for path in frames.telling_columns(known) if path != "mine.pairs"]
     pairs = list(itertools.combinations(varied, 2))
+    if len(pairs) > MOST_PANELS:  # those that most values of both were run for
+        cells = [len(known[list(pair)].astype(str).drop_duplicates()) for pair in pairs]
+        pairs = [pairs[place] for place in sorted(np.argsort(cells, kind="stable")[-MOST_PANELS:])]
     if not pairs:
         other = "mine.noise_std" if varied != ["mine.noise_std"] else "mine.hidden_units"
         pairs = [(varied[0] if varied else "mine.architecture", other)]
-    for number, (rows, columns) in enumerate(pairs[:MOST_PANELS], 1):
+    for number, (rows, columns) in enumerate(pairs, 1):
         names = [name for name in "XY" if name in judged["variable"].cat.categories]
         figure, axes = figures.panels(len(names), columns=2, size=(3.8, 2.9), shared=False)
         for ax, variable in zip(axes, names, strict=True):

@@ -1,36 +1,32 @@
 """What the figures show, worked out: frames for `analysis.figures`."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from analysis import frames, intervals, stability
-from trainables.config import short_name
+from analysis import frames, intervals, paper, stability
+from trainables.config import LAYERS, short_name
 
 
-def plane(judged: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """The points of an information plane: a layer and run of some trials, means over replicates and trials.
+def plane(judged: pd.DataFrame) -> pd.DataFrame:
+    """The points of an information plane: a layer and run, means over replicates and trials.
 
     >>> from analysis import frames, judging
     >>> fits = judging.judge(judging.fits("docs/example/results"))
-    >>> sorted(plane(fits, [fits["key"].iloc[0]])["run"].unique().tolist())
+    >>> sorted(plane(fits[fits["key"] == fits["key"].iloc[0]])["run"].unique().tolist())
     [1, 2, 3, 4, 5, 6]
 
     Args:
         judged: fits as `judging.judge` returns them.
-        keys: the trials.
 
     Returns:
         Columns as `figures.information_plane` takes them. Exploded fits are left out; `settled`: all others of
         the point settled.
     """
-    fits = judged[judged["key"].isin(list(keys))]
-    fits = fits.assign(
-        layer=fits["pair"].astype(str).str[2:],
-        variable=fits["variable"].astype(str),
-        usable=fits["estimate"].where(fits["outcome"] != "exploded"),
-        quiet=fits["outcome"].isin(["settled", "exploded"]),
+    fits = judged.assign(
+        layer=judged["pair"].astype(str).str[2:],
+        variable=judged["variable"].astype(str),
+        usable=judged["estimate"].where(judged["outcome"] != "exploded"),
+        quiet=judged["outcome"].isin(["settled", "exploded"]),
     )
     grouped = fits.groupby(["layer", "run", "variable"])
     points = grouped.agg(
@@ -47,6 +43,23 @@ def plane(judged: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         "optimum_x": wide["optimum", "X"], "optimum_y": wide["optimum", "Y"],
     }  # fmt: skip
     return pd.DataFrame(made).reset_index()
+
+
+def authors_plane(figure: str) -> pd.DataFrame:
+    """The authors' points of an information plane, as `plane`; they know no truth, optimum or outcome.
+
+    >>> authors_plane("Figure 3").loc[0, ["layer", "run", "x", "y"]].tolist()
+    ['maxpool1', 1, 3.51, 1.0]
+    """
+    values = {pair: one for points in paper.POINTS if figure in points.figures for pair, one in points.values.items()}
+    made = [
+        {"layer": layer, "run": run, "x": x, "y": y}
+        for layer in LAYERS
+        for run, (x, y) in enumerate(zip(values[f"X;{layer}"], values[f"Y;{layer}"], strict=True), 1)
+    ]
+    return pd.DataFrame(made).assign(
+        settled=True, **dict.fromkeys(("truth_x", "truth_y", "optimum_x", "optimum_y"), np.nan)
+    )
 
 
 def explosion_grid(

@@ -237,6 +237,16 @@ def varied_columns(frame: pd.DataFrame) -> list[str]:
     return [path for path, found in values.items() if len(found) > 1]
 
 
+def telling_columns(frame: pd.DataFrame) -> list[str]:
+    """`varied_columns` without those that change together with an earlier one, which tells as much.
+
+    >>> telling_columns(trials("docs/example/results"))
+    ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
+    """
+    told = {tuple(pd.factorize(frame[path].astype(str))[0]): path for path in reversed(varied_columns(frame))}
+    return [path for path in varied_columns(frame) if path in told.values()]
+
+
 ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
 """Settings that stand in every table of configurations."""
 

@@ -153,6 +153,19 @@ POINTS = (
 the end, in Table 2 that of the last."""
 
 
+PLANES = ("Figure 3", "Figure 4", "Figure 5")
+"""The paper's information planes."""
+
+
+def plane_settings(figure: str, variable: str) -> Mapping[str, Any]:
+    """The authors' settings of a variable's points in an information plane.
+
+    >>> [plane_settings("Figure 3", variable)["mine.hidden_units"] for variable in "XY"]
+    [20, 100]
+    """
+    return next(p.settings for p in POINTS if figure in p.figures and f"{variable};sm1" in p.values)
+
+
 def having(rows: pd.DataFrame, settings: Mapping[str, Any]) -> pd.Series:
     """Which rows have all of these settings.
 
