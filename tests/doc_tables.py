@@ -2,8 +2,8 @@
 
     python -m tests.doc_tables docs/reproduction.md     # makes them again, in place
 
-A block is a comment `<!-- mine-study table ... -->`, a blank line and a markdown table, without the notes under it. Where
-the results that it is of are not there yet, or no such trial is among them, it has no table.
+A block is a comment `<!-- mine-study table ... -->`, a blank line and a markdown table, without the notes under it.
+Where the results that it is of are not there yet, or no such trial is among them, it has no table.
 """
 
 import re

@@ -20,7 +20,7 @@ def test_there_are_tables():
 @pytest.mark.parametrize(("document", "command", "table"), BLOCKS, ids=[f"{block[0]}: {block[1]}" for block in BLOCKS])
 def test_a_table_is_what_its_command_prints(document, command, table):
     assert doc_tables.made(command) == table
-    assert table or not Path(command.split()[1]).exists()
+    assert table or command.startswith("table results/paper ")  # whose rows come as its sweep makes them
 
 
 def test_an_outdated_table_is_made_anew(tmp_path):
