@@ -13,7 +13,7 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 
-from analysis import figure_data, figures, frames, paper
+from analysis import figure_data, figures, frames, planes
 from trainables.config import DECIDE_USE, PAIRS, TrialConfig, replace, short_name, unused_fields
 from trainables.resultfiles import write_local
 from trainables.verdict import VerdictRule
@@ -104,7 +104,7 @@ def draw(
         return
     with matplotlib.rc_context(figures.STYLE):
         yield from learning(trials, judged, results)
-        yield from planes(trials, judged)
+        yield from information_planes(trials, judged)
         yield from heat_maps(trials, judged)
         yield from truths(judged)
         yield from explosions(trials, judged, sampled)
@@ -141,57 +141,24 @@ def learning(trials: pd.DataFrame, judged: pd.DataFrame, results: str | frames.R
         )
 
 
-def planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
-    """Information planes: the paper's Figures 3 to 5, then of configurations with pairs of both variables."""
-    known = judged.assign(seed=trials["seed"].reindex(judged["key"].cat.categories)[judged["key"]].to_numpy())
-    made = [*_papers_planes(trials, known), *_configurations_planes(trials, known)]
-    for number, (name, about, panels) in enumerate(made, 1):
+def information_planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
+    """The paper's Figures 3 to 5, then the planes of configurations with pairs of both variables."""
+    of_paper = [(f"{figure} of the paper", panels) for figure, panels in planes.of_paper(trials, judged, MOST_SEEDS)]
+    others = planes.of_configurations(trials, judged, MOST_CONFIGURATIONS, MOST_SEEDS)
+    made = [*of_paper, *((label(trials, key), panels) for key, panels in others)]
+    for number, (name, panels) in enumerate(made, 1):
         figure, axes = figures.panels(len(panels), columns=3, size=(3.1, 3.2))
-        fits = pd.concat([fits for _, _, fits in panels if fits is not None])
+        fits = pd.concat([panel.fits for panel in panels if panel.fits is not None])
         ceilings = {str(name): float(part.mean()) for name, part in fits.groupby("variable", observed=True)["ceiling"]}
-        for ax, (title, points, _) in zip(axes, panels, strict=True):
-            figures.information_plane(ax, points, ceilings, title)
+        for ax, panel in zip(axes, panels, strict=True):
+            figures.information_plane(ax, panel.points, ceilings, panel.title)
         figures.finish(figure, name, figures.plane_legend())
         yield Drawing(
             f"plane_{number}",
-            f"Information plane, {about}: estimates by layer, first and last run numbered (means over replicates; "
+            f"Information plane, {name}: estimates by layer, first and last run numbered (means over replicates; "
             "exploded fits left out; pale where a fit did not settle), with truths and optima as hollow markers.",
             figure,
         )
-
-
-_Panel = tuple[str, pd.DataFrame, pd.DataFrame | None]
-"""Title and points of a panel, and the fits that they are of."""
-
-
-def _papers_planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[tuple[str, str, list[_Panel]]]:
-    """The authors' points beside ours; in the figures X and Y are of two configurations."""
-    for figure in paper.PLANES:
-        fits = []
-        for variable in "XY":
-            keys = trials.index[paper.having(trials, paper.plane_settings(figure, variable))]
-            fits.append(judged[judged["key"].isin(keys) & (judged["variable"] == variable)])
-        seeds = sorted(set(fits[0]["seed"]) & set(fits[1]["seed"]))
-        both = pd.concat(fits)
-        panels: list[_Panel] = [("the authors", figure_data.authors_plane(figure), None)]
-        for seed in seeds[: MOST_SEEDS - 1]:
-            of_seed = both[both["seed"] == seed]
-            panels.append((f"ours, seed {seed}", figure_data.plane(of_seed), of_seed))
-        if seeds:
-            yield f"{figure} of the paper", f"{figure} of the paper beside ours", panels
-
-
-def _configurations_planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[tuple[str, str, list[_Panel]]]:
-    """A panel a seed, of configurations with pairs of both variables."""
-    variables = judged.groupby("key", observed=True)["variable"].nunique()
-    done = trials.loc[variables.index[variables == 2]].sort_values(frames.varied_columns(trials))
-    for configuration in done["configuration"].unique()[:MOST_CONFIGURATIONS]:
-        group = done[done["configuration"] == configuration].sort_values("seed").iloc[:MOST_SEEDS]
-        name, panels = label(trials, group.index[0]), []
-        for key, trial in group.iterrows():
-            fits = judged[judged["key"] == key]
-            panels.append((f"seed {trial['seed']}", figure_data.plane(fits), fits))
-        yield name, name, panels
 
 
 def heat_maps(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:

@@ -3,63 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from analysis import frames, intervals, paper, stability
-from trainables.config import LAYERS, short_name
-
-
-def plane(judged: pd.DataFrame) -> pd.DataFrame:
-    """The points of an information plane: a layer and run, means over replicates and trials.
-
-    >>> from analysis import frames, judging
-    >>> fits = judging.judge(judging.fits("docs/example/results"))
-    >>> sorted(plane(fits[fits["key"] == fits["key"].iloc[0]])["run"].unique().tolist())
-    [1, 2, 3, 4, 5, 6]
-
-    Args:
-        judged: fits as `judging.judge` returns them.
-
-    Returns:
-        Columns as `figures.information_plane` takes them. Exploded fits are left out; `settled`: all others of
-        the point settled.
-    """
-    fits = judged.assign(
-        layer=judged["pair"].astype(str).str[2:],
-        variable=judged["variable"].astype(str),
-        usable=judged["estimate"].where(judged["outcome"] != "exploded"),
-        quiet=judged["outcome"].isin(["settled", "exploded"]),
-    )
-    grouped = fits.groupby(["layer", "run", "variable"])
-    points = grouped.agg(
-        value=("usable", "mean"), truth=("truth", "mean"), optimum=("optimum", "mean"), settled=("quiet", "all")
-    )
-    wide = points.unstack("variable")
-    for name in ("X", "Y"):  # a study may estimate pairs of one variable only
-        for column in ("value", "truth", "optimum", "settled"):
-            if (column, name) not in wide:
-                wide[column, name] = np.nan
-    made = {
-        "x": wide["value", "X"], "y": wide["value", "Y"], "settled": (wide["settled", "X"] == True)  # noqa: E712
-        & (wide["settled", "Y"] == True), "truth_x": wide["truth", "X"], "truth_y": wide["truth", "Y"],  # noqa: E712
-        "optimum_x": wide["optimum", "X"], "optimum_y": wide["optimum", "Y"],
-    }  # fmt: skip
-    return pd.DataFrame(made).reset_index()
-
-
-def authors_plane(figure: str) -> pd.DataFrame:
-    """The authors' points of an information plane, as `plane`; they know no truth, optimum or outcome.
-
-    >>> authors_plane("Figure 3").loc[0, ["layer", "run", "x", "y"]].tolist()
-    ['maxpool1', 1, 3.51, 1.0]
-    """
-    values = {pair: one for points in paper.POINTS if figure in points.figures for pair, one in points.values.items()}
-    made = [
-        {"layer": layer, "run": run, "x": x, "y": y}
-        for layer in LAYERS
-        for run, (x, y) in enumerate(zip(values[f"X;{layer}"], values[f"Y;{layer}"], strict=True), 1)
-    ]
-    return pd.DataFrame(made).assign(
-        settled=True, **dict.fromkeys(("truth_x", "truth_y", "optimum_x", "optimum_y"), np.nan)
-    )
+from analysis import frames, intervals, stability
+from trainables.config import short_name
 
 
 def explosion_grid(

@@ -318,14 +318,25 @@ def _runs_here(resources: Resources, cluster: Cluster) -> bool:
 
 def _print_cost(planned: list[TrialConfig], resources: Resources) -> int:
     from study import cost
+    from trainables import provenance
 
-    print("timing steps of each kind on this CPU ...", flush=True)
-    measured = cost.measure(planned, resources, os.cpu_count() or 1)
-    needed, there = amounts.size(measured.memory_bytes), amounts.size(measured.memory_there)
+    if here := cost.device_here(resources):
+        print(f"timing steps of each kind on {provenance.device_name(here)} ...", flush=True)
+    measured = cost.measure(planned, resources, os.cpu_count() or 1, here)
+    needed, disk = amounts.size(measured.memory_bytes), amounts.size(measured.disk_bytes)
+    if measured.there is None:
+        share = resources.gpus_per_trial
+        print(
+            f"{len(planned)} to run, {disk}; how long is not known: PyTorch can use no GPU here\n"
+            f"up to {needed} of GPU memory per trial: {share:g} of a GPU is enough if it has "
+            f"{amounts.size(measured.memory_bytes / share)} or more"
+        )
+        return 0
+    there = measured.there
+    time, memory = amounts.duration(there.seconds), amounts.size(there.memory_bytes)
     print(
-        f"{len(planned)} to run, {measured.concurrent} at a time: about {amounts.duration(measured.seconds)} and "
-        f"{amounts.size(measured.disk_bytes)} here, without the truths\n"
-        f"up to {needed} of memory per trial; this machine has {there}"
+        f"{len(planned)} to run, {there.concurrent} at a time: about {time} and {disk} here, without the truths\n"
+        f"up to {needed} of memory per trial; {there.name} has {memory}"
     )
     return 0
 

@@ -5,14 +5,14 @@ import re
 import signal
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from study.resources import Resources
 from trainables import paths, resultfiles
-from trainables.config import InputError
+from trainables.config import InputError, TrialConfig, flatten, unflatten
 
 _CONNECT_SECONDS = 10
 """Ray itself tries for minutes to reach an address where nothing listens."""
@@ -70,7 +70,7 @@ def connection(cluster: Cluster, resources: Resources) -> Iterator[None]:
     except SystemExit as ended:  # Ray's handler of SIGTERM while it connects
         raise KeyboardInterrupt from ended
     # Ray's handler would exit at once and leave Tune's state unsaved.
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         if not cluster.autoscaling:
             _check_resources(ray.cluster_resources(), resources)
@@ -78,6 +78,14 @@ def connection(cluster: Cluster, resources: Resources) -> Iterator[None]:
     finally:
         ray.shutdown()
         signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(*_: object) -> None:
+    """Do what Ctrl-C would, also in a command that a shell started in the background, where Ctrl-C is ignored."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler in (signal.SIG_IGN, signal.SIG_DFL, None):
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def _connect(cluster: Cluster) -> None:
@@ -174,25 +182,28 @@ def check_seen(results: str) -> str:
     return sweep
 
 
-def check_gpus(resources: Resources) -> None:
+def check_gpus(resources: Resources, planned: Sequence[TrialConfig]) -> None:
     """Have a process on every node with GPUs use its share of one, as a trial will.
 
     Nodes whose GPUs are taken, or that join later, are passed over: their trials find out for themselves.
 
     Raises:
-        InputError: if PyTorch cannot use the GPU of a node.
+        InputError: if PyTorch cannot use the GPU of a node, or the largest trial does not fit into the share.
     """
     if not resources.gpus_per_trial:
         return
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+    from trainables import memory
+
     gpus, answers = resources.gpus_per_trial, []
+    trial = flatten(memory.largest(planned, "cuda"))
     probe = ray.remote(num_cpus=0, num_gpus=gpus, max_retries=3)(_use_gpu)
     for node in ray.nodes():
         if node["Alive"] and node["Resources"].get("GPU", 0) >= gpus:
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            answers.append(probe.options(scheduling_strategy=there).remote(gpus))
+            answers.append(probe.options(scheduling_strategy=there).remote(gpus, trial))
     if not answers:
         return
     answered, waiting = ray.wait(answers, num_returns=len(answers), timeout=_PROBE_SECONDS)
@@ -207,12 +218,14 @@ def check_gpus(resources: Resources) -> None:
             raise InputError(reason)
 
 
-def _use_gpu(gpus: float) -> str:
-    """On a node: why a trial's GPU cannot be used; empty if it can."""
-    from trainables import ray_trainable
+def _use_gpu(gpus: float, trial: dict[str, Any]) -> str:
+    """On a node: why a trial's share of a GPU cannot be used, or not by this trial; empty if it can."""
+    from trainables import memory, ray_trainable
 
     try:
-        ray_trainable.device_of(gpus)
+        device = ray_trainable.device_of(gpus)
+        if device.type == "cuda":  # not where GPUs are pretended
+            memory.check_share(unflatten(trial), gpus, device)
     except InputError as error:
         return str(error)
     return ""

@@ -1,16 +1,25 @@
-"""What a sweep will cost, measured on this machine: a few steps of each kind of trial, scaled up."""
+"""What a sweep will cost: a few steps of each kind of trial, timed here on its kind of device, and scaled up."""
 
 import math
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from study.resources import Resources
-from trainables import data, fit_rows, lenet, memory, mine, records
-from trainables.config import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, InputError, TrialConfig, derive_seed, key, lenet_key
+from trainables import data, devices, fit_rows, lenet, memory, mine, provenance, records
+from trainables.config import (
+    CLASSES,
+    TEST_SAMPLES,
+    TRAIN_SAMPLES,
+    InputError,
+    TrialConfig,
+    configuration_key,
+    derive_seed,
+    key,
+    lenet_key,
+)
 from trainables.draws import generator, steps
 from trainables.statistics_network import StatisticsNetworks
 
@@ -22,103 +31,147 @@ _MOST_IMAGES = 20_000
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Of a whole sweep but for its truths: seconds on this machine's processors, and bytes of files.
-
-    Truths take as many draws as their standard errors need, which no few steps can tell.
+class Here:
+    """Of this machine.
 
     Attributes:
-        memory_bytes: of the trial that needs the most.
-        memory_there: of this machine, for all that run at once.
+        name: of what has the memory: this machine, or its GPU.
+        memory_bytes: for all trials that run at once.
+        concurrent: how many these are.
+        seconds: of the whole sweep, except its truths: they take as many draws as their standard errors need.
     """
 
-    seconds: float
-    disk_bytes: int
-    concurrent: int
+    name: str
     memory_bytes: int
-    memory_there: int
+    concurrent: int
+    seconds: float
 
 
-def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int) -> Cost:
+@dataclass(frozen=True)
+class Cost:
+    """Of a sweep.
+
+    Attributes:
+        disk_bytes: of its files.
+        memory_bytes: of the trial that needs the most, on the device that trials get.
+        there: None where trials get a GPU and this machine has none.
+    """
+
+    disk_bytes: int
+    memory_bytes: int
+    there: Here | None
+
+
+def device_here(resources: Resources) -> torch.device | None:
+    """The device that trials get, if this machine has it: a GPU that PyTorch can use, or the CPU."""
+    if not resources.gpus_per_trial:
+        return torch.device("cpu")
+    return None if devices.why_unusable("cuda") else devices.choose_device("cuda")
+
+
+def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int, device: torch.device | None) -> Cost:
     """Time a few training steps of each distinct configuration on random data of the same shape.
 
     Args:
         cpus: processors of the machine; they bound how many trials run at once.
+        device: from `device_here`; None: nothing is timed.
 
     Raises:
-        InputError: if a trial asks for more processors or more memory than there are.
+        InputError: if a trial asks for more processors or memory, or more of a GPU's, than there are.
     """
     if resources.cpus_per_trial > cpus:
         raise InputError(
             f"cpus_per_trial is {resources.cpus_per_trial}; it must be at most {cpus}, as many as there are."
         )
-    here = torch.device("cpu")
-    for config in planned:
-        memory.check_trial(config, here)
+    kind = "cuda" if resources.gpus_per_trial else "cpu"
+    largest = memory.largest(planned, kind)
+    if device is not None and resources.gpus_per_trial:
+        memory.check_share(largest, resources.gpus_per_trial, device)
+    elif device is not None:
+        memory.check_trial(largest, device)
+    bytes_of = {one: _trial_bytes(config) for one, config in _kinds(planned).items()}
+    disk = sum(bytes_of[configuration_key(config)] for config in planned)
+    state = sum(p.nbytes for p in lenet.LeNet5(torch.Generator()).parameters())
+    disk += state * sum(config.runs for config in _lenets(planned))
+    needed = sum(memory.of_trial(largest, kind).values())
+    return Cost(disk, needed, None if device is None else _here(planned, resources, cpus, device))
+
+
+def _here(planned: Sequence[TrialConfig], resources: Resources, cpus: int, device: torch.device) -> Here:
     torch.set_num_threads(resources.threads)
-    concurrent = max(
-        1, min(len(planned), int(cpus / resources.cpus_per_trial), resources.max_concurrent or len(planned))
-    )
-    seconds_of: dict[str, float] = {}
-    bytes_of: dict[str, int] = {}
-    for config in planned:
-        kind = key(replace(config, seed=0))
-        if kind not in seconds_of:
-            seconds_of[kind] = config.runs * _run_seconds(config)
-            bytes_of[kind] = _trial_bytes(config)
-    kinds = [key(replace(config, seed=0)) for config in planned]
-    work, disk = sum(seconds_of[kind] for kind in kinds), sum(bytes_of[kind] for kind in kinds)
-    for config in {lenet_key(config): config for config in planned}.values():  # one LeNet-5 serves many trials
-        work += _lenet_seconds(config)
-        disk += config.runs * sum(p.nbytes for p in lenet.LeNet5(torch.Generator()).parameters())
-    largest = max(sum(memory.of_trial(config).values()) for config in planned)
-    return Cost(work / concurrent, disk, concurrent, largest, memory.there(here))
+    seconds_of = {one: config.runs * _run_seconds(config, device) for one, config in _kinds(planned).items()}
+    work = sum(seconds_of[configuration_key(config)] for config in planned)
+    work += sum(_lenet_seconds(config, device) for config in _lenets(planned))
+    concurrent = _concurrent(len(planned), resources, cpus)
+    name = "this machine" if device.type == "cpu" else provenance.device_name(device)
+    return Here(name, memory.there(device), concurrent, work / concurrent)
+
+
+def _kinds(planned: Sequence[TrialConfig]) -> dict[str, TrialConfig]:
+    """A trial of each configuration, by its key."""
+    return {configuration_key(config): config for config in planned}
+
+
+def _lenets(planned: Sequence[TrialConfig]) -> list[TrialConfig]:
+    """A trial of each LeNet-5: one serves many trials."""
+    return list({lenet_key(config): config for config in planned}.values())
+
+
+def _concurrent(trials: int, resources: Resources, cpus: int) -> int:
+    """How many trials run at once on this machine."""
+    limits = [trials, int(cpus / resources.cpus_per_trial), resources.max_concurrent or trials]
+    if resources.gpus_per_trial:
+        limits.append(torch.cuda.device_count() * int(1 / resources.gpus_per_trial))
+    return max(1, min(limits))
+
+
+def _seconds(device: torch.device, work: Callable[[], object]) -> float:
+    """Of the second of two times."""
+    work()
+    watch = provenance.Stopwatch(device)
+    with watch.phase("work"):
+        work()
+    return watch.seconds["work"]
 
 
 def _steps(batch_size: int) -> int:
     return max(1, min(_STEPS, _MOST_IMAGES // batch_size))
 
 
-def _images(samples: int) -> data.Images:
+def _images(samples: int, device: torch.device) -> data.Images:
     source = generator(0, "cost")
     pixels = torch.rand(samples, 1, data.IMAGE_SIDE, data.IMAGE_SIDE, generator=source)
-    return data.Images(pixels, torch.randint(CLASSES, (samples,), generator=source))
+    return data.Images(pixels.to(device), torch.randint(CLASSES, (samples,), generator=source).to(device))
 
 
-def _lenet_seconds(config: TrialConfig) -> float:
+def _lenet_seconds(config: TrialConfig, device: torch.device) -> float:
     """LeNet-5's epochs with their tests, and the activations at every probe."""
     batch = config.lenet.batch_size
-    images = _images(max(_steps(batch) * batch, lenet.EVALUATION_BATCH))
-    network = lenet.LeNet5(generator(0, "cost"))
+    images = _images(max(_steps(batch) * batch, lenet.EVALUATION_BATCH), device)
+    network = lenet.LeNet5(generator(0, "cost")).to(device)
     optimizer = lenet.make_optimizer(network, config.lenet)
-    lenet.train_epoch(network, optimizer, images, batch, generator(0, "cost"))
-    start = time.perf_counter()
-    lenet.train_epoch(network, optimizer, images, batch, generator(0, "cost"))
-    a_step = (time.perf_counter() - start) / (len(images) // batch)
-    start = time.perf_counter()
-    lenet.activations(network, images)
-    an_image = (time.perf_counter() - start) / len(images)
+    learning = _seconds(device, lambda: lenet.train_epoch(network, optimizer, images, batch, generator(0, "cost")))
+    per_image = _seconds(device, lambda: lenet.activations(network, images)) / len(images)
     learnt = config.lenet.train_samples or TRAIN_SAMPLES[config.data.name]
     tested = TEST_SAMPLES[config.data.name] * config.lenet.epochs + config.mine_samples * config.runs
-    return config.lenet.epochs * steps(learnt, batch, config.lenet.last_batch) * a_step + tested * an_image
+    taken = config.lenet.epochs * steps(learnt, batch, config.lenet.last_batch)
+    return taken * learning / (len(images) // batch) + tested * per_image
 
 
-def _run_seconds(config: TrialConfig) -> float:
+def _run_seconds(config: TrialConfig, device: torch.device) -> float:
     """One run of MINE."""
     batch = config.mine.batch_size
     settings = replace(config.mine, epochs=1)
-    images = _images(_steps(batch) * batch)
+    images = _images(_steps(batch) * batch, device)
     outputs = {
-        layer: torch.rand(len(images), math.prod(lenet.LAYER_SHAPES[layer]), generator=generator(0, "cost"))
+        layer: torch.rand(len(images), math.prod(lenet.LAYER_SHAPES[layer]), generator=generator(0, "cost")).to(device)
         for layer in settings.layers
     }
     samples = mine.Samples(images.pixels.flatten(1), images.labels, outputs)
-    networks = StatisticsNetworks(settings, {"X": (1, data.IMAGE_SIDE, data.IMAGE_SIDE), **lenet.LAYER_SHAPES}, seed=0)
-    mine.train(networks, samples, seed=0)
-    start = time.perf_counter()
-    mine.train(networks, samples, seed=0)
-    a_step = (time.perf_counter() - start) / _steps(batch)
-    return config.mine.epochs * steps(config.mine_samples, batch, config.mine.last_batch) * a_step
+    shapes = {"X": (1, data.IMAGE_SIDE, data.IMAGE_SIDE), **lenet.LAYER_SHAPES}
+    networks = StatisticsNetworks(settings, shapes, seed=0, device=device)
+    per_step = _seconds(device, lambda: mine.train(networks, samples, seed=0)) / _steps(batch)
+    return config.mine.epochs * steps(config.mine_samples, batch, config.mine.last_batch) * per_step
 
 
 def _trial_bytes(config: TrialConfig) -> int:

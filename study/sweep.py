@@ -167,7 +167,7 @@ def _run(
             raise
         common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}
         try:
-            clusters.check_gpus(resources)
+            clusters.check_gpus(resources, planned)
             _write(plan, results)
             _first_wave(planned, resources, common)
             trials = planned if proposals is None else proposals

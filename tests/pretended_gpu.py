@@ -118,6 +118,11 @@ def _outermost_first(root: Any) -> list[Any]:
     return order[::-1]
 
 
+def share(calls: list[tuple[Any, ...]]) -> float:
+    """The share of memory that was set last."""
+    return next((fraction for name, fraction, *_ in calls[::-1] if name == "_cuda_setMemoryFraction"), 1.0)
+
+
 @contextmanager
 def driverless(names: tuple[str, ...] = (NAME,)) -> Iterator[list[tuple[Any, ...]]]:
     """torch.cuda's Python, with its checks of arguments, above pretended calls of the driver, which are listed."""
@@ -136,6 +141,7 @@ def driverless(names: tuple[str, ...] = (NAME,)) -> Iterator[list[tuple[Any, ...
         mock.patch.object(torch._C, "_cuda_getDevice", lambda: 0),
         mock.patch.object(torch._C, "_cuda_memoryStats", lambda device: peak),
         note("_cuda_setMemoryFraction"),
+        mock.patch.object(torch._C, "_cuda_getMemoryFraction", lambda device: share(calls), create=True),
         note("_cuda_resetPeakMemoryStats"),
     ):
         yield calls

@@ -164,7 +164,8 @@ def test_dry_run_counts_trials_time_and_disk(capsys, monkeypatch, tmp_path):
 def test_a_dry_run_of_a_large_study_says_numbers_as_people_write_them(capsys, monkeypatch, tmp_path):
     from study import cost
 
-    monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(3_060_000.0, 120_000_000, 2, 10**9, 10**10))
+    here = cost.Here("this machine", 10**10, concurrent=2, seconds=3_060_000.0)
+    monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(120_000_000, 10**9, here))
     code, out, _ = run(capsys, "sweep", "factorial", "--dry-run", "--results", str(tmp_path / "none"))
     assert code == 0 and "270 to run, 2 at a time: about 850 hours (35 days) and 120 MB here" in out
 
@@ -172,7 +173,8 @@ def test_a_dry_run_of_a_large_study_says_numbers_as_people_write_them(capsys, mo
 def test_the_heading_of_a_dry_run_follows_the_settings(capsys, monkeypatch, tmp_path):
     from study import cost
 
-    monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(60.0, 1_000_000, 2, 10**9, 10**10))
+    here = cost.Here("this machine", 10**10, concurrent=2, seconds=60.0)
+    monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(1_000_000, 10**9, here))
     monkeypatch.chdir(tmp_path)
     own = run(capsys, "sweep", "demo", "--dry-run")[1].splitlines()[0]
     assert own == "study demo, on digits: Explosion and convergence side by side."

@@ -1,6 +1,7 @@
 """MINE's step and LeNet-5's on a pretended GPU: one device throughout, and nothing to wait for."""
 
 import math
+from dataclasses import replace
 from itertools import cycle, product
 
 import pytest
@@ -9,7 +10,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException
 
 from tests.pretended_gpu import GPU, Watch, by_hand, pretended
-from trainables import lenet, mine
+from trainables import lenet, mine, truth
 from trainables.config import PAIRS, LeNetConfig, MineConfig
 from trainables.draws import generator
 from trainables.mine import Samples
@@ -27,6 +28,8 @@ ARCHITECTURES = [
     {"architecture": 2, "conv_channels": 2, "conv_kernel": 3},
     {"architecture": 3, "branch_units": 5},
     {"architecture": 3, "branch_units": 0},
+    {"architecture": 2, "front": "redrawn"},
+    {"architecture": 3, "front": "redrawn"},
 ]
 SHAPED = list(product(ARCHITECTURES, ("permutation", "derangement", "independent"), (0.0, 0.5)))
 OTHERS = ("log_mean_exp", "gradient_correction", "matmul_precision", "optimizer")
@@ -90,6 +93,15 @@ def test_some_pairs_alone_do(pairs):
         assert watch.waits == []
 
 
+@pytest.mark.parametrize("front", ["trained", "redrawn"])
+@pytest.mark.parametrize("marginals", ["permutation", "derangement", "independent"])
+def test_a_last_batch_that_is_kept_does(marginals, front):
+    with pretended() as watch:
+        train(watch, architecture=3, front=front, marginals=marginals, noise_std=0.5, batch_size=6, last_batch="kept")
+        assert watch.waits == []
+        assert watch.operations["_fused_adam_.default"] == 3 * (EPOCHS - 1)
+
+
 def test_noise_costs_a_step_one_kernel_and_no_draw_of_its_own():
     with pretended() as watch:
         train(watch)
@@ -137,6 +149,38 @@ def test_lenet_learns_and_is_probed_on_the_gpu():
         )
         outputs = network.layers(images.pixels)
         assert {values.device for values in outputs.values()} == {GPU}
+
+
+@pytest.mark.parametrize("noise_stds", [[0.3], [1e-9, 2.0]], ids=str)
+def test_truth_stays_on_the_gpu_and_waits_once_per_block(noise_stds):
+    """For the draws; 1e-9 takes distances from differences."""
+    source = generator(0, "t")
+    outputs, labels = torch.rand(SIZE, 6, generator=source), torch.arange(SIZE) % 3
+    known = truth.Mixture.of(outputs, labels)
+    with pretended() as watch:
+        there = {name: value.to(GPU) for name, value in vars(known).items() if isinstance(value, torch.Tensor)}
+        chunks = [(label, rows.to(GPU)) for label, rows in known.chunks]
+        mixture = replace(known, **there, chunks=chunks)
+        centres, noise = torch.zeros(5, dtype=torch.int64, device=GPU), torch.rand(5, 6, device=GPU).double()
+        watch.forget()
+        for log_off in mixture.log_densities(centres, noise, noise_stds).values():
+            assert log_off.device == GPU and log_off.shape == (5, 3) and watch.waits == []
+            with pytest.raises(RuntimeError, match="numpy"):  # where the draws are copied to the host, at once
+                truth._Draws().add(log_off, mixture.classes[centres], mixture.sizes)
+            assert len(watch.waits) == 1
+            watch.forget()
+
+
+def test_truth_takes_more_samples_at_once_on_a_gpu(monkeypatch):
+    """And is the same: how many go into a product changes its rounding alone."""
+    source = generator(0, "t")
+    outputs, labels = torch.rand(300, 6, generator=source), torch.arange(300) % 3
+    found = []
+    for chunk in (7, 2_048):
+        monkeypatch.setitem(truth.CHUNK, "cpu", chunk)
+        found.append(truth.compute(outputs, labels, [0.1], generator(0, "draws"), most_draws=500)[0.1])
+    assert found[0].x == pytest.approx(found[1].x, abs=1e-12) and found[0].y == pytest.approx(found[1].y, abs=1e-12)
+    assert truth.CHUNK["cuda"] > 2_048
 
 
 def test_by_hand_gives_the_engines_gradients():

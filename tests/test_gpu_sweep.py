@@ -90,7 +90,7 @@ def test_two_trials_share_a_gpu_which_the_first_wave_has_left(quick, tmp_path, m
     """Each gets the device and half of its memory; a worker that stayed would hold its CUDA context beside them."""
     monkeypatch.setattr(ray_trainable, "run_trial", noted_trial)
     monkeypatch.setattr(ray_trainable, "prepare", noted_prepare)
-    monkeypatch.setattr(cluster, "check_gpus", lambda _: None)
+    monkeypatch.setattr(cluster, "check_gpus", lambda *_: None)
     sweep.launch([quick, replace(quick, {"mine.hidden_units": 5})], str(tmp_path), HALF)
     found = notes(tmp_path, "trial")
     assert [one["device"] for one in found] == ["cuda:0", "cuda:0"]
@@ -122,7 +122,7 @@ def trial_short_of_memory(parameters: dict) -> None:
 
 def test_a_worker_whose_gpu_is_full_is_replaced_and_its_trial_resumes(quick, tmp_path, monkeypatch):
     monkeypatch.setattr(ray_trainable, "run_trial", trial_short_of_memory)
-    monkeypatch.setattr(cluster, "check_gpus", lambda _: None)
+    monkeypatch.setattr(cluster, "check_gpus", lambda *_: None)
     monkeypatch.setattr(sweep, "_first_wave", lambda *_: None)
     ended = sweep.launch([quick], str(tmp_path), HALF)
     assert ended.completed == [key(quick)]

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from study import cli, cluster, cost
 from study.resources import Resources
 from tests.pretended_gpu import GPU, NAME, driverless, pretended
-from trainables import devices, provenance, ray_trainable, records, resultfiles, schedule, trial
-from trainables.config import InputError, flatten, key, replace
+from trainables import devices, memory, provenance, ray_trainable, records, resultfiles, schedule, trial
+from trainables.config import InputError, TrialConfig, flatten, key, replace
 
 CPU = torch.device("cpu")
 
@@ -89,6 +90,47 @@ def test_a_checkpoint_is_read_on_the_cpu(quick, monkeypatch):
     )
     schedule.restore(quick, CPU, schedule.save(next(schedule.run(quick, CPU))))
     assert where == ["cpu"]
+
+
+def test_a_share_that_is_too_small_is_refused_with_one_that_is_enough():
+    """A full trial takes 2.5 GB, and the pretended GPU has 26."""
+    full = TrialConfig()
+    with driverless(), pretended():
+        with pytest.raises(InputError, match=r"^gpus_per_trial is 0.09; it must be at least 0.1, .* 2.5 GB of GPU"):
+            memory.check_share(full, 0.09, GPU)
+        memory.check_share(full, 0.1, GPU)
+        memory.check_share(full, 1.0, GPU)
+        with pytest.raises(InputError, match=r"mine.hidden_units is 1000000; .* and cuda:0 has 26 GB"):
+            memory.check_share(replace(full, {"mine.hidden_units": 10**6}), 0.5, GPU)
+
+
+def test_a_node_says_which_trial_does_not_fit_into_its_share():
+    with driverless(), pretended():
+        assert cluster._use_gpu(0.25, flatten(TrialConfig())) == ""
+        assert cluster._use_gpu(0.05, flatten(TrialConfig())).startswith("gpus_per_trial is 0.05; it must be at least")
+
+
+def test_a_trial_is_held_to_its_share_of_the_gpus_memory():
+    with driverless(), pretended():
+        ray_trainable.device_of(0.09)
+        with pytest.raises(InputError, match=r"mine.samples is 60000; .* and cuda:0 has 2.3 GB"):
+            memory.check_trial(TrialConfig(), GPU)
+
+
+def test_a_dry_run_on_a_gpu_tells_its_memory(capsys):
+    """It times nothing on the CPU, and refuses what the sweep would."""
+    resources, planned = Resources(gpus_per_trial=0.25), [TrialConfig()]
+    assert cost.measure(planned, resources, 2, cost.device_here(resources)).there is None
+    assert cli._print_cost(planned, resources) == 0
+    out = capsys.readouterr().out
+    assert "2.5 GB of GPU memory per trial: 0.25 of a GPU is enough if it has 9.9 GB or more" in out
+    assert "not known: PyTorch can use no GPU here" in out and "timing" not in out
+    with driverless(), pretended():
+        assert cost.device_here(resources) == GPU
+        assert cost._concurrent(9, resources, cpus=16) == 4
+        assert cost._concurrent(9, Resources(gpus_per_trial=0.4), cpus=16) == 2
+        with pytest.raises(InputError, match=r"gpus_per_trial is 0.09; it must be at least 0.1"):
+            cost.measure(planned, Resources(gpus_per_trial=0.09), 2, GPU)
 
 
 @pytest.fixture

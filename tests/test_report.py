@@ -246,9 +246,9 @@ def test_the_papers_planes_join_x_and_y_of_two_configurations_beside_the_authors
         made_results.write(folder, {**flatten(config), "seed": 5})
     made_results.write(folder, {**flatten(studies.PAPER.configurations[0]), "seed": 6})
     trials, judged = frames.trials(folder), judging.judge(judging.fits(folder))
-    made = list(drawings.planes(trials, judged))
+    made = list(drawings.information_planes(trials, judged))
     assert [one.caption.split(":")[0] for one in made] == [
-        f"Information plane, {figure} of the paper beside ours" for figure in paper.PLANES
+        f"Information plane, {figure} of the paper" for figure in paper.PLANES
     ]
     theirs, ours = made[0].figure.axes
     assert [ax.get_title() for ax in (theirs, ours)] == ["the authors", "ours, seed 5"]

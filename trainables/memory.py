@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from trainables import front
+from trainables import front, truth
 from trainables.config import (
     CLASSES,
     TEST_SAMPLES,
@@ -69,7 +69,7 @@ def of_trial(config: TrialConfig, device: str = "cpu") -> dict[str, int]:
     phases = (
         {"images": 2 * loaded},
         {"images": loaded + learnt, "lenet": config.lenet.batch_size * _LENET_IMAGE},
-        {"images": loaded + probed, "layers": layers, "truth": _truth(samples, max(widths))},
+        {"images": loaded + probed, "layers": layers, "truth": _truth(samples, max(widths), device)},
         {"images": probed or loaded, "layers": layers, **fit},
     )
     return max(({**process, **phase} for phase in phases), key=lambda parts: sum(parts.values()))
@@ -148,9 +148,10 @@ def _side(config: MineConfig, shape: tuple[int, ...]) -> _Side:
 
 
 def there(device: torch.device) -> int:
-    """Memory of a device: of a GPU, or of this machine as far as its container may use it."""
+    """Memory of a device: this process's share of a GPU, or of this machine what its container may use."""
     if device.type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
+        share = torch.cuda.get_per_process_memory_fraction(device)
+        return int(share * torch.cuda.get_device_properties(device).total_memory)
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for file in ("memory.max", "memory/memory.limit_in_bytes"):  # of control groups, version 2 and 1
         path = Path("/sys/fs/cgroup") / file
@@ -173,6 +174,30 @@ def check_trial(config: TrialConfig, device: torch.device, limit: int | None = N
     lighter = {path: of_trial(replace(config, {path: usual[path]}), device.type) for path in settings}
     settings["mine.samples"] = config.mine_samples
     _check(of_trial(config, device.type), device, limit, settings, lighter)
+
+
+def largest(planned: Sequence[TrialConfig], device: str = "cpu") -> TrialConfig:
+    """The trial that takes the most memory."""
+    return max(planned, key=lambda config: sum(of_trial(config, device).values()))
+
+
+def check_share(config: TrialConfig, gpus: float, device: torch.device) -> None:
+    """Refuse a share of a GPU in which a trial does not fit; its memory is that of as many as share the card.
+
+    Args:
+        gpus: the share, above 0 and at most 1.
+
+    Raises:
+        InputError: with the least share that is enough, or as `check_trial` where the whole GPU is not.
+    """
+    whole, needed = torch.cuda.get_device_properties(device).total_memory, sum(of_trial(config, "cuda").values())
+    check_trial(config, device, limit=whole)
+    if needed > gpus * whole:
+        raise InputError(
+            f"gpus_per_trial is {gpus:g}; it must be at least {math.ceil(100 * needed / whole) / 100:g}, since a trial "
+            f"takes about {in_words(needed)} of GPU memory, and {torch.cuda.get_device_name(device)} has "
+            f"{in_words(whole)}."
+        )
 
 
 def check_fit(
@@ -206,7 +231,7 @@ def check_truth(
         shape: rows and features of the layer.
     """
     rows, features = shape
-    counted, drawn = 10 * 8 * rows * classes, _truth(rows, features) + 10 * 8 * 250 * classes
+    counted, drawn = 10 * 8 * rows * classes, _truth(rows, features, device.type) + 10 * 8 * 250 * classes
     needed = {
         "process": PROCESS[device.type],
         "layers": 8 * rows * features if noise_std else 0,
@@ -216,9 +241,9 @@ def check_truth(
     _check(needed, device, limit, cause, {})
 
 
-def _truth(rows: int, features: int) -> int:
+def _truth(rows: int, features: int, device: str) -> int:
     """Of a chunk's products: the rows of the draws' own components and of the others."""
-    return 4 * 8 * min(2_048, rows) * features
+    return 4 * 8 * min(truth.CHUNK[device], rows) * features
 
 
 def _check(

@@ -31,8 +31,9 @@ MOST_DRAWS = 40_000
 _BLOCK = 250
 """Draws per block; the standard errors are looked at after each."""
 
-_CHUNK = 2_048
-"""Samples per product; with 2,880 features one chunk in float64 takes 47 MB."""
+CHUNK = {"cpu": 2_048, "cuda": 8_192}
+"""Samples per product, by kind of device; with 2,880 features 2,048 of them in float64 take 47 MB. A GPU waits for the
+launch of every small kernel, so it takes more at once."""
 
 _FEATURES = 64
 """Features whose mean is taken at once, since PyTorch makes float64 of all that it averages."""
@@ -130,38 +131,58 @@ def compute(
     """
     if not torch.stack(outputs.aminmax()).isfinite().all():  # makes no copy of the outputs
         raise ValueError("outputs are not all finite; there is no truth for them.")
-    mixture = _Mixture(outputs, labels)
+    mixture = Mixture.of(outputs, labels)
     truths = {std: _without_noise(mixture) for std in noise_stds if std == 0}
     waiting = {std: _Draws() for std in noise_stds if std > 0}
     while waiting:
-        centres = torch.randint(len(outputs), (_BLOCK,), generator=source)
-        noise = torch.randn(_BLOCK, outputs.shape[1], generator=source)
+        centres = torch.randint(len(outputs), (_BLOCK,), generator=source).to(outputs.device)
+        noise = torch.randn(_BLOCK, outputs.shape[1], generator=source).to(outputs.device, torch.float64)
         for std, log_off in mixture.log_densities(centres, noise, list(waiting)).items():
-            waiting[std].add(log_off, mixture.classes[centres.to(mixture.classes.device)], mixture.sizes)
+            waiting[std].add(log_off, mixture.classes[centres], mixture.sizes)
         for std in [std for std, drawn in waiting.items() if drawn.enough(mixture, most_draws)]:
             truths[std] = waiting.pop(std).truth(mixture)
     return {std: truths[std] for std in noise_stds}
 
 
-class _Mixture:
-    """The N components of Z, sorted by class, on the outputs' device."""
+@dataclass(frozen=True)
+class Mixture:
+    """The N components of Z, on one device.
 
-    def __init__(self, outputs: Tensor, labels: Tensor) -> None:
-        """Products are taken in float64, chunk by chunk.
+    Attributes:
+        outputs: shape (N, features), float32 or float64.
+        groups: a number per row, equal for equal rows, shape (N,).
+        classes: class of each row, from 0, shape (N,).
+        sizes: rows of each class, float64, shape (classes,).
+        mean: of the outputs, float64, shape (features,).
+        squares: of the rows' distances from it, float64, shape (N,).
+        largest: of these.
+        chunks: the rows class by class, in parts: (class, their numbers).
+    """
 
-        At a small noise std the exponents are squared distances times a large number, and float32 loses them to
-        the cancellation in |f_i|^2 + |f_j|^2 - 2 f_i.f_j (10.87 nats where 11.00 is right, at 0.01). Where float64
-        would lose them too, beside outputs 10^6 noise stds away, distances are taken from differences.
-        """
-        self.outputs, self.device = outputs, outputs.device
-        self.groups = torch.from_numpy(groups(outputs.cpu().numpy())).to(outputs.device)
-        found, self.classes = labels.unique(return_inverse=True)
-        self.sizes = self.classes.bincount(minlength=len(found)).double()
-        self.mean = outputs.new_empty(outputs.shape[1], dtype=torch.float64)
-        for part, mean in zip(outputs.split(_FEATURES, dim=1), self.mean.split(_FEATURES), strict=True):
-            torch.mean(part, dim=0, dtype=torch.float64, out=mean)  # in place: new memory would stand in the next's way
-        by_class = [(self.classes == label).nonzero().squeeze(1) for label in range(len(found))]
-        self.chunks = [(label, rows) for label, members in enumerate(by_class) for rows in members.split(_CHUNK)]
+    outputs: Tensor
+    groups: Tensor
+    classes: Tensor
+    sizes: Tensor
+    mean: Tensor
+    squares: Tensor
+    largest: float
+    chunks: list[tuple[int, Tensor]]
+
+    @staticmethod
+    def of(outputs: Tensor, labels: Tensor) -> "Mixture":
+        """Everything that no draw changes, computed once, so that a draw has nothing to ask of a GPU."""
+        equal = torch.from_numpy(groups(outputs.cpu().numpy())).to(outputs.device)
+        found, classes = labels.unique(return_inverse=True)
+        sizes, step = classes.bincount(minlength=len(found)), CHUNK[outputs.device.type]
+        mean = outputs.new_empty(outputs.shape[1], dtype=torch.float64)
+        for part, its_mean in zip(outputs.split(_FEATURES, dim=1), mean.split(_FEATURES), strict=True):
+            torch.mean(
+                part, dim=0, dtype=torch.float64, out=its_mean
+            )  # in place: new memory would stand in the next's way
+        squares = torch.cat([(part.double() - mean).square_().sum(dim=1) for part in outputs.split(step)])
+        by_class = classes.argsort(stable=True).split(sizes.tolist())
+        chunks = [(label, rows) for label, members in enumerate(by_class) for rows in members.split(step)]
+        return Mixture(outputs, equal, classes, sizes.double(), mean, squares, float(squares.max()), chunks)
 
     @property
     def log_samples(self) -> float:
@@ -172,9 +193,6 @@ class _Mixture:
         share = self.sizes / self.sizes.sum()
         return float(-(share * share.log()).sum())
 
-    def _rows(self, rows: Tensor) -> Tensor:
-        return self.outputs.index_select(0, rows).double() - self.mean
-
     def log_densities(self, centres: Tensor, noise: Tensor, noise_stds: Sequence[float]) -> dict[float, Tensor]:
         """For draws z = f_i + sigma eps, ln of the other components' summed density over the own one's.
 
@@ -182,25 +200,29 @@ class _Mixture:
 
             ln sum_{j != i, y_j = y} exp(-(|f_i - f_j|^2 + 2 sigma eps.(f_i - f_j)) / (2 sigma^2))
 
+        Products are taken in float64, chunk by chunk: at a small noise std the exponents are squared distances times a
+        large number, and float32 loses them to the cancellation in |f_i|^2 + |f_j|^2 - 2 f_i.f_j (10.87 nats where
+        11.00 is right, at 0.01). Where float64 might lose them too, beside outputs 10^6 noise stds away, distances are
+        taken from differences.
+
         Args:
-            centres: i of each draw, shape (draws,).
-            noise: eps of each draw, standard normal, shape (draws, features).
+            centres: i of each draw, shape (draws,), on the outputs' device.
+            noise: eps of each draw, standard normal, float64, shape (draws, features), on the outputs' device.
 
         Returns:
             By noise std, float64, shape (draws, classes); -inf where a class has no other component.
         """
-        centres, noise = centres.to(self.device), noise.to(self.device, torch.float64)
+        draws, shape = len(centres), (len(centres), len(self.sizes))
         own = self._rows(centres)
-        own_square, own_noise = own.square().sum(dim=1), (noise * own).sum(dim=1)
-        shape = (len(centres), len(self.sizes))
-        sums = {std: torch.full(shape, -math.inf, dtype=torch.float64, device=self.device) for std in noise_stds}
+        both, own_square, own_noise = torch.cat([own, noise]), self.squares[centres], (noise * own).sum(dim=1)
+        own_group, rounding = self.groups[centres][:, None], _ROUNDING * 2 * self.largest
+        sums = {std: torch.full(shape, -math.inf, dtype=torch.float64, device=own.device) for std in noise_stds}
         for label, rows in self.chunks:
             others = self._rows(rows)
-            others_square = others.square().sum(dim=1)
-            square = torch.addmm(others_square, own, others.T, alpha=-2).add_(own_square[:, None])
-            rounding = _ROUNDING * float(own_square.max() + others_square.max())
-            along = own_noise[:, None] - noise @ others.T
-            is_own, is_equal = rows == centres[:, None], self.groups[rows] == self.groups[centres][:, None]
+            products = both @ others.T
+            square = products[:draws].mul_(-2).add_(own_square[:, None]).add_(self.squares[rows])
+            along = own_noise[:, None] - products[draws:]
+            is_own, is_equal = rows == centres[:, None], self.groups[rows] == own_group
             for std in noise_stds:
                 squared = square
                 if rounding > _PRODUCTS_HOLD * std**2:
@@ -209,6 +231,9 @@ class _Mixture:
                 part = exponent.masked_fill_(is_equal, 0).masked_fill_(is_own, -math.inf).logsumexp(dim=1)
                 sums[std][:, label] = torch.logaddexp(sums[std][:, label], part)
         return sums
+
+    def _rows(self, rows: Tensor) -> Tensor:
+        return self.outputs.index_select(0, rows).double().sub_(self.mean)
 
 
 class _Draws:
@@ -221,13 +246,13 @@ class _Draws:
         """Take in draws.
 
         Args:
-            log_off: from `_Mixture.log_densities`, shape (draws, classes).
+            log_off: from `Mixture.log_densities`, shape (draws, classes).
             classes: class of each draw's own component, shape (draws,).
             sizes: number of samples in each class, shape (classes,).
         """
         samples = sizes.sum()
         own = torch.nn.functional.one_hot(classes, len(sizes)).bool()
-        own_class, own_size = log_off[own], sizes[classes]
+        own_class, own_size = log_off.gather(1, classes[:, None]).squeeze(1), sizes[classes]
         all_off = log_off.logsumexp(dim=1)
         everything = torch.logaddexp(all_off, torch.zeros_like(all_off))  # the own term is exp(0)
         with_own = torch.where(own, torch.logaddexp(log_off, torch.zeros_like(log_off)), log_off)
@@ -237,20 +262,21 @@ class _Draws:
         other_classes = log_off.masked_fill(own, -math.inf).logsumexp(dim=1)
         rest_of_own = given_class + (own_size - 1).log()
         off_class = torch.logaddexp(other_classes, rest_of_own) - (samples - 1).log()
-        for name, value in (
-            ("x", samples.log() - everything),
-            ("y", torch.special.entr(posterior).sum(dim=1)),
-            ("ratio_x", (samples - 1).log() - all_off),
-            ("ratio_y", given_class - off_class),
-        ):
-            self.values[name].append(value.cpu().numpy())
+        found = (
+            samples.log() - everything,
+            torch.special.entr(posterior).sum(dim=1),
+            (samples - 1).log() - all_off,
+            given_class - off_class,
+        )
+        for name, value in zip(self.values, torch.stack(found).cpu().numpy(), strict=True):  # one copy from a GPU
+            self.values[name].append(value)
 
     def _mean(self, name: str) -> tuple[float, float]:
         """Mean and standard error."""
         values = np.concatenate(self.values[name])
         return float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
 
-    def enough(self, mixture: _Mixture, most_draws: int) -> bool:
+    def enough(self, mixture: Mixture, most_draws: int) -> bool:
         """Whether the standard errors are reached, or the cap."""
         drawn = sum(map(len, self.values["x"]))
         if drawn >= most_draws:
@@ -259,20 +285,20 @@ class _Draws:
         small_enough = error_x <= (STANDARD_ERROR_X if x >= SMALL else STANDARD_ERROR_SMALL)
         return drawn >= LEAST_DRAWS and small_enough and error_y <= STANDARD_ERROR_SMALL
 
-    def truth(self, mixture: _Mixture) -> Truth:
+    def truth(self, mixture: Mixture) -> Truth:
         (x, error_x), (given_z, error_y) = self._mean("x"), self._mean("y")
         ratios = np.concatenate(self.values["ratio_x"]), np.concatenate(self.values["ratio_y"])
         return Truth(x, mixture.label_entropy - given_z, error_x, error_y, *ratios)
 
 
-def _without_noise(mixture: _Mixture) -> Truth:
+def _without_noise(mixture: Mixture) -> Truth:
     """H(L) and H(Y) - H(Y|L), by counting: every sample is a draw, and only equal outputs reach it."""
-    groups = mixture.groups
-    counts = torch.zeros(int(groups.max()) + 1, len(mixture.sizes), dtype=torch.float64, device=mixture.device)
-    counts.index_put_((groups, mixture.classes), torch.ones_like(groups, dtype=torch.float64), accumulate=True)
+    equal = mixture.groups
+    counts = torch.zeros(int(equal.max()) + 1, len(mixture.sizes), dtype=torch.float64, device=equal.device)
+    counts.index_put_((equal, mixture.classes), torch.ones_like(equal, dtype=torch.float64), accumulate=True)
     own = torch.nn.functional.one_hot(mixture.classes, len(mixture.sizes))
     drawn = _Draws()
-    drawn.add((counts[groups] - own).log(), mixture.classes, mixture.sizes)
+    drawn.add((counts[equal] - own).log(), mixture.classes, mixture.sizes)
     counted = drawn.truth(mixture)
     return Truth(counted.x, counted.y, 0.0, 0.0, counted.log_ratio_x, counted.log_ratio_y)
 
