@@ -136,7 +136,7 @@ def learning(trials: pd.DataFrame, judged: pd.DataFrame, results: str | frames.R
         yield Drawing(
             f"learning_{number}",
             f"MINE's learning curves for {pair} by run, {name}: each fit (thin) and the median of each run's fits "
-            "(thick, numbered). finetune goes on from the run before.",
+            "(thick, numbered), truth and optimum as means over runs. finetune continues from the run before.",
             figure,
         )
 

@@ -72,6 +72,7 @@ _FINISHED: Mapping[str, Any] = {
     "lenet.learning_rate": 0.01,
     "lenet.epochs": 10,
     "schedule.first_probe": 9,
+    "mine.transfer_mode": "reinit",
     "mine.epochs": 100,
 }
 """Their Table 2: one run on a LeNet-5 that has learnt."""
