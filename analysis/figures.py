@@ -128,7 +128,8 @@ def _known_lines(ax: Axes, known: Mapping[str, float]) -> None:
         elif not np.isnan(known[name]):
             number = f"{known[name]:,.0f}" if known[name] >= 100 else f"{known[name]:.3g}"
             above.append(f"{name} {number} nats")
-    ax.text(0.02, 0.97, "\n".join(above), transform=ax.transAxes, va="top", fontsize="small")
+    if above:
+        ax.text(0.02, 0.97, "\n".join(above), transform=ax.transAxes, va="top", fontsize="small")
     ax.set_ylim(-0.1 / _CEILING_ROOM * top, top)
 
 

@@ -84,10 +84,10 @@ def points(judged: pd.DataFrame) -> pd.DataFrame:
         quiet=judged["outcome"].isin(["settled", "exploded"]),
     )
     grouped = fits.groupby(["layer", "run", "variable"])
-    points = grouped.agg(
+    means = grouped.agg(
         value=("usable", "mean"), truth=("truth", "mean"), optimum=("optimum", "mean"), settled=("quiet", "all")
     )
-    wide = points.unstack("variable")
+    wide = means.unstack("variable")
     for name in ("X", "Y"):  # a study may estimate pairs of one variable only
         for column in ("value", "truth", "optimum", "settled"):
             if (column, name) not in wide:
@@ -103,8 +103,8 @@ def points(judged: pd.DataFrame) -> pd.DataFrame:
 def authors_points(figure: str) -> pd.DataFrame:
     """The authors' points of an information plane, as `points`; they know no truth, optimum or outcome.
 
-    >>> authors_points("Figure 3").loc[0, ["layer", "run", "x", "y"]].tolist()
-    ['maxpool1', 1, 3.51, 1.0]
+    >>> authors_points("Figure 3")[["x", "y"]].iloc[0].tolist()
+    [3.51, 1.0]
     """
     values = {pair: one for points in paper.POINTS if figure in points.figures for pair, one in points.values.items()}
     made = [

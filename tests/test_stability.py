@@ -212,7 +212,8 @@ def test_only_the_authors_own_construction_is_counted():
         {"lenet.epochs": 21, "schedule.first_probe": 20}, {"lenet.train_samples": 6000}, {"mine.noise_std": 1.0},
         {"mine.samples": 6000}, {"mine.batch_size": 100}, {"mine.last_batch": "dropped"}, {"mine.optimizer": "sgd"},
         {"mine.learning_rate": 1e-4}, {"mine.marginals": "derangement"}, {"mine.log_mean_exp": "stable"},
-        {"mine.epochs": 99}, {"mine.transfer_mode": "finetune"}, {"mine.architecture": 3, "mine.hidden_units": 10, "mine.front": "trained"},
+        {"mine.epochs": 99}, {"mine.transfer_mode": "finetune"},
+        {"mine.architecture": 3, "mine.hidden_units": 10, "mine.front": "trained"},
     ]  # fmt: skip
     for other in others:
         one = papers_rows({**AUTHORS, "mine.noise_std": 2.0, "mine.hidden_units": 20, **other})
