@@ -12,7 +12,7 @@ from analysis import consistency, convergence, figure_data, frames, judging, loa
 from study import studies
 from tests import made_results
 from trainables import compaction, records, verdict
-from trainables.config import ADDED, InputError, fields, flatten, key
+from trainables.config import ADDED, EARLIER, InputError, _deciding, content_key, fields, flatten, key
 from trainables.verdict import VerdictRule
 
 NAMES = (
@@ -240,17 +240,18 @@ def test_damaged_and_older_files_are_named_and_the_rest_is_tabulated(tmp_path):
 
 
 def test_a_trial_that_stands_under_two_keys_is_said(tmp_path):
-    made_results.write(str(tmp_path), {"seed": 0})
+    one = made_results.write(str(tmp_path), {"seed": 0})
+    earlier = content_key(_deciding(one, {**ADDED, **EARLIER}))
     assert not [note for note in tables.build("stability", str(tmp_path))[1] if "of another trial" in note]
     for path in list(tmp_path.rglob("*.parquet")):
         rows = pq.read_table(path)
         pq.write_table(
-            rows.set_column(0, rows.schema.field("key"), [["0ld"] * len(rows)]), path.with_name("0ld.parquet")
+            rows.set_column(0, rows.schema.field("key"), [[earlier] * len(rows)]), path.with_name(f"{earlier}.parquet")
         )
     rows, notes = tables.build("stability", str(tmp_path))
-    assert sum(note.startswith("1 trials have the configuration and the seed") for note in notes) == 1
+    assert sum(note.startswith("1 trial has the configuration and the seed") for note in notes) == 1
     page = report.write(str(tmp_path), str(tmp_path / "report")).read_text()
-    assert "1 trials have the configuration and the seed" in page
+    assert "1 trial has the configuration and the seed" in page
 
 
 def harm(path) -> None:
@@ -342,7 +343,7 @@ def test_a_field_that_was_there_before_must_have_its_column(tmp_path, table, col
     part = tmp_path / table / f"{key(config)}.parquet"
     pq.write_table(pq.read_table(part).drop_columns([column]), part)
     _, notes = tables.build("stability", str(tmp_path))
-    assert any(f"columns that are missing or of another type: {column}" in note for note in notes)
+    assert any(f"columns that are missing, doubled or of another type: {column}" in note for note in notes)
 
 
 def test_an_unfinished_trial_has_no_rows(tmp_path):

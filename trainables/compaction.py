@@ -112,7 +112,7 @@ def _publish(store: pa.fs.FileSystem, root: str, table: str, rows: pa.Table) -> 
         if isinstance(store, pa.fs.LocalFileSystem):  # a loss of power must not find the copy in memory alone
             with open(path, "rb") as written:
                 os.fsync(written.fileno())
-        copy = pa.parquet.read_table(path, filesystem=store)
+        copy = pa.parquet.read_table(path, filesystem=store, page_checksum_verification=True)
     except FileNotFoundError:
         return []  # another process has merged it with others: what went into it stays until the next time
     if not same(rows, copy):

@@ -377,6 +377,15 @@ def key(config: TrialConfig) -> str:
     return content_key(_deciding(config))
 
 
+def was_named(name: str, config: TrialConfig) -> bool:
+    """Whether a name is the trial's key, or was when `EARLIER` held.
+
+    >>> was_named(key(TrialConfig()), TrialConfig()), was_named(key(TrialConfig()), TrialConfig(seed=1))
+    (True, False)
+    """
+    return name in (key(config), content_key(_deciding(config, {**ADDED, **EARLIER})))
+
+
 def configuration_key(config: TrialConfig) -> str:
     """The key of the trial's configuration: as `key`, without the seed.
 
@@ -408,11 +417,15 @@ ADDED: Mapping[str, Any] = {
 and left out of the key, so that a trial keeps its key when a field is added."""
 
 
-def _deciding(config: TrialConfig) -> dict[str, Any]:
-    """The fields that decide the trial's numbers, sizes resolved."""
+EARLIER: Mapping[str, Any] = {"mine.matmul_precision": "medium"}
+"""What `ADDED` said before a default changed: rows of that time keep their names."""
+
+
+def _deciding(config: TrialConfig, added: Mapping[str, Any] = ADDED) -> dict[str, Any]:
+    """The fields that decide the trial's numbers, sizes resolved; of those `added` only what differs."""
     unused, available = unused_fields(config), TRAIN_SAMPLES[config.data.name]
     flat = {path: value for path, value in flatten(config).items() if path not in unused}
-    flat = {path: value for path, value in flat.items() if path not in ADDED or value != ADDED[path]}
+    flat = {path: value for path, value in flat.items() if path not in added or value != added[path]}
     for path in ("lenet.train_samples", "mine.samples"):
         flat[path] = available if flat[path] is None else flat[path]
         section = path.partition(".")[0]
