@@ -9,6 +9,7 @@ from analysis.frames import shown_columns
 from trainables import paths, verdict
 from trainables.config import PAIRS, InputError
 from trainables.resultfiles import write_local
+from trainables.sentences import counted
 
 KINDS = (".svg", ".png", ".pdf", ".jpg")
 """Endings of the pictures that can be written."""
@@ -52,7 +53,8 @@ def _nothing(study: frames.Results, pair: str, table: str) -> str:
     """Why there is nothing to draw: no trial is completed, none has the pair, or its rows were left out."""
     done = study.trials[study.trials["state"] == "completed"]
     if done.empty:
-        return f"results {study.source!r} hold no completed trial; run one, or see `mine-study status` for why not."
+        failed = counted(int((study.trials["state"] == "failed").sum()), "trial")
+        return f"results {study.source!r} hold no completed trial, and {failed} that failed: see `mine-study status`."
     if not done["mine.pairs"].map(lambda pairs: pair in pairs.split(", ")).any():
         return f"results {study.source!r} hold no completed fit of {pair}; run a trial that estimates it."
     return (

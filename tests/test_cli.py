@@ -240,7 +240,7 @@ def test_a_terminal_that_has_only_ascii_is_no_traceback(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("failed", "hold no completed trial"),
+        ("failed", "hold no completed trial, and 1 trial that failed"),
         ("another pair", "hold no completed fit of X;sm1; run a trial that estimates it"),
         ("estimates", "hold no rows of X;sm1 in the table estimates that can be read"),
         ("curves", "hold no rows of X;sm1 in the table curves that can be read"),

@@ -193,6 +193,7 @@ def test_a_file_with_values_that_no_trial_has_is_named_and_the_rest_is_read(tmp_
     left = sorted({*map(key, configs)} - {key(configs[0])})
     assert table == "curves" or sorted(study.read(path.parent.name)["key"].unique()) == left
     assert table != "trials" or str(path) in status.report(str(tmp_path))
+    assert sum(str(path) in problem for one in compaction.compact(str(tmp_path)) for problem in one.problems) == 1
 
 
 @pytest.mark.parametrize("what", ["architecture 9", "a noise that is no number"])
@@ -369,7 +370,8 @@ def test_what_is_named_as_a_file_and_is_none_is_named(tmp_path, configs, table):
     assert_alike(seen(tmp_path), before)
     for name in ("gone", "itself", "pipe"):
         assert len(named(tmp_path, tmp_path / table / f"{name}.parquet")) == 1, name
-    compaction.compact(str(tmp_path))
+    told = "".join(problem for one in compaction.compact(str(tmp_path)) for problem in one.problems)
+    assert all(f"/{table}/{name}.parquet, which is a link" in told for name in ("gone", "itself", "pipe"))
     assert_alike(seen(tmp_path), before)
 
 
