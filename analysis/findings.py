@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis import differences, frames, judging
 from trainables.config import short_name
+from trainables.sentences import counted
 from trainables.verdict import OUTCOMES, VerdictRule
 
 _MOST = 8
@@ -46,7 +47,7 @@ def _size(trials: pd.DataFrame, judged: pd.DataFrame) -> str:
     states = trials["state"].value_counts()
     seeds, most = trials["seed"].nunique(), trials.groupby("configuration")["seed"].nunique().max()
     text = (
-        f"{len(trials)} trials of {trials['configuration'].nunique()} configurations, seeds "
+        f"{counted(len(trials), 'trial')} of {counted(trials['configuration'].nunique(), 'configuration')}, seeds "
         f"{', '.join(map(str, sorted(trials['seed'].unique())[:10]))}{', ...' if seeds > 10 else ''}: "
         f"{states.get('completed', 0)} completed, {states.get('failed', 0)} failed; {len(judged)} fits."
     )

@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis import frames, intervals, judging, levels, order, paper
 from trainables import verdict
+from trainables.sentences import counted
 from trainables.verdict import OUTCOMES, VerdictRule
 
 
@@ -211,8 +212,8 @@ def repeated(trials: pd.DataFrame) -> list[str]:
     if not twice:
         return []
     return [
-        f"{twice} trials have the configuration and the seed of another trial, from before a field was added or its "
-        "meaning changed; the fits of both are counted."
+        f"{counted(twice, 'trial')} {'has' if twice == 1 else 'have'} the configuration and the seed of another trial, "
+        "from before a field was added or its meaning changed; the fits of both are counted."
     ]
 
 
@@ -222,5 +223,6 @@ def failures(trials: pd.DataFrame) -> list[str]:
     if not failed:
         return []
     if failed == len(trials):
-        return [f"All {failed} trials failed, so there is nothing to tabulate; their errors are in the trials table."]
-    return [f"{failed} trials failed and are not in the table; their errors are in the trials table."]
+        whole = "The only trial" if failed == 1 else f"All {failed} trials"
+        return [f"{whole} failed, so there is nothing to tabulate; see the trials table for why."]
+    return [f"{counted(failed, 'trial')} failed, not in the table; see the trials table for why."]

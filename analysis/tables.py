@@ -23,6 +23,7 @@ from analysis import (
 )
 from analysis.frames import setting
 from trainables.config import InputError, short_name
+from trainables.sentences import counted
 from trainables.verdict import BIASES, VerdictRule
 
 Which = Literal[
@@ -104,7 +105,8 @@ def build(
         else:
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
-    return rows, [*notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
+    some = [f"Only trials with {' and '.join(where)}: {len(trials)} of {len(study.trials)}."] if where else []
+    return rows, [*some, *notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
 
 
 def unread(skipped: list[str]) -> list[str]:
@@ -114,7 +116,7 @@ def unread(skipped: list[str]) -> list[str]:
     ['Not read: a damaged file, x.parquet.']
     """
     found = sorted(set(skipped))
-    more = [f"Not read: {len(found) - 5} further files."] if len(found) > 5 else []
+    more = [f"Not read: {counted(len(found) - 5, 'further file')}."] if len(found) > 5 else []
     return [*(f"Not read: {problem}" for problem in found[:5]), *more]
 
 

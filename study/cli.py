@@ -24,14 +24,18 @@ with interrupts.OneLine("interrupted.", begun=False):
     from study.search import SearchOptions
     from trainables import paths
     from trainables.config import InputError, TrialConfig, descriptions, fields
+    from trainables.sentences import counted
 
 _DESCRIPTION = "Measure how far a neural estimate of mutual information (MINE) can be trusted."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 a trial failed or is missing, 2 bad input, 130 interrupted."""
-    # Rows are flushed as they are printed, also into a pipe or a file.
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed; without it, print would write what is meant for one to the other
+            setattr(sys, name, open(os.devnull, "w"))
+    # Rows are flushed as they are printed, also into a pipe or a file; names of files may be any text.
+    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     arguments = sys.argv[1:] if arguments is None else arguments
     with interrupts.OneLine(f"interrupted{_INTERRUPTED.get(arguments[0] if arguments else '', '')}."):
         try:
@@ -220,9 +224,10 @@ def sweep(
     sweeping.check(planned, where, cluster.storage, _runs_here(resources, cluster))
     before = sweeping.outcome(planned, where)
     _tell(before.problems)
-    print(f"study {study}: {len(planned)} trials, {len(before.completed)} of them done before; rows go to {where}")
+    told = f"{counted(len(planned), 'trial')}, {len(before.completed)} of them done before"
+    print(f"study {study}: {told}; rows go to {where}")
     ended = sweeping.launch(planned, where, resources, cluster, tensorboard, plan.Plan(study, tuple(planned)))
-    counts = f"{len(ended.completed)} of {len(planned)} trials completed"
+    counts = f"{len(ended.completed)} of {counted(len(planned), 'trial')} completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:
         print(f"errors: mine-study status {shlex.quote(where)}; the same command tries the failed trials again")
@@ -307,7 +312,7 @@ def _dry_run(planned: list[TrialConfig], results: str, resources: Resources) -> 
     states, problems = records.trial_states(results)
     _tell(problems)
     left = [config for config in planned if states.get(key(config)) != "completed"]
-    print(f"{len(planned)} trials, {len(planned) - len(left)} of them done before")
+    print(f"{counted(len(planned), 'trial')}, {len(planned) - len(left)} of them done before")
     return _print_cost(left, resources) if left else 0
 
 
@@ -407,7 +412,12 @@ def table(
         if is_unused:
             raise InputError(f"{name} is given; it must be left out for the table {which!r}, which does not use it.")
     rows, notes = tables.build(which, results, VerdictRule().scaled(thresholds), by_pair, field, where)
-    print(tables.render(rows.head(len(rows) if first is None else first), format), end="")
+    shown = rows.head(len(rows) if first is None else first)
+    if len(shown) < len(rows):
+        notes.insert(0, f"The first {len(shown)} of {len(rows)} rows.")
+    if thresholds != 1:
+        notes.insert(0, f"Thresholds are {thresholds:g} times the committed rule's.")
+    print(tables.render(shown, format), end="")
     if format == "markdown":
         print("\n" + "\n".join(notes))
     else:  # so that the table is alone in a file or a pipe
@@ -426,7 +436,7 @@ def compact(results: tyro.conf.Positional[str]) -> int:
     from trainables import compaction
 
     for done in compaction.compact(results):
-        print(f"{done.table}: {done.files_before} files before, {done.files_after} after")
+        print(f"{done.table}: {counted(done.files_before, 'file')} before, {done.files_after} after")
         _tell(done.problems, "Not merged")
     return 0
 
@@ -474,9 +484,11 @@ def validate(only: tuple[str, ...] = (), seed: int = 0, threads: int | None = No
     import torch
 
     from study import validate as known_answers
+    from trainables import given
 
     torch.set_num_threads(_threads(threads))
     known_answers.chosen(only)
+    seed = given.seed(seed)
     return 0 if known_answers.report(only, seed) else 1
 
 

@@ -63,7 +63,7 @@ def test_every_verdict_links_to_its_curve(page):
 def test_errors_are_shown_and_escaped(page):
     text = page.read_text()
     assert "ValueError: &lt;b&gt;made&lt;/b&gt;" in text and "<b>made</b>" not in text
-    assert "1 trials failed" in text
+    assert "1 trial failed" in text
 
 
 _DRIVER = """
@@ -140,7 +140,7 @@ def test_a_report_of_failed_trials_only(tmp_path):
     made_results.write(str(tmp_path / "r"), {}, state="failed")
     path = report.write(str(tmp_path / "r"), str(tmp_path / "out"))
     text = path.read_text()
-    assert "No trial completed" in text and "All 1 trials failed" in text and "ValueError" in text
+    assert "No trial completed" in text and "The only trial failed" in text and "ValueError" in text
     assert text.count("Nothing to tabulate.") == 8 and list((tmp_path / "out" / "figures").iterdir()) == []
 
 

@@ -253,9 +253,9 @@ def test_a_trial_that_stands_under_two_keys_is_said(tmp_path):
             rows.set_column(0, rows.schema.field("key"), [["0ld"] * len(rows)]), path.with_name("0ld.parquet")
         )
     rows, notes = tables.build("stability", str(tmp_path))
-    assert sum(note.startswith("1 trials have the configuration and the seed") for note in notes) == 1
+    assert sum(note.startswith("1 trial has the configuration and the seed") for note in notes) == 1
     page = report.write(str(tmp_path), str(tmp_path / "report")).read_text()
-    assert "1 trials have the configuration and the seed" in page
+    assert "1 trial has the configuration and the seed" in page
 
 
 def harm(path) -> None:
@@ -347,7 +347,7 @@ def test_a_field_that_was_there_before_must_have_its_column(tmp_path, table, col
     part = tmp_path / table / f"{key(config)}.parquet"
     pq.write_table(pq.read_table(part).drop_columns([column]), part)
     _, notes = tables.build("stability", str(tmp_path))
-    assert any(f"columns that are missing or of another type: {column}" in note for note in notes)
+    assert any(f"columns that are missing, doubled or of another type: {column}" in note for note in notes)
 
 
 def test_an_unfinished_trial_has_no_rows(tmp_path):
