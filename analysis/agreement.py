@@ -2,73 +2,87 @@
 
 import pandas as pd
 
-from analysis import paper
+from analysis import frames, judging, paper, stability
 from analysis.stability import failures
-from trainables.verdict import WORDS
+from trainables.config import TRAIN_SAMPLES
+from trainables.verdict import WORDS, VerdictRule
 
 
-def table(stability: pd.DataFrame) -> pd.DataFrame:
+def table(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per row of the paper's Table 2 that has configurations here.
 
-    >>> from analysis import tables
-    >>> rows, _ = tables.build("stability", "docs/example/results")
-    >>> table(rows)[["variable", "paper_row", "configurations"]].head(2).values.tolist()
-    [['X', 'Architecture 1', 1], ['X', 'Architecture 1(2)', 1]]
-
     Args:
-        stability: as `analysis.stability.table` returns it, by variable.
+        rows: as `analysis.stability.table` returns them, by variable.
 
     Returns:
         `variable`, `paper_row`, `paper`, `configurations`, the least number of their `seeds`, and the shares that
         `agree`, and that we call `exploding`, `converged`, `underestimated` or by no word (`no_word`).
     """
-    rows = []
+    found = []
     for variable, _, _, name, word in paper.STABILITY:
-        chosen = stability[(stability["variable"] == variable) & (stability["paper_row"] == name)]
+        chosen = rows[(rows["variable"] == variable) & (rows["paper_row"] == name)]
         if chosen.empty:
             continue
         shares = chosen["word"].value_counts(normalize=True)
         named = [shares.get(each, 0.0) for each in (*WORDS, "")]
         agree = (chosen["agrees"] == "yes").mean()
-        rows.append((variable, name, word, len(chosen), chosen["seeds"].min(), agree, *named))
-    return pd.DataFrame(rows, columns=_COLUMNS)
+        found.append((variable, name, word, len(chosen), chosen["seeds"].min(), agree, *named))
+    return pd.DataFrame(found, columns=_COLUMNS)
 
 
-def side_by_side(stability: pd.DataFrame) -> pd.DataFrame:
+def side_by_side(trials: pd.DataFrame, fits: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFrame:
     """The rows of the paper's Table 2 in its order, with our word beside the paper's.
 
-    >>> from analysis import tables
-    >>> rows, _ = tables.build("stability", "docs/example/results")
-    >>> side_by_side(rows)[["variable", "paper_row", "mine.hidden_units"]].head(3).values.tolist()
-    [['X', 'Architecture 1', 10], ['X', 'Architecture 1(2)', 10], ['X', 'Architecture 1(3)', 20]]
-
     Args:
-        stability: as `analysis.stability.table` returns it, by variable.
+        trials: as `frames.trials` returns them.
+        fits: as `judging.fits` returns them, of these trials.
 
     Returns:
-        The settings, and the columns of `stability` that the words rest on; a row for every configuration that is
-        one of the paper's.
+        A row for every configuration that is one of the paper's, its authors' own construction (`counted`) first:
+        `variable`, `paper_row`, `samples`, `seeds`, `front` (none with architecture 1), the settings that tell rows
+        apart, the words, `agrees`, `counted`, and the columns of `stability` that the words rest on.
     """
-    place = {(variable, name): number for number, (variable, _, _, name, _) in enumerate(paper.STABILITY)}
-    number = pd.Series(zip(stability["variable"], stability["paper_row"], strict=True)).map(place)
-    chosen = stability.assign(place=number.to_numpy()).dropna(subset="place")
-    settings = [name for name in stability.columns.astype(str) if "." in name]
-    return chosen.sort_values("place", kind="stable")[
-        ["variable", "paper_row", *settings, "seeds", "paper", "word", "agrees", *_EVIDENCE]
-    ].reset_index(drop=True)
+    known = pd.concat([trials.assign(variable=variable) for variable in "XY"])
+    theirs = known.index[paper.stability_rows(known.reset_index(drop=True))["paper_row"].to_numpy() != ""]
+    chosen = trials[trials.index.isin(theirs)]
+    rows = stability.table(chosen, judging.of(chosen, fits), rule)
+    rows = rows[rows["paper_row"] != ""].reset_index(drop=True)
+    samples = _setting(rows, chosen, "mine.samples").fillna(_setting(rows, chosen, "data.name").map(TRAIN_SAMPLES))
+    front = _setting(rows, chosen, "mine.front").where(rows["mine.architecture"] != 1, "none")
+    rows = rows.assign(samples=samples.astype(int), front=front)
+    order = [(variable, name) for variable, _, _, name, _ in paper.STABILITY]
+    place = [order.index(row) for row in rows[["variable", "paper_row"]].itertuples(index=False, name=None)]
+    rows = rows.assign(place=place, later=rows["counted"] != "yes").sort_values(["place", "later"], kind="stable")
+    # A row is of one variable, whatever pairs of the other its trials estimated.
+    shown = [path for path in frames.shown_columns(chosen) if path not in ("mine.front", "mine.samples", "mine.pairs")]
+    shown = [path for path in shown if path in frames.ALWAYS_SHOWN or rows[path].astype(str).nunique() > 1]
+    columns = ["variable", "paper_row", "samples", "seeds", "front", *shown, "paper", "word", "agrees", "counted"]
+    return rows[[*columns, *_EVIDENCE]].reset_index(drop=True)
+
+
+def _setting(rows: pd.DataFrame, trials: pd.DataFrame, path: str) -> pd.Series:
+    """A setting of each row, also where all trials share it, so that the table has no column of it."""
+    return rows[path] if path in rows else pd.Series(trials[path].iloc[:1].tolist() * len(rows), rows.index, object)
 
 
 def side_by_side_notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of Table 2 beside ours."""
     lines = [
-        "Shares are of fits, intervals 95 % over seeds (by Wilson where all seeds show 0 or 100 %), values in nats. "
+        "counted: the authors' own construction; beside it other ways to build a row as the paper describes it. Shares "
+        "are of fits, intervals 95 % over seeds (by Wilson where all seeds show 0 or 100 %), values in nats. "
         "estimate, truth and optimum: means over pairs; truth and optimum of all fits, the estimate of the pairs and "
         "runs in which fits settled, so conditional on not exploding (n of m pairs: in the others none did).",
     ]
     if rows.empty:
         lines.append("No configuration here is one of the paper's.")
-    elif trials["mine.samples"].notna().any():
-        lines.append(f"A reduced scale: {trials['mine.samples'].min()} samples at the least; the paper's is not known.")
+    else:
+        counted = rows[rows["counted"] == "yes"]
+        lines.append(
+            f"{(counted['agrees'] == 'yes').sum()} of {len(counted)} counted rows agree; the paper has "
+            f"{len(paper.STABILITY)} rows."
+        )
+    if (rows["front"] == "redrawn").any():
+        lines.append(stability.REDRAWN)
     if (rows["seeds"] == 1).any():
         lines.append("Rows with one seed have no interval: the seed is the unit of statistics.")
     return lines + failures(trials)

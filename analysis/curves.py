@@ -9,6 +9,7 @@ from analysis.frames import shown_columns
 from trainables import paths, verdict
 from trainables.config import PAIRS, InputError
 from trainables.resultfiles import write_local
+from trainables.sentences import counted
 
 KINDS = (".svg", ".png", ".pdf", ".jpg")
 """Endings of the pictures that can be written."""
@@ -29,11 +30,11 @@ def draw(results: str | frames.Results, pair: str) -> matplotlib.figure.Figure:
     trials, estimates = study.trials, study.estimates
     estimates = estimates[estimates["pair"] == pair]
     if estimates.empty:
-        raise InputError(f"results {study.source!r} hold no completed fit of {pair}; run a trial that estimates it.")
+        raise InputError(_nothing(study, pair, "estimates"))
     fits = estimates.assign(outcome=verdict.outcome(estimates))
     curves = study.curves(pair).merge(fits[["key", "run", "replicate", "outcome"]], on=["key", "run", "replicate"])
     if curves.empty:
-        raise InputError(f"results {study.source!r} hold no curve of {pair}; the folder curves/ must be there.")
+        raise InputError(_nothing(study, pair, "curves"))
     curves["fit"] = curves[["key", "run", "replicate"]].astype(str).agg("/".join, axis=1)
     shown = shown_columns(trials)
     varied = [path for path in shown if trials[path].astype(str).nunique() > 1] or shown
@@ -46,6 +47,20 @@ def draw(results: str | frames.Results, pair: str) -> matplotlib.figure.Figure:
         figures.learning_curves(ax, curves[curves["key"].isin(group.index)], dict(known), figures.wrapped(settings))
     figures.finish(figure, f"MINE's bound for {pair}, every run, seed and replicate")
     return figure
+
+
+def _nothing(study: frames.Results, pair: str, table: str) -> str:
+    """Why there is nothing to draw: no trial is completed, none has the pair, or its rows were left out."""
+    done = study.trials[study.trials["state"] == "completed"]
+    if done.empty:
+        failed = counted(int((study.trials["state"] == "failed").sum()), "trial")
+        return f"results {study.source!r} hold no completed trial, and {failed} that failed: see `mine-study status`."
+    if not done["mine.pairs"].map(lambda pairs: pair in pairs.split(", ")).any():
+        return f"results {study.source!r} hold no completed fit of {pair}; run a trial that estimates it."
+    return (
+        f"results {study.source!r} hold no rows of {pair} in the table {table} that can be read, though completed "
+        "trials have it; put its files back from a copy, or run its sweep again where they are damaged."
+    )
 
 
 def save(figure: matplotlib.figure.Figure, out: str) -> Path:

@@ -10,15 +10,19 @@ from typing import Any
 
 import matplotlib
 import matplotlib.figure
+import numpy as np
 import pandas as pd
 
-from analysis import figure_data, figures, frames
-from trainables.config import PAIRS, short_name
+from analysis import figure_data, figures, frames, planes
+from trainables.config import DECIDE_USE, PAIRS, TrialConfig, replace, short_name, unused_fields
 from trainables.resultfiles import write_local
 from trainables.verdict import VerdictRule
 
 MOST_CONFIGURATIONS = 8
 """Configurations that get an information plane, or learning curves, of their own."""
+
+MOST_SEEDS = 3
+"""Panels of an information plane."""
 
 MOST_PANELS = 6
 """Panels of a figure."""
@@ -67,15 +71,16 @@ _WITHOUT = {
 
 
 def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
-    """A configuration in words: the settings that the study varies.
+    """A configuration in words: the settings that the study varies and that it uses.
 
     >>> trials = frames.trials("docs/example/results")
     >>> label(trials, trials.index[0]).count(",")
     3
     """
-    varied = [path for path in frames.varied_columns(trials) if path not in without]
-    shown = varied or ["mine.architecture", "mine.noise_std", "mine.hidden_units"]
-    return frames.in_words(trials.loc[key], shown)
+    known = {path: trials.loc[[key], path].tolist()[0] for path in DECIDE_USE}
+    hidden = (*without, *unused_fields(replace(TrialConfig(), known)))
+    varied = [path for path in frames.telling_columns(trials) if path not in hidden]
+    return frames.in_words(trials.loc[key], varied or frames.ALWAYS_SHOWN)
 
 
 def draw(
@@ -99,7 +104,7 @@ def draw(
         return
     with matplotlib.rc_context(figures.STYLE):
         yield from learning(trials, judged, results)
-        yield from planes(trials, judged)
+        yield from information_planes(trials, judged)
         yield from heat_maps(trials, judged)
         yield from truths(judged)
         yield from explosions(trials, judged, sampled)
@@ -131,24 +136,22 @@ def learning(trials: pd.DataFrame, judged: pd.DataFrame, results: str | frames.R
         yield Drawing(
             f"learning_{number}",
             f"MINE's learning curves for {pair} by run, {name}: each fit (thin) and the median of each run's fits "
-            "(thick, numbered). finetune goes on from the run before.",
+            "(thick, numbered), truth and optimum as means over runs. finetune continues from the run before.",
             figure,
         )
 
 
-def planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
-    """Information planes, a panel a seed (the paper's Figures 3 to 5)."""
-    variables = judged.groupby("key", observed=True)["variable"].nunique()
-    done = trials.loc[variables.index[variables == 2]].sort_values(frames.varied_columns(trials))
-    for number, configuration in enumerate(done["configuration"].unique()[:MOST_CONFIGURATIONS], 1):
-        group = done[done["configuration"] == configuration].sort_values("seed").iloc[:3]
-        name = label(trials, group.index[0])
-        figure, axes = figures.panels(len(group), columns=3, size=(3.1, 3.2))
-        for ax, (key, trial) in zip(axes, group.iterrows(), strict=True):
-            fits = judged[judged["key"] == key]
-            ceilings = fits.groupby(fits["variable"].astype(str))["ceiling"].mean().to_dict()
-            points = figure_data.plane(judged, [str(key)])
-            figures.information_plane(ax, points, ceilings, f"seed {trial['seed']}")
+def information_planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
+    """The paper's Figures 3 to 5, then the planes of configurations with pairs of both variables."""
+    of_paper = [(f"{figure} of the paper", panels) for figure, panels in planes.of_paper(trials, judged, MOST_SEEDS)]
+    others = planes.of_configurations(trials, judged, MOST_CONFIGURATIONS, MOST_SEEDS)
+    made = [*of_paper, *((label(trials, key), panels) for key, panels in others)]
+    for number, (name, panels) in enumerate(made, 1):
+        figure, axes = figures.panels(len(panels), columns=3, size=(3.1, 3.2))
+        fits = pd.concat([panel.fits for panel in panels if panel.fits is not None])
+        ceilings = {str(name): float(part.mean()) for name, part in fits.groupby("variable", observed=True)["ceiling"]}
+        for ax, panel in zip(axes, panels, strict=True):
+            figures.information_plane(ax, panel.points, ceilings, panel.title)
         figures.finish(figure, name, figures.plane_legend())
         yield Drawing(
             f"plane_{number}",
@@ -160,12 +163,16 @@ def planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
 
 def heat_maps(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
     """Explosion rate over two settings, for X and Y."""
-    varied = frames.varied_columns(trials.loc[judged["key"].cat.categories])
+    known = trials.loc[judged["key"].cat.categories]
+    varied = [path for path in frames.telling_columns(known) if path != "mine.pairs"]
     pairs = list(itertools.combinations(varied, 2))
+    if len(pairs) > MOST_PANELS:  # those that most values of both were run for
+        cells = [len(known[list(pair)].astype(str).drop_duplicates()) for pair in pairs]
+        pairs = [pairs[place] for place in sorted(np.argsort(cells, kind="stable")[-MOST_PANELS:])]
     if not pairs:
         other = "mine.noise_std" if varied != ["mine.noise_std"] else "mine.hidden_units"
         pairs = [(varied[0] if varied else "mine.architecture", other)]
-    for number, (rows, columns) in enumerate(pairs[:MOST_PANELS], 1):
+    for number, (rows, columns) in enumerate(pairs, 1):
         names = [name for name in "XY" if name in judged["variable"].cat.categories]
         figure, axes = figures.panels(len(names), columns=2, size=(3.8, 2.9), shared=False)
         for ax, variable in zip(axes, names, strict=True):

@@ -1,52 +1,10 @@
 """What the figures show, worked out: frames for `analysis.figures`."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from analysis import frames, intervals, stability
 from trainables.config import short_name
-
-
-def plane(judged: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """The points of an information plane: a layer and run of some trials, means over replicates and trials.
-
-    >>> from analysis import frames, judging
-    >>> fits = judging.judge(judging.fits("docs/example/results"))
-    >>> sorted(plane(fits, [fits["key"].iloc[0]])["run"].unique().tolist())
-    [1, 2, 3, 4, 5, 6]
-
-    Args:
-        judged: fits as `judging.judge` returns them.
-        keys: the trials.
-
-    Returns:
-        Columns as `figures.information_plane` takes them. Exploded fits are left out; `settled`: all others of
-        the point settled.
-    """
-    fits = judged[judged["key"].isin(list(keys))]
-    fits = fits.assign(
-        layer=fits["pair"].astype(str).str[2:],
-        variable=fits["variable"].astype(str),
-        usable=fits["estimate"].where(fits["outcome"] != "exploded"),
-        quiet=fits["outcome"].isin(["settled", "exploded"]),
-    )
-    grouped = fits.groupby(["layer", "run", "variable"])
-    points = grouped.agg(
-        value=("usable", "mean"), truth=("truth", "mean"), optimum=("optimum", "mean"), settled=("quiet", "all")
-    )
-    wide = points.unstack("variable")
-    for name in ("X", "Y"):  # a study may estimate pairs of one variable only
-        for column in ("value", "truth", "optimum", "settled"):
-            if (column, name) not in wide:
-                wide[column, name] = np.nan
-    made = {
-        "x": wide["value", "X"], "y": wide["value", "Y"], "settled": (wide["settled", "X"] == True)  # noqa: E712
-        & (wide["settled", "Y"] == True), "truth_x": wide["truth", "X"], "truth_y": wide["truth", "Y"],  # noqa: E712
-        "optimum_x": wide["optimum", "X"], "optimum_y": wide["optimum", "Y"],
-    }  # fmt: skip
-    return pd.DataFrame(made).reset_index()
 
 
 def explosion_grid(

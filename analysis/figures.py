@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FormatStrFormatter, SymmetricalLogLocator
 
 # Okabe and Ito's colours, told apart by colour-blind readers and in grey; every kind has a marker as well.
 COLOURS = {
@@ -120,13 +121,15 @@ def _curve(ax: Axes, fit: pd.DataFrame, **style: Any) -> None:
 
 def _known_lines(ax: Axes, known: Mapping[str, float]) -> None:
     """Ceiling, truth and optimum as lines; one above the axis is written in its corner."""
-    top = _CEILING_ROOM * _height(known["ceiling"])
+    top, above = _CEILING_ROOM * _height(known["ceiling"]), []
     for name, (colour, style, width) in LINES.items():
         if known[name] < top:
             ax.axhline(known[name], color=colour, linestyle=style, linewidth=width, label=name, zorder=0)
         elif not np.isnan(known[name]):
             number = f"{known[name]:,.0f}" if known[name] >= 100 else f"{known[name]:.3g}"
-            ax.text(0.02, 0.97, f"{name} {number} nats", transform=ax.transAxes, va="top", fontsize="small")
+            above.append(f"{name} {number} nats")
+    if above:
+        ax.text(0.02, 0.97, "\n".join(above), transform=ax.transAxes, va="top", fontsize="small")
     ax.set_ylim(-0.1 / _CEILING_ROOM * top, top)
 
 
@@ -304,6 +307,9 @@ def exploded_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, title: str =
     # The part below 1 nat keeps its place beside many decades.
     decades = np.log10(np.abs(curves["bound"][np.isfinite(curves["bound"])]).max() + 1)
     ax.set_yscale("symlog", linthresh=1.0, linscale=np.fmax(decades / 6, 1.0))
+    if decades < 2:  # or one power of ten stands alone on the axis
+        ax.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1.0, subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     ax.set_xlim(0.5, curves["mine_epoch"].max() + 0.5)
     ax.set_title(title)
     ax.set_xlabel("MINE epoch")
@@ -359,6 +365,8 @@ def finish(figure: matplotlib.figure.Figure, title: str, handles: Sequence[Artis
     for ax in figure.axes:
         artists, labels = ax.get_legend_handles_labels()
         found.update(zip(labels, artists, strict=True))
+    layers = [name for name in LAYERS if name in found]  # in their order, whichever panel has which
+    found = {name: found[name] for name in (*layers, *(name for name in found if name not in layers))}
     if handles is not None:
         found = {str(artist.get_label()): artist for artist in handles}
     figure.suptitle(wrapped(title, figure.get_figwidth()), fontsize=10)

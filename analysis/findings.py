@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis import differences, frames, judging
 from trainables.config import short_name
+from trainables.sentences import counted
 from trainables.verdict import OUTCOMES, VerdictRule
 
 _MOST = 8
@@ -46,7 +47,7 @@ def _size(trials: pd.DataFrame, judged: pd.DataFrame) -> str:
     states = trials["state"].value_counts()
     seeds, most = trials["seed"].nunique(), trials.groupby("configuration")["seed"].nunique().max()
     text = (
-        f"{len(trials)} trials of {trials['configuration'].nunique()} configurations, seeds "
+        f"{counted(len(trials), 'trial')} of {counted(trials['configuration'].nunique(), 'configuration')}, seeds "
         f"{', '.join(map(str, sorted(trials['seed'].unique())[:10]))}{', ...' if seeds > 10 else ''}: "
         f"{states.get('completed', 0)} completed, {states.get('failed', 0)} failed; {len(judged)} fits."
     )
@@ -99,20 +100,16 @@ def _truth(judged: pd.DataFrame) -> list[str]:
 
 
 def _paper(rows: pd.DataFrame) -> list[str]:
-    theirs = rows[rows["agrees"] != ""]
+    theirs = rows[rows["counted"] == "yes"]
     if theirs.empty:
         return []
     agree = int((theirs["agrees"] == "yes").sum())
-    mode = "mine.transfer_mode"
     wrong = theirs[theirs["agrees"] == "no"]
     parts = [
-        f"{row['paper_row']} for {row['variable']}{f' with {row[mode]}' if mode in wrong else ''} "
-        f"(paper: {row['paper']}; here: {row['word'] or 'no word'})"
-        for _, row in wrong.head(_MOST).iterrows()
+        f"{row['paper_row']} for {row['variable']} (paper: {row['paper']}; here: {row['word'] or 'no word'})"
+        for _, row in wrong.iterrows()
     ]
-    if len(wrong) > _MOST:
-        parts.append(f"{len(wrong) - _MOST} more")
-    text = f"{agree} of the {len(theirs)} rows that are in the paper's Table 2 agree with it."
+    text = f"{agree} of the {len(theirs)} rows of the paper's Table 2 that were built as its authors did agree with it."
     return [text + (f" Not: {'; '.join(parts)}." if parts else "")]
 
 

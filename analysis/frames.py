@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from trainables import records
 from trainables.config import (
     DECIDE_USE,
-    PAIRS,
     TRAIN_SAMPLES,
     InputError,
     TrialConfig,
     configuration_key,
     fields,
+    pairs_in_words,
     replace,
     short_name,
     unused_fields,
@@ -237,6 +237,16 @@ def varied_columns(frame: pd.DataFrame) -> list[str]:
     return [path for path, found in values.items() if len(found) > 1]
 
 
+def telling_columns(frame: pd.DataFrame) -> list[str]:
+    """`varied_columns` without those that change together with an earlier one, which tells as much.
+
+    >>> telling_columns(trials("docs/example/results"))
+    ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
+    """
+    told = {tuple(pd.factorize(frame[path].astype(str))[0]): path for path in reversed(varied_columns(frame))}
+    return [path for path in varied_columns(frame) if path in told.values()]
+
+
 ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
 """Settings that stand in every table of configurations."""
 
@@ -261,15 +271,14 @@ def in_words(row: Any, paths: Sequence[str]) -> str:
 
 
 def setting(value: object) -> str:
-    """A configuration's value as it was given; all pairs and unset sizes (all samples) as all.
+    """A configuration's value as it was given; unset sizes (all samples) as all, pairs as in `pairs_in_words`.
 
-    >>> setting(1e-5), setting(1.0), setting("reinit"), setting(", ".join(PAIRS)), setting(pd.NA)
-    ('1e-05', '1', 'reinit', 'all', 'all')
+    >>> setting(1e-5), setting(1.0), setting("reinit"), setting("Y;relu3, Y;sm1"), setting(pd.NA)
+    ('1e-05', '1', 'reinit', 'Y;relu3, Y;sm1', 'all')
     """
     missing = value is None or value is pd.NA or value != value or value == math.inf
-    if missing or value == _ALL_PAIRS:
+    if missing:
         return "all"
+    if isinstance(value, str) and ";" in value:
+        return pairs_in_words(value.split(", "))
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-_ALL_PAIRS = ", ".join(PAIRS)

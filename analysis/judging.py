@@ -32,6 +32,12 @@ def fits(results: str | frames.Results) -> pd.DataFrame:
     return found.assign(**{name: found[name].fillna(slopes[name].astype(float)) for name in names})
 
 
+def of(trials: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
+    """The fits of these trials."""
+    chosen = fits[fits["key"].isin(trials.index)]
+    return chosen.assign(key=chosen["key"].cat.remove_unused_categories())
+
+
 def _late_slopes(study: frames.Results, keys: Collection[str]) -> pd.DataFrame:
     """`late_slope` and its error of older records, from their curves where there are any."""
     found = [pd.DataFrame(columns=[*_FIT, "late_slope", "late_slope_error"])]

@@ -27,6 +27,7 @@ from analysis import (
 from trainables import paths, schemas
 from trainables.config import InputError, fields
 from trainables.resultfiles import write_local
+from trainables.sentences import counted
 from trainables.verdict import OUTCOMES, VerdictRule
 
 THRESHOLDS = {"halved": 0.5, "committed": 1.0, "doubled": 2.0}
@@ -246,10 +247,10 @@ def _provenance(trials: pd.DataFrame) -> list[tuple[str, str]]:
     """Commits and versions that made the results, with the number of their trials."""
     commits = trials["git_commit"].fillna("no checkout").value_counts()
     versions = trials["versions"].value_counts()
-    found = [("commit", f"{commit} ({count} trials)") for commit, count in commits.items()]
+    found = [("commit", f"{commit} ({counted(count, 'trial')})") for commit, count in commits.items()]
     for text, count in versions.items():
         parts = ", ".join(f"{name} {version}" for name, version in schemas.versions(str(text)).items())
-        found.append(("versions", f"{parts or 'none recorded'} ({count} trials)"))
+        found.append(("versions", f"{parts or 'none recorded'} ({counted(count, 'trial')})"))
     return found
 
 

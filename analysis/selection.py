@@ -63,9 +63,9 @@ def having(trials: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
 
 def _matches(trials: pd.DataFrame, path: str, text: str) -> NDArray[np.bool_]:
     """Which trials have the value that a text says: as text, as a number, or of pairs in any order."""
-    if path == "mine.pairs" and text != "all":
+    if path == "mine.pairs":
         wanted = set(text.replace(",", " ").split())
-        return trials[path].map(lambda pairs: set(pairs.split(", ")) == wanted).to_numpy(bool)
+        return trials[path].map(lambda pairs: wanted in (set(pairs.split(", ")), {setting(pairs)})).to_numpy(bool)
     column = trials[path]
     text = "all" if path in SIZES and text == "None" else text
     same = (column.map(setting) == text) | (column.map(str) == text)

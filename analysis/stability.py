@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis import frames, intervals, judging, levels, order, paper
 from trainables import verdict
+from trainables.sentences import counted
 from trainables.verdict import OUTCOMES, VerdictRule
 
 
@@ -43,8 +44,8 @@ def table(
           `within_truth`, `under_truth`, ... of each verdict;
         - `disorder`, `disorder_truth`: share of neighbouring layers in the wrong order (eq. 6 and 7), in the
           settled estimates and in the truths (not by pair);
-        - `paper_row`, `paper`: the paper's row and word; `word`: ours by the same reading; `agrees`: yes or no,
-          empty where the paper has no row.
+        - `paper_row`, `paper`: the paper's row and word; `word`: ours by the same reading; `agrees`: yes or no;
+          `counted`: whether the row is the authors' own construction; all empty where the paper has no row.
     """
     rule = rule or VerdictRule()
     shown, unit = frames.shown_columns(trials), "pair" if by_pair else "variable"
@@ -66,10 +67,10 @@ _COLUMNS = (
     "settled", "settled_low", "settled_high", *levels.COLUMNS, "spread_seeds", "spread_replicates",
     "truth_at_ceiling", "bias_truth", "bias_optimum",
     *(f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in verdict.BIASES),
-    "disorder", "disorder_truth", "word", "paper_row", "paper", "agrees",
+    "disorder", "disorder_truth", "word", "paper_row", "paper", "agrees", "counted",
 )  # fmt: skip
 
-_NOT_BY_PAIR = ("disorder", "disorder_truth", "word", "paper_row", "paper", "agrees", *levels.OVER_PAIRS)
+_NOT_BY_PAIR = ("disorder", "disorder_truth", "word", "paper_row", "paper", "agrees", "counted", *levels.OVER_PAIRS)
 """Columns that need a variable's pairs together."""
 
 
@@ -155,6 +156,12 @@ def _words(judged: pd.DataFrame, rule: VerdictRule) -> pd.Series:
     return words.groupby("row").agg(verdict.majority_word)
 
 
+REDRAWN = (
+    "Where front is redrawn the optimum, which allows any T, is only an upper bound: T sees one side of a pair through "
+    "a random map."
+)
+
+
 def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of the table, in sentences.
 
@@ -171,7 +178,7 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         "make the bound aim at; disorder: neighbouring layers in the wrong order (eq. 6, 7), then in the truths.",
     ]
     if "agrees" in rows and not (rows["agrees"] != "").any():
-        lines.append("agrees is empty: no row here is one of the paper's (its Table 2, on MNIST).")
+        lines.append("agrees is empty: no row here is one of the paper's (its Table 2, a finished LeNet-5 on MNIST).")
     if "agrees" in rows and (rows["agrees"] != "").any() and trials["mine.samples"].notna().any():
         scale = f"{trials['mine.samples'].min()} samples, {trials['mine.epochs'].min()} MINE epochs at the least"
         lines.append(f"Reduced scale ({scale}): agreement with the paper's words says little before fits have settled.")
@@ -194,10 +201,7 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
             "An infinite optimum: without noise deranged marginals never meet the joint, so the bound has no top."
         )
     if ((trials["mine.front"] == "redrawn") & (trials["mine.architecture"] != 1)).any():
-        lines.append(
-            "Where front is redrawn the optimum, which allows any T, is only an upper bound: T sees one side of a pair "
-            "through a random map."
-        )
+        lines.append(REDRAWN)
     return lines + failures(trials)
 
 
@@ -208,8 +212,8 @@ def repeated(trials: pd.DataFrame) -> list[str]:
     if not twice:
         return []
     return [
-        f"{twice} trials have the configuration and the seed of another trial, from before a field was added or its "
-        "meaning changed; the fits of both are counted."
+        f"{counted(twice, 'trial')} {'has' if twice == 1 else 'have'} the configuration and the seed of another trial, "
+        "from before a field was added or its meaning changed; the fits of both are counted."
     ]
 
 
@@ -219,5 +223,6 @@ def failures(trials: pd.DataFrame) -> list[str]:
     if not failed:
         return []
     if failed == len(trials):
-        return [f"All {failed} trials failed, so there is nothing to tabulate; their errors are in the trials table."]
-    return [f"{failed} trials failed and are not in the table; their errors are in the trials table."]
+        whole = "The only trial" if failed == 1 else f"All {failed} trials"
+        return [f"{whole} failed, so there is nothing to tabulate; see the trials table for why."]
+    return [f"{counted(failed, 'trial')} failed, not in the table; see the trials table for why."]

@@ -17,15 +17,26 @@ from analysis import (
     distance,
     frames,
     judging,
+    points,
     selection,
     stability,
 )
 from analysis.frames import setting
 from trainables.config import InputError, short_name
+from trainables.sentences import counted
 from trainables.verdict import BIASES, VerdictRule
 
 Which = Literal[
-    "stability", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance", "paper"
+    "stability",
+    "accuracy",
+    "convergence",
+    "consistency",
+    "order",
+    "differences",
+    "agreement",
+    "distance",
+    "paper",
+    "points",
 ]
 
 FORMATS = ("markdown", "csv", "latex")
@@ -47,8 +58,9 @@ def build(
 
     Args:
         which: stability (the paper's Table 2), accuracy (Table 3), convergence, consistency, order, differences,
-            agreement (in how many settings the rows of Table 2 come out), distance (to the truth, nearest first) or
-            paper (Table 2 in the paper's order, with the columns that the words rest on).
+            agreement (in how many settings the rows of Table 2 come out), distance (to the truth, nearest first),
+            paper (Table 2 in the paper's order, with the columns that the words rest on) or points (of the authors'
+            figures, beside ours).
         by_pair: stability with a row a pair.
         field: differences of this field alone.
         where: only trials with these values, each FIELD=VALUE as the tables show it (`noise_std=0.3`).
@@ -63,7 +75,7 @@ def build(
         rows = accuracy.table(trials, study.lenet[study.lenet["key"].isin(trials.index)])
         notes, untold = accuracy.notes(trials, rows), []
     else:
-        fits = _of(trials, judging.fits(study))
+        fits = judging.of(trials, judging.fits(study))
         untold = judging.untold(fits)
         if which == "stability":
             rows = stability.table(trials, fits, rule, by_pair)
@@ -72,8 +84,11 @@ def build(
             rows = agreement.table(stability.table(trials, fits, rule))
             notes = agreement.notes(trials, rows)
         elif which == "paper":
-            rows = agreement.side_by_side(stability.table(trials, fits, rule))
+            rows = agreement.side_by_side(trials, fits, rule)
             notes = agreement.side_by_side_notes(trials, rows)
+        elif which == "points":
+            rows = points.table(study, trials, fits)
+            notes = points.notes(trials, rows)
         elif which == "distance":
             rows = distance.table(trials, fits, rule)
             notes = distance.notes(trials, rows)
@@ -90,13 +105,8 @@ def build(
         else:
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
-    return rows, [*notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
-
-
-def _of(trials: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
-    """The fits of these trials."""
-    fits = fits[fits["key"].isin(trials.index)]
-    return fits.assign(key=fits["key"].cat.remove_unused_categories())
+    some = [f"Only trials with {' and '.join(where)}: {len(trials)} of {len(study.trials)}."] if where else []
+    return rows, [*some, *notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
 
 
 def unread(skipped: list[str]) -> list[str]:
@@ -106,7 +116,7 @@ def unread(skipped: list[str]) -> list[str]:
     ['Not read: a damaged file, x.parquet.']
     """
     found = sorted(set(skipped))
-    more = [f"Not read: {len(found) - 5} further files."] if len(found) > 5 else []
+    more = [f"Not read: {counted(len(found) - 5, 'further file')}."] if len(found) > 5 else []
     return [*(f"Not read: {problem}" for problem in found[:5]), *more]
 
 
@@ -142,6 +152,7 @@ PERCENT = (
     "exploded_halved", "exploded_committed", "exploded_doubled",
     "settled_halved", "settled_committed", "settled_doubled",
     "agree", "exploding", "converged", "underestimated", "no_word", "distance", "unstable", "retained",
+    "relative_distance",
 )  # fmt: skip
 
 _ONE_DIGIT = ("accuracy", "deviation", "spread", "least", "most", "reinit", "finetune", "difference")

@@ -24,14 +24,18 @@ with interrupts.OneLine("interrupted.", begun=False):
     from study.search import SearchOptions
     from trainables import paths
     from trainables.config import InputError, TrialConfig, descriptions, fields
+    from trainables.sentences import counted
 
 _DESCRIPTION = "Measure how far a neural estimate of mutual information (MINE) can be trusted."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 a trial failed or is missing, 2 bad input, 130 interrupted."""
-    # Rows are flushed as they are printed, also into a pipe or a file.
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed; without it, print would write what is meant for one to the other
+            setattr(sys, name, open(os.devnull, "w"))
+    # Rows are flushed as they are printed, also into a pipe or a file; names of files may be any text.
+    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     arguments = sys.argv[1:] if arguments is None else arguments
     with interrupts.OneLine(f"interrupted{_INTERRUPTED.get(arguments[0] if arguments else '', '')}."):
         try:
@@ -189,12 +193,12 @@ def sweep(
     tensorboard: bool = False,
     dry_run: bool = False,
 ) -> int:
-    """Run a named study with Ray Tune: demo, paper or grid. Run again, it does only what is missing.
+    """Run a named study with Ray Tune: demo, paper or factorial. Run again, it does only what is missing.
 
     With --search its first configuration is the base of a search, and its seeds are those of the search.
 
     Args:
-        study: Name of the study: demo, paper or grid.
+        study: Name of the study: demo, paper or factorial.
         seeds: Seeds to run; None: the study's own.
         results: Folder or URI for the rows, seen by all nodes; None: results/STUDY, of a search results/STUDY-search.
         tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files below Tune's state.
@@ -220,9 +224,10 @@ def sweep(
     sweeping.check(planned, where, cluster.storage, _runs_here(resources, cluster))
     before = sweeping.outcome(planned, where)
     _tell(before.problems)
-    print(f"study {study}: {len(planned)} trials, {len(before.completed)} of them done before; rows go to {where}")
+    told = f"{counted(len(planned), 'trial')}, {len(before.completed)} of them done before"
+    print(f"study {study}: {told}; rows go to {where}")
     ended = sweeping.launch(planned, where, resources, cluster, tensorboard, plan.Plan(study, tuple(planned)))
-    counts = f"{len(ended.completed)} of {len(planned)} trials completed"
+    counts = f"{len(ended.completed)} of {counted(len(planned), 'trial')} completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:
         print(f"errors: mine-study status {shlex.quote(where)}; the same command tries the failed trials again")
@@ -307,7 +312,7 @@ def _dry_run(planned: list[TrialConfig], results: str, resources: Resources) -> 
     states, problems = records.trial_states(results)
     _tell(problems)
     left = [config for config in planned if states.get(key(config)) != "completed"]
-    print(f"{len(planned)} trials, {len(planned) - len(left)} of them done before")
+    print(f"{counted(len(planned), 'trial')}, {len(planned) - len(left)} of them done before")
     return _print_cost(left, resources) if left else 0
 
 
@@ -356,7 +361,16 @@ def status(results: tyro.conf.Positional[str]) -> int:
 def table(
     results: tyro.conf.Positional[str],
     which: Literal[
-        "stability", "paper", "accuracy", "convergence", "consistency", "order", "differences", "agreement", "distance"
+        "stability",
+        "paper",
+        "points",
+        "accuracy",
+        "convergence",
+        "consistency",
+        "order",
+        "differences",
+        "agreement",
+        "distance",
     ] = "stability",
     format: Literal["markdown", "csv", "latex"] = "markdown",  # noqa: A002  # the flag's name
     by_pair: bool = False,
@@ -370,14 +384,14 @@ def table(
     Args:
         results: Folder or URI that a trial or a sweep wrote.
         which: stability: explosion, settling, estimates, the paper's words (its Table 2); paper: Table 2 alone, in its
-            order, ours beside it; accuracy: LeNet-5's by epoch (Table 3); convergence: epochs to the final level,
-            reinit against finetune; consistency: spreads and rank agreement; order: layers in the wrong order (eq. 6
-            and 7); differences: two values of one field, with intervals on the difference; agreement: in which share
-            of the settings each row of the paper's Table 2 comes out; distance: configurations by their distance to
-            the truth, the nearest first.
+            order, ours beside it; points: the points of its authors' figures, ours beside them; accuracy: LeNet-5's by
+            epoch (Table 3); convergence: epochs to the final level, reinit against finetune; consistency: spreads and
+            rank agreement; order: layers in the wrong order (eq. 6 and 7); differences: two values of one field, with
+            intervals on the difference; agreement: in which share of the settings each row of the paper's Table 2
+            comes out; distance: configurations by their distance to the truth, the nearest first.
         format: How to print it; csv has every column.
         by_pair: stability: one row a pair instead of one for the X pairs and one for the Y pairs.
-        thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy.
+        thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy and points.
         field: differences: of this field alone, such as noise_std.
         where: Only the trials with this value, such as noise_std=0.3; may be given several times.
         first: Only so many rows, from the top.
@@ -392,13 +406,18 @@ def table(
     unused = {
         "by_pair": by_pair and which != "stability",
         "field": field is not None and which != "differences",
-        "thresholds": thresholds != 1 and which == "accuracy",
+        "thresholds": thresholds != 1 and which in ("accuracy", "points"),
     }
     for name, is_unused in unused.items():
         if is_unused:
             raise InputError(f"{name} is given; it must be left out for the table {which!r}, which does not use it.")
     rows, notes = tables.build(which, results, VerdictRule().scaled(thresholds), by_pair, field, where)
-    print(tables.render(rows.head(len(rows) if first is None else first), format), end="")
+    shown = rows.head(len(rows) if first is None else first)
+    if len(shown) < len(rows):
+        notes.insert(0, f"The first {len(shown)} of {len(rows)} rows.")
+    if thresholds != 1:
+        notes.insert(0, f"Thresholds are {thresholds:g} times the committed rule's.")
+    print(tables.render(shown, format), end="")
     if format == "markdown":
         print("\n" + "\n".join(notes))
     else:  # so that the table is alone in a file or a pipe
@@ -417,7 +436,7 @@ def compact(results: tyro.conf.Positional[str]) -> int:
     from trainables import compaction
 
     for done in compaction.compact(results):
-        print(f"{done.table}: {done.files_before} files before, {done.files_after} after")
+        print(f"{done.table}: {counted(done.files_before, 'file')} before, {done.files_after} after")
         _tell(done.problems, "Not merged")
     return 0
 
@@ -465,9 +484,11 @@ def validate(only: tuple[str, ...] = (), seed: int = 0, threads: int | None = No
     import torch
 
     from study import validate as known_answers
+    from trainables import given
 
     torch.set_num_threads(_threads(threads))
     known_answers.chosen(only)
+    seed = given.seed(seed)
     return 0 if known_answers.report(only, seed) else 1
 
 

@@ -70,7 +70,7 @@ def connection(cluster: Cluster, resources: Resources) -> Iterator[None]:
     except SystemExit as ended:  # Ray's handler of SIGTERM while it connects
         raise KeyboardInterrupt from ended
     # Ray's handler would exit at once and leave Tune's state unsaved.
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         if not cluster.autoscaling:
             _check_resources(ray.cluster_resources(), resources)
@@ -78,6 +78,14 @@ def connection(cluster: Cluster, resources: Resources) -> Iterator[None]:
     finally:
         ray.shutdown()
         signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(*_: object) -> None:
+    """Do what Ctrl-C would, also in a command that a shell started in the background, where Ctrl-C is ignored."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler in (signal.SIG_IGN, signal.SIG_DFL, None):
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def _connect(cluster: Cluster) -> None:

@@ -26,14 +26,17 @@ class OneLine:
 
     def __enter__(self) -> None:
         self._ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        self._hook = sys.unraisablehook
         if self._ours:
             signal.signal(signal.SIGINT, self._press)
 
     def _press(self, number: int, frame: FrameType | None) -> None:
         self._pressed = True
+        sys.unraisablehook = lambda _: None  # where it is raised while an object is deleted, Python would print it
         signal.default_int_handler(number, frame)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        sys.unraisablehook = self._hook
         pressed = self._pressed or isinstance(error, KeyboardInterrupt)
         if self._ours:  # after a first Ctrl-C a second one ends it at once, without a traceback
             signal.signal(signal.SIGINT, signal.SIG_DFL if pressed else signal.default_int_handler)

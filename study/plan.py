@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from study.space import Study
 from trainables import resultfiles
 from trainables.config import InputError, TrialConfig, content_key, fields, flatten, key, unflatten
+from trainables.sentences import in_a_line
 
 FOLDER = "plans"
 """Folder of the plans, beside the tables."""
@@ -50,10 +51,14 @@ def write(results: str, plan: Plan) -> None:
         "base": base,
         "changes": [{path: value for path, value in one.items() if value != base[path]} for one in flat],
     }
-    name = plan.search or f"{plan.study}-{content_key({'keys': sorted(map(key, plan.trials))})}"
+    name = _name(plan.search or f"{plan.study}-{content_key({'keys': sorted(map(key, plan.trials))})}")
+    resultfiles.write_text(results, FOLDER, f"{name}.json", json.dumps(content, separators=(",", ":")))
+
+
+def _name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
         raise InputError(f"study is {name!r}; it must be of letters, digits, '_', '-' and '.'.")
-    resultfiles.write_text(results, FOLDER, f"{name}.json", json.dumps(content, separators=(",", ":")))
+    return name
 
 
 def _plain(config: TrialConfig) -> dict[str, Any]:
@@ -75,9 +80,9 @@ def find(results: str) -> Found:
         try:
             found.plans.append(_parse(json.loads(resultfiles.read_bytes(results, file))))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError) as error:
-            said = str(error).rstrip(".")
+            said = in_a_line(str(error)).rstrip(".")
             found.problems.append(
-                f"a plan that this program cannot read, {file} ({said}); delete it and run its sweep again."
+                f"a plan that this program cannot read, {in_a_line(file)} ({said}); delete it and run its sweep again."
             )
     return found
 
@@ -107,6 +112,7 @@ def _parse(content: dict[str, Any]) -> Plan:
     for name, kind in kinds.items():
         if not isinstance(content[name], kind):
             raise ValueError(f"{name} is {content[name]!r}")
+    _name(plan.search or plan.study)
     return plan
 
 

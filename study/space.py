@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.config import PAIRS, InputError, TrialConfig, flatten, key, replace, short_name
+from trainables.config import InputError, TrialConfig, flatten, key, pairs_in_words, replace, short_name
 
 PAPER_AXES: Mapping[str, tuple[Any, ...]] = {
     "mine.architecture": (1, 2, 3),
-    "mine.noise_std": (0.0, 0.1, 0.3, 1.0, 3.0),
+    "mine.noise_std": (0.0, 0.5, 1.0, 2.0, 4.0),
     "mine.hidden_units": (10, 20, 100),
     "mine.transfer_mode": ("reinit", "finetune"),
 }
@@ -102,7 +102,7 @@ def differences(planned: Sequence[TrialConfig]) -> list[str]:
 
 
 def _text(value: object) -> str:
-    """A value in a label; all pairs, and sizes that are unset, as all."""
-    if value is None or (isinstance(value, list | tuple) and len(value) == len(PAIRS)):
-        return "all"
-    return ",".join(value) if isinstance(value, list | tuple) else str(value)
+    """A value in a label; sizes that are unset as all."""
+    if isinstance(value, list | tuple):
+        return pairs_in_words(value).replace(", ", ",")
+    return "all" if value is None else str(value)

@@ -17,6 +17,7 @@ from study.plan import Plan
 from study.space import differences
 from trainables import records, resultfiles, schemas, verdict
 from trainables.config import InputError, key
+from trainables.sentences import counted
 
 _SHOWN = 8
 """Trials listed at most, of those under way and of those that ended last."""
@@ -72,7 +73,7 @@ def report(results: str, now: datetime.datetime | None = None) -> str:
     if others := [name for name in folder.states if name not in planned]:
         blocks.append(_of_no_plan(others, folder, now))
     blocks.append([f"Not read: {problem}" for problem in problems[:_SHOWN]])
-    blocks.append([f"Not read: {len(problems) - _SHOWN} further files."] if len(problems) > _SHOWN else [])
+    blocks.append([f"Not read: {counted(len(problems) - _SHOWN, 'further file')}."] if len(problems) > _SHOWN else [])
     return "\n".join(line for block in blocks for line in block)
 
 
@@ -97,8 +98,8 @@ def _of_plan(one: Plan, folder: _Folder, now: datetime.datetime) -> list[str]:
     left = one.total - completed - len(failed)
     name = f"search {one.search}" if one.search else f"study {one.study}"
     lines = [
-        f"{name}: {completed} of {one.total} trials completed, {len(failed)} failed, {len(under_way)} under way, "
-        f"{left - len(under_way)} not started or before their first probe",
+        f"{name}: {completed} of {counted(one.total, 'trial')} completed, {len(failed)} failed, "
+        f"{len(under_way)} under way, {left - len(under_way)} not started or before their first probe",
         *_fits([n for n in ended if folder.states[n] == "completed"], folder),
         *_pace([folder.ended[n] for n in dated], [folder.probed[n] for n in under_way], left, now),
     ]
@@ -113,7 +114,7 @@ def _of_no_plan(names: Sequence[str], folder: _Folder, now: datetime.datetime) -
     """On trials that no plan names: each was run alone, or its plan is gone."""
     failed = [name for name in names if folder.states[name] == "failed"]
     return [
-        f"{len(names)} trials of no plan: {len(names) - len(failed)} completed, {len(failed)} failed",
+        f"{counted(len(names), 'trial')} of no plan: {len(names) - len(failed)} completed, {len(failed)} failed",
         *_fits(names, folder),
         *_ended(_by_date(failed, folder), {name: f"trial {name}" for name in names}, folder, now),
     ]
@@ -143,7 +144,7 @@ def _reasons(rows: pa.Table) -> dict[str, str]:
 
 def _fits(keys: Sequence[str], folder: _Folder) -> list[str]:
     count = folder.verdicts["key"].isin(keys).sum()
-    return [f"{count} fits: {_shares(keys, folder)}"] if count else []
+    return [f"{counted(count, 'fit')}: {_shares(keys, folder)}"] if count else []
 
 
 def _shares(keys: Sequence[str], folder: _Folder) -> str:

@@ -1,8 +1,9 @@
 """The tables in documents, each under a comment with the command that makes it.
 
-    python -m tests.doc_tables docs/reproduction.md     # makes them anew, in place
+    python -m tests.doc_tables docs/reproduction.md     # makes them again, in place
 
 A block is a comment `<!-- mine-study table ... -->`, a blank line and a markdown table, without the notes under it.
+Where the results that it is of are not there yet, or no such trial is among them, it has no table.
 """
 
 import re
@@ -11,25 +12,33 @@ import subprocess
 import sys
 from pathlib import Path
 
-BLOCK = re.compile(r"<!-- mine-study (table [^>]*?) -->\n\n((?:\|[^\n]*\n)*)")
+BLOCK = re.compile(r"<!-- mine-study (table [^>]*?) -->\n\n((?:\|[^\n]*\n)*)(?:\n|\Z)?")
+
+_NOT_THERE = ("holds no trials", "no such trial is here")
 
 
 def made(arguments: str) -> str:
-    """The table that a command prints, without its notes."""
+    """The table that a command prints, without its notes; empty where there are no results of it.
+
+    Raises:
+        RuntimeError: if the command fails for another reason.
+    """
     command = [sys.executable, "-m", "study.cli", *shlex.split(arguments)]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return "".join(f"{line}\n" for line in printed.splitlines() if line.startswith("|"))
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    if ended.returncode and not any(said in ended.stderr for said in _NOT_THERE):
+        raise RuntimeError(f"mine-study {arguments}: {ended.stderr}")
+    return "".join(f"{line}\n" for line in ended.stdout.splitlines() if line.startswith("|"))
 
 
 def remake(path: Path) -> int:
-    """Write a document's tables anew; how many it has."""
+    """Write a document's tables again; how many it has."""
 
     def block_with_table(block: re.Match[str]) -> str:
-        first = "" if block[2] else "\n"  # a table made for the first time must not run into the text below
-        return f"<!-- mine-study {block[1]} -->\n\n{made(block[1])}{first}"
+        table = made(block[1])
+        return f"<!-- mine-study {block[1]} -->\n\n" + (f"{table}\n" if table else "")
 
     text, count = BLOCK.subn(block_with_table, path.read_text())
-    path.write_text(text)
+    path.write_text(text.rstrip("\n") + "\n")
     return count
 
 

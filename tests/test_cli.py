@@ -1,8 +1,12 @@
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
 from study import cli, plan, space, studies
+from tests import made_results
 from trainables import mine, records
 from trainables.config import key
 
@@ -44,7 +48,7 @@ def test_a_trial_then_its_table(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sweep", "papr"], "study is 'papr'; it must be one of demo, paper, grid"),
+        (["sweep", "papr"], "study is 'papr'; it must be one of demo, paper, factorial"),
         (["sweep", "demo", "--mine.noise-std", "-1"], "mine.noise_std is -1.0"),
         (["sweep", "demo", "--mine.hidden-units", "0"], "mine.hidden_units is 0; it must be at least 1"),
         (["sweep", "demo", "--mine.architecture", "4"], "'1', '2', '3'"),
@@ -74,6 +78,7 @@ def test_a_trial_then_its_table(capsys, tmp_path):
         (["table", "s3://"], "names no place"),
         (["table", "/nowhere", "--thresholds", "nan"], "thresholds is nan"),
         (["validate", "--only", "BSPK"], "only is 'BSPK'"),
+        (["validate", "--seed", "-1"], "seed is -1; it must be an integer from 0"),
         (["trial", "--device", "tpu"], "device is 'tpu'"),
         (["table", "/nowhere"], "results '/nowhere' holds no trials"),
         (["table", "/nowhere", "--thresholds", "0"], "thresholds is 0.0"),
@@ -166,7 +171,7 @@ def test_a_dry_run_of_a_large_study_says_numbers_as_people_write_them(capsys, mo
 
     here = cost.Here("this machine", 10**10, concurrent=2, seconds=3_060_000.0)
     monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(120_000_000, 10**9, here))
-    code, out, _ = run(capsys, "sweep", "grid", "--dry-run", "--results", str(tmp_path / "none"))
+    code, out, _ = run(capsys, "sweep", "factorial", "--dry-run", "--results", str(tmp_path / "none"))
     assert code == 0 and "270 to run, 2 at a time: about 850 hours (35 days) and 120 MB here" in out
 
 
@@ -198,6 +203,59 @@ def test_notes_of_a_table_for_programs_go_to_standard_error(capsys, tmp_path):
     for kind, first in (("csv", "mine.architecture,"), ("latex", r"\begin{tabular}")):
         code, out, err = run(capsys, "table", str(tmp_path), "--format", kind)
         assert code == 0 and out.startswith(first) and "completed trials" not in out and err.strip() == notes
+
+
+def test_a_table_of_some_trials_or_rows_or_by_other_thresholds_says_so(capsys, tmp_path):
+    for seed in range(2):
+        made_results.write(str(tmp_path), {"seed": seed, "mine.noise_std": float(seed)}, runs=1)
+    for arguments, said in (
+        (["--where", "noise_std=1", "--where", "seed=1"], "Only trials with noise_std=1 and seed=1: 1 of 2."),
+        (["--first", "3"], "The first 3 of 4 rows."),
+        (["--thresholds", "0.5"], "Thresholds are 0.5 times the committed rule's."),
+    ):
+        code, out, _ = run(capsys, "table", str(tmp_path), *arguments)
+        assert code == 0 and f"\n{said}\n" in out
+        code, out, _ = run(capsys, "table", str(tmp_path), "--first", "4")
+        assert "rows." not in out and "Only trials" not in out and "Thresholds are" not in out
+
+
+@pytest.mark.parametrize(("redirection", "rows"), [(">&-", 0), ("2>&-", 2)])
+def test_a_closed_stream_is_no_traceback_and_takes_nothing_from_the_other(tmp_path, redirection, rows):
+    """Without standard error, notes must not go among the rows."""
+    made_results.write(str(tmp_path), {}, runs=1)
+    command = f'"{sys.executable}" -m study.cli table "{tmp_path}" --format csv {redirection}'
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert ended.returncode == 0 and "Traceback" not in ended.stderr
+    assert ended.stdout.count("\n") == rows + (rows > 0)
+
+
+def test_a_terminal_that_has_only_ascii_is_no_traceback(tmp_path):
+    made_results.write(str(tmp_path), {}, runs=1)
+    (tmp_path / "estimates" / "ü.parquet").write_bytes(b"")
+    ended = subprocess.run(
+        [sys.executable, "-m", "study.cli", "status", str(tmp_path)],
+        capture_output=True, text=True, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert ended.returncode == 0 and r"\xfc.parquet" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("failed", "hold no completed trial, and 1 trial that failed"),
+        ("another pair", "hold no completed fit of X;sm1; run a trial that estimates it"),
+        ("estimates", "hold no rows of X;sm1 in the table estimates that can be read"),
+        ("curves", "hold no rows of X;sm1 in the table curves that can be read"),
+    ],
+)
+def test_curves_says_why_there_is_nothing_to_draw(capsys, tmp_path, damage, said):
+    state = "failed" if damage == "failed" else "completed"
+    pairs = ("Y;sm1",) if damage == "another pair" else ("X;sm1",)
+    made_results.write(str(tmp_path / "r"), {"mine.pairs": pairs}, runs=1, state=state)
+    for path in (tmp_path / "r" / damage).glob("*"):
+        path.write_bytes(b"cut")
+    code, _, err = run(capsys, "curves", str(tmp_path / "r"), "--pair", "X;sm1", "--out", str(tmp_path / "c.png"))
+    assert code == 2 and said in err and not (tmp_path / "c.png").exists()
 
 
 def test_a_dry_run_refuses_what_the_sweep_would(capsys, tmp_path):

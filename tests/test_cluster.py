@@ -58,3 +58,22 @@ def test_sigterm_while_ray_starts_interrupts_as_ctrl_c_does(monkeypatch):
             pass
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("ctrl_c", [signal.SIG_IGN, signal.default_int_handler])
+def test_sigterm_stops_a_sweep_in_the_background_too(monkeypatch, ctrl_c):
+    """There shells have Ctrl-C ignored; the sweep could be ended by SIGKILL alone."""
+    import ray
+
+    from study import cluster
+
+    monkeypatch.setattr(cluster, "_connect", lambda _: None)
+    monkeypatch.setattr(cluster, "_check_resources", lambda *_: None)
+    monkeypatch.setattr(ray, "cluster_resources", dict)
+    before = signal.signal(signal.SIGINT, ctrl_c)
+    try:
+        with pytest.raises(KeyboardInterrupt), connection(Cluster(), Resources()):
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGINT) is ctrl_c
+    finally:
+        signal.signal(signal.SIGINT, before)

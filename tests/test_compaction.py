@@ -233,7 +233,7 @@ def test_a_damaged_merged_file_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:200])
     rows, problems = records.read(results, "estimates")
     assert len(rows) == 0 and f"a damaged file, {path}" in problems[0]
-    assert problems[1].startswith("1 of 1 completed trials have no rows in the table estimates")
+    assert problems[1].startswith("1 of 1 completed trial has no rows in the table estimates")
 
 
 def test_a_folder_without_results_is_refused(tmp_path):

@@ -98,6 +98,7 @@ def test_what_cannot_be_part_of_a_pair_is_no_layers_name(name):
     [
         (np.ma.array(LAYER, mask=LAYER > 1), "has masked values"),
         ([np.ma.masked, *LAYER[1:, 0]], "has masked values"),
+        ([[1.0, np.ma.masked]] * 60, "has masked values"),
         (LAYER + 0j, "holds complex numbers"),
         (torch.tensor(LAYER) + 0j, "holds complex numbers"),
         (np.full(60, "1.5"), "holds text"),
@@ -223,3 +224,10 @@ def test_what_float32_does_not_hold_is_refused():
     ):
         with pytest.raises(InputError, match=words):
             layer_of(values).single(noise_std)
+
+
+@pytest.mark.parametrize("values", [np.broadcast_to(np.float32(0), (60, 10**11)), np.broadcast_to(0, (60, 10**12))])
+def test_what_takes_more_memory_than_there_is_is_refused_before_it_takes_any(values):
+    for x, y, layer in ((values, LABELS, LAYER), (LAYER, values, LAYER), (LAYER, LABELS, values)):
+        with pytest.raises(InputError, match=r"^(x|y|activations.*) takes .* TB of memory; it must take less"):
+            given.read(x, y, {"l": layer})

@@ -73,3 +73,13 @@ def test_an_ignored_ctrl_c_stays_ignored(keeps_handler):
     with interrupts.OneLine("interrupted."):
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_ctrl_c_while_an_object_is_deleted_prints_no_traceback():
+    """Python prints what is raised there and cannot be passed on."""
+    program = (
+        "import signal\nfrom study import interrupts\nclass Lock:\n    def __del__(self):\n"
+        "        signal.raise_signal(signal.SIGINT)\nwith interrupts.OneLine('said.'):\n    Lock()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (interrupts.CODE, "mine-study: said.\n")

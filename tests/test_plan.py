@@ -61,6 +61,8 @@ DAMAGES = {
     "a number of trials in words": json.dumps({**GOOD, "expected": "two"}).encode(),
     "trials that are none": json.dumps({**GOOD, "changes": [5]}).encode(),
     "pairs that are none": json.dumps({**GOOD, "changes": [{"mine.pairs": 5}]}).encode(),
+    "a study of two lines": json.dumps({**GOOD, "study": "demo\nx"}).encode(),
+    "a study that no text holds": json.dumps({**GOOD, "study": "\ud800"}).encode(),
     "architecture 9": json.dumps({**GOOD, "base": {"mine.architecture": 9}, "changes": [{}]}).encode(),
 }
 

@@ -1,6 +1,7 @@
 """Files that are not what their names say, doubled, cut or strange: each key counts once, and what is odd is named."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -167,13 +168,14 @@ STRANGE = {
     "no MINE epoch": ("curves", "mine_epoch", lambda values: [0, *values[1:]]),
     "no pair": ("estimates", "pair", lambda values: [None, *values[1:]]),
     "no truth": ("estimates", "truth", lambda values: [None, *values[1:]]),
+    "another epoch of the network": ("estimates", "lenet_epoch", lambda values: [99] * len(values)),
+    "another number of epochs": ("estimates", "epochs", lambda values: [7] * len(values)),
     "a state that is none": ("trials", "state", lambda values: ["done"]),
     "no seed": ("trials", "seed", lambda values: [None]),
     "architecture 9": ("trials", "mine.architecture", lambda values: [9]),
     "a noise that is no number": ("trials", "mine.noise_std", lambda values: [np.nan]),
     "no pairs": ("trials", "mine.pairs", lambda values: [[]]),
     "a missing pair": ("trials", "mine.pairs", lambda values: [[None]]),
-    "more pairs than rows": ("trials", "mine.pairs", lambda values: [["X;sm1", "X;relu3", "Y;sm1"]]),
 }
 
 
@@ -184,12 +186,11 @@ def test_a_file_with_values_that_no_trial_has_is_named_and_the_rest_is_read(tmp_
     change(path, lambda rows: put(rows.cast(nullable(rows.schema)), column, changed(rows[column].to_pylist())))
     study = load(str(tmp_path))
     list(study.curve_pieces(["key"]))
-    if what == "more pairs than rows":
-        path = part(tmp_path, "estimates", configs[0])
     assert any(str(path) in problem for problem in study.skipped)
     left = sorted({*map(key, configs)} - {key(configs[0])})
     assert table == "curves" or sorted(study.read(path.parent.name)["key"].unique()) == left
     assert table != "trials" or str(path) in status.report(str(tmp_path))
+    assert sum(str(path) in problem for one in compaction.compact(str(tmp_path)) for problem in one.problems) == 1
 
 
 @pytest.mark.parametrize("what", ["architecture 9", "a noise that is no number"])
@@ -336,6 +337,55 @@ def test_columns_that_this_program_does_not_know_are_not_lost(tmp_path, configs)
     assert f"{path} with columns that this program does not know: later" in problem
     assert "later" in pq.read_schema(path).names
     assert_alike(seen(tmp_path), before)
+
+
+def test_a_bit_that_flips_on_the_disk_is_found(tmp_path, configs):
+    path = part(tmp_path, "curves", configs[0])
+    column = pq.read_metadata(path).row_group(0).column(pq.read_schema(path).names.index("bound"))
+    content = bytearray(path.read_bytes())
+    content[(column.dictionary_page_offset or column.data_page_offset) + column.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+    study = load(str(tmp_path))
+    list(study.curve_pieces(schemas.SCHEMAS["curves"].names))
+    assert len(study.skipped) == 1 and "a damaged file" in study.skipped[0] and str(path) in study.skipped[0]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_is_named_as_a_file_and_is_none_is_named(tmp_path, configs, table):
+    before = seen(tmp_path)
+    (tmp_path / table / "gone.parquet").symlink_to("nowhere")
+    (tmp_path / table / "itself.parquet").symlink_to("itself.parquet")
+    os.mkfifo(tmp_path / table / "pipe.parquet")
+    shutil.copy(part(tmp_path, table, configs[0]), os.path.join(os.fsencode(tmp_path / table), b"\xff.parquet"))
+    assert_alike(seen(tmp_path), before)
+    for name in ("gone", "itself", "pipe"):
+        assert len(named(tmp_path, tmp_path / table / f"{name}.parquet")) == 1, name
+    told = "".join(problem for one in compaction.compact(str(tmp_path)) for problem in one.problems)
+    assert all(f"/{table}/{name}.parquet, which is a link" in told for name in ("gone", "itself", "pipe"))
+    assert_alike(seen(tmp_path), before)
+
+
+def test_a_name_of_two_lines_is_named_in_one(tmp_path, configs):
+    shutil.copy(part(tmp_path, "estimates", configs[0]), tmp_path / "estimates" / "a\nb\x1b.parquet")
+    (problem,) = load(str(tmp_path)).skipped
+    assert "estimates/a b .parquet" in problem and problem.isprintable()
+
+
+@pytest.mark.parametrize("name", ["estimate", "target", "optimum"])
+def test_a_column_that_is_there_twice_is_named(tmp_path, configs, name):
+    path = part(tmp_path, "estimates", configs[0])
+    change(path, lambda rows: rows.append_column(pa.field(name, pa.float64()), pa.array([9.0] * len(rows))))
+    study = load(str(tmp_path))
+    twice = "optimum" if name == "target" else name
+    assert len(study.skipped) == 1 and f"{path} with columns that are missing, doubled" in study.skipped[0]
+    assert twice in study.skipped[0] and key(configs[0]) not in set(study.estimates["key"])
+
+
+def test_a_folder_whose_files_are_gone_holds_no_trials(tmp_path, configs):
+    for path in (tmp_path / "trials").iterdir():
+        path.unlink()
+    with pytest.raises(records.InputError, match="holds no trials"):
+        tables.build("stability", str(tmp_path))
 
 
 def test_tables_are_the_same_bit_by_bit():

@@ -59,7 +59,7 @@ def test_written_rows_are_read_back(tmp_path, as_uri):
     assert records.trial_state(results, trial) == "completed"
     assert records.trial_state(results, "other") is None
     rows, (problem,) = records.read(results, "curves")
-    assert len(rows) == 0 and problem.startswith("1 of 1 completed trials have no rows in the table curves")
+    assert len(rows) == 0 and problem.startswith("1 of 1 completed trial has no rows in the table curves")
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [f"{trial}.parquet"] * 2
 
 

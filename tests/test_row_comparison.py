@@ -25,4 +25,4 @@ def test_repeated_trials_are_equal_and_every_kind_of_difference_is_found(tiny, t
     assert str(path) in left_out and missing == f"curves: {len(whole)} rows missing, 0 too many"
     path.unlink()
     left_out, missing = differences(str(ours), str(theirs))
-    assert "1 of 1 completed trials have no rows in the table curves" in left_out
+    assert "1 of 1 completed trial has no rows in the table curves" in left_out

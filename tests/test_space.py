@@ -1,28 +1,58 @@
+import itertools
+
+import pandas as pd
 import pytest
 
+from analysis import paper
 from study import space, studies
-from trainables.config import InputError, TrialConfig, key
+from trainables.config import PAIRS, InputError, TrialConfig, flatten, key, replace
 
 
-def test_the_paper_study_has_a_configuration_for_every_row_of_table_2():
-    import pandas as pd
-
-    from analysis import paper
-    from trainables.config import flatten
-
-    rows = [{**flatten(config), "variable": variable} for config in studies.PAPER.configurations for variable in "XY"]
-    frame = pd.DataFrame(rows)
-    found = frame.assign(name=paper.stability_rows(frame)["paper_row"])
-    named = found.loc[found["name"] != "", ["variable", "name"]].itertuples(index=False, name=None)
-    assert set(named) == {(variable, name) for variable, _, _, name, _ in paper.STABILITY}
-    # Architecture 1 without noise serves X and Y; two more are Figures 1 and 2.
-    assert len(studies.PAPER.configurations) == 7 + 2
-    assert {config.mine.transfer_mode for config in studies.PAPER.configurations[7:]} == {"reinit", "finetune"}
+def rows_of(configurations) -> pd.DataFrame:
+    """Configurations as `analysis.paper` reads them, once for X and once for Y where they estimate such pairs."""
+    made = [
+        {**flatten(config), "variable": variable}
+        for config in configurations
+        for variable in "XY"
+        if any(pair.startswith(variable) for pair in config.mine.pairs)
+    ]
+    return pd.DataFrame(made)
 
 
-def test_the_grid_is_the_full_factorial():
-    assert len(studies.GRID.configurations) == 3 * 5 * 3 * 2
-    assert len({key(config) for config in studies.GRID.configurations}) == 90
+def test_the_paper_study_has_one_counted_configuration_for_every_row_of_table_2():
+    frame = rows_of(studies.PAPER.configurations)
+    found = frame.join(paper.stability_rows(frame))
+    counted = found.loc[found["counted"] == "yes", ["variable", "paper_row"]].values.tolist()
+    assert sorted(counted) == sorted([variable, name] for variable, _, _, name, _ in paper.STABILITY)
+    beside = found[found["counted"] == "no"]
+    assert beside["paper_row"].tolist() == ["Architecture 2", "Architecture 3", "Architecture 3(2)"]
+    assert set(beside["mine.front"]) == {"trained"}
+
+
+def test_the_paper_study_has_one_configuration_for_all_points_of_a_figure():
+    trials = pd.DataFrame(map(flatten, studies.PAPER.configurations))
+    for points in paper.POINTS:
+        same = itertools.compress(studies.PAPER.configurations, paper.having(trials, points.settings))
+        (chosen,) = [config for config in same if set(points.values) <= set(config.mine.pairs)]
+        assert {len(values) for values in points.values.values()} == {chosen.runs}
+
+
+def test_the_factorial_is_full_and_by_the_authors_settings():
+    configurations = studies.FACTORIAL.configurations
+    assert len({key(config) for config in configurations}) == 3 * 5 * 3 * 2
+    assert {config.mine.front for config in configurations} == {"trained"}
+    free = (
+        "schedule.probe_every",
+        "mine.samples",
+        "mine.epochs",
+        "mine.conv_channels",
+        "mine.pairs",
+        *space.PAPER_AXES,
+    )
+    theirs = flatten(studies.PAPER.configurations[0])
+    for config in configurations:
+        assert {p for p, value in flatten(config).items() if p not in free and value != theirs[p]} == set()
+        assert config.runs > 1  # or transfer modes would be the same
 
 
 def test_the_demo_is_about_a_dozen_trials_on_digits():
@@ -32,25 +62,33 @@ def test_the_demo_is_about_a_dozen_trials_on_digits():
 
 
 def test_overrides_replace_values_and_several_are_all_run():
-    planned = space.trials(studies.PAPER, {"mine.epochs": (5,), "mine.learning_rate": (1e-3, 1e-4)}, seeds=(7, 8))
-    assert len(planned) == 9 * 2 * 2
+    planned = space.trials(studies.DEMO, {"mine.epochs": (5,), "mine.learning_rate": (1e-3, 1e-4)}, seeds=(7, 8))
+    each = len(studies.DEMO.configurations) * 2
+    assert len(planned) == each * 2
     assert {config.mine.epochs for config in planned} == {5}
-    assert [config.seed for config in planned] == [7] * 18 + [8] * 18
+    assert [config.seed for config in planned] == [7] * each + [8] * each
 
 
 def test_configurations_that_an_override_makes_equal_run_once():
-    assert len(space.trials(studies.PAPER, {"mine.noise_std": (1.0,)}, seeds=(0,))) == 5 + 2
+    assert len(space.trials(studies.DEMO, {"mine.noise_std": (1.0,)}, seeds=(0,))) == 2
 
 
 def test_labels_name_what_differs():
-    planned = space.trials(studies.GRID, {}, seeds=(0, 1))
+    planned = space.trials(studies.FACTORIAL, {}, seeds=(0, 1))
     labels = space.differences(planned)
     assert len(set(labels)) == len(planned)
     assert labels[0] == "architecture=1 noise_std=0.0 hidden_units=10 transfer_mode=reinit seed=0"
 
 
+def test_labels_have_the_variable_in_place_of_its_pairs():
+    changes = [{"mine.pairs": pairs} for pairs in (PAIRS, PAIRS[:4], PAIRS[4:], (*PAIRS[:4], "Y;sm1"), PAIRS[1:3])]
+    labels = space.differences([replace(TrialConfig(), change) for change in changes])
+    said = [label.split()[0] for label in labels]
+    assert said == ["pairs=all", "pairs=X", "pairs=Y", "pairs=X,Y;sm1", "pairs=X;maxpool2,X;relu3"]
+
+
 def test_bad_input_is_named():
-    with pytest.raises(InputError, match="study is 'papr'; it must be one of demo, paper, grid"):
+    with pytest.raises(InputError, match="study is 'papr'; it must be one of demo, paper, factorial"):
         studies.find("papr")
     with pytest.raises(InputError, match="seeds"):
         space.trials(studies.DEMO, {}, seeds=())

@@ -163,24 +163,61 @@ def test_one_seed_has_no_interval():
     assert any("one seed" in note for note in stability.notes(trials, rows))
 
 
+FINISHED = {"schedule.first_probe": 20}
+"""One run, on the finished network, as in the paper's Table 2."""
+
+AUTHORS = {
+    "data.scaling": "standardized", "lenet.output": "log_softmax", "lenet.learning_rate": 0.01, "lenet.momentum": 0.5,
+    "lenet.batch_size": 64, "lenet.last_batch": "kept", "lenet.epochs": 10, "schedule.first_probe": 9,
+    "mine.batch_size": 256, "mine.last_batch": "kept", "mine.learning_rate": 1e-3,
+}  # fmt: skip
+"""Their Table 2, where it is not what a trial has by default."""
+
+ROWS = [
+    {"mine.architecture": 1}, {"mine.architecture": 1, "mine.noise_std": 2.0},
+    {"mine.architecture": 1, "mine.noise_std": 2.0, "mine.hidden_units": 20},
+    {"mine.architecture": 2, "mine.front": "redrawn"}, {"mine.architecture": 3, "mine.front": "redrawn"},
+    {"mine.architecture": 3, "mine.front": "redrawn", "mine.noise_std": 2.0},
+    {"mine.architecture": 1, "mine.noise_std": 2.0, "mine.hidden_units": 100},
+]  # fmt: skip
+"""What the rows of Table 2 differ in; the first is a row for X and one for Y."""
+
+
+def papers_rows(*changes: dict) -> pd.DataFrame:
+    trials = made_trials(*changes, seeds=(0,))
+    rows = stability.table(trials, made_fits(trials, runs=(1,)))
+    return rows[rows["paper"] != ""]
+
+
 def test_the_papers_words_stand_at_their_rows_and_nowhere_else():
-    paper = [
-        {"mine.architecture": 1}, {"mine.architecture": 1, "mine.noise_std": 0.5},
-        {"mine.architecture": 1, "mine.noise_std": 0.5, "mine.hidden_units": 20}, {"mine.architecture": 2},
-        {"mine.architecture": 3}, {"mine.architecture": 3, "mine.noise_std": 0.5},
-        {"mine.architecture": 1, "mine.noise_std": 0.5, "mine.hidden_units": 100},
-    ]  # fmt: skip
-    trials = made_trials(*paper)
-    rows = stability.table(trials, made_fits(trials))
-    found = rows[rows.paper != ""][["variable", "paper_row", "paper"]].values.tolist()
-    assert sorted(found) == sorted([variable, name, word] for variable, _, _, name, word in STABILITY)
+    found = papers_rows(*({**FINISHED, **row} for row in ROWS))
+    named = found[["variable", "paper_row", "paper"]].values.tolist()
+    assert sorted(named) == sorted([variable, name, word] for variable, _, _, name, word in STABILITY)
+    assert set(found["counted"]) == {"no"}
     others = [
-        {"data.name": "digits"}, {"mine.hidden_layers": 2}, {"mine.hidden_units": 11}, {"lenet.epochs": 20},
-        {"mine.marginals": "independent"}, {"mine.gradient_correction": "moving_average"},
+        {"data.name": "digits"}, {"mine.hidden_layers": 2}, {"mine.hidden_units": 11}, {"schedule.first_probe": 0},
+        {"schedule.first_probe": 19}, {"mine.marginals": "independent"},
+        {"mine.gradient_correction": "moving_average"},
     ]  # fmt: skip
     for other in others:
-        trials = made_trials(other)
-        assert set(stability.table(trials, made_fits(trials))["paper"]) == {""}
+        assert papers_rows({**FINISHED, **other}).empty, other
+
+
+def test_only_the_authors_own_construction_is_counted():
+    counted = papers_rows(*({**AUTHORS, **row} for row in ROWS))
+    assert len(counted) == len(STABILITY) and set(counted["counted"]) == {"yes"}
+    others = [
+        {"data.scaling": "unit"}, {"lenet.output": "softmax"}, {"lenet.learning_rate": 3e-4}, {"lenet.momentum": 0.9},
+        {"lenet.optimizer": "adam"}, {"lenet.batch_size": 128}, {"lenet.last_batch": "dropped"},
+        {"lenet.epochs": 21, "schedule.first_probe": 20}, {"lenet.train_samples": 6000}, {"mine.noise_std": 1.0},
+        {"mine.samples": 6000}, {"mine.batch_size": 100}, {"mine.last_batch": "dropped"}, {"mine.optimizer": "sgd"},
+        {"mine.learning_rate": 1e-4}, {"mine.marginals": "derangement"}, {"mine.log_mean_exp": "stable"},
+        {"mine.epochs": 99}, {"mine.transfer_mode": "finetune"},
+        {"mine.architecture": 3, "mine.hidden_units": 10, "mine.front": "trained"},
+    ]  # fmt: skip
+    for other in others:
+        one = papers_rows({**AUTHORS, "mine.noise_std": 2.0, "mine.hidden_units": 20, **other})
+        assert set(one["counted"]) == {"no"}, other
 
 
 def test_truth_and_optimum_are_told_apart():
@@ -208,7 +245,7 @@ def test_only_settled_fits_are_held_against_the_truth_which_is_that_of_all_pairs
 
 
 def test_agrees_compares_our_word_with_the_papers():
-    trials = made_trials({"mine.noise_std": 1.0})
+    trials = made_trials({**FINISHED, "mine.noise_std": 1.0})
     right = stability.table(trials, made_fits(trials)).set_index("variable")
     assert right["word"].tolist() == ["Converged", "Converged"]
     assert right["agrees"].to_dict() == {"X": "yes", "Y": ""}

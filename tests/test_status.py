@@ -90,7 +90,7 @@ def test_sweeps_of_a_study_are_one_and_a_search_has_its_whole_budget(tmp_path, p
 def test_trials_without_a_plan_are_counted(tmp_path):
     (config, *_) = space.trials(studies.DEMO, {}, (0,))
     end(tmp_path, config, 60)
-    assert status.report(str(tmp_path), NOW) == ("1 trials of no plan: 1 completed, 0 failed\n96 fits: 100% settled")
+    assert status.report(str(tmp_path), NOW) == ("1 trial of no plan: 1 completed, 0 failed\n96 fits: 100% settled")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_folder_whose_only_trial_failed_says_why(tmp_path, error, said):
     records.write_trial(str(tmp_path), {"trials": schemas.trial_row(config, columns)})
     at(tmp_path / "trials" / f"{key(config)}.parquet", 60)
     head, ended, line = status.report(str(tmp_path), NOW).splitlines()
-    assert head == "1 trials of no plan: 0 completed, 1 failed" and ended == "ended last:"
+    assert head == "1 trial of no plan: 0 completed, 1 failed" and ended == "ended last:"
     assert line == f"  trial {key(config)}, 0:01:00 ago: {said}"
 
 
@@ -150,4 +150,4 @@ def test_a_trial_without_its_estimates_is_named_and_a_folder_is_no_plan(tmp_path
     (tmp_path / "plans" / "folder.json").mkdir()
     *_, ended, told = status.report(str(tmp_path), NOW).splitlines()
     assert ended.endswith("0:01:00 ago: its rows in estimates are not there")
-    assert told.startswith("Not read: 1 of 1 completed trials have no rows in the table estimates")
+    assert told.startswith("Not read: 1 of 1 completed trial has no rows in the table estimates")

@@ -12,7 +12,7 @@ from analysis import consistency, convergence, figure_data, frames, judging, loa
 from study import studies
 from tests import made_results
 from trainables import compaction, records, verdict
-from trainables.config import ADDED, InputError, fields, flatten, key
+from trainables.config import ADDED, PAIRS, InputError, fields, flatten, key
 from trainables.verdict import VerdictRule
 
 NAMES = (
@@ -25,7 +25,11 @@ NAMES = (
     "agreement",
     "distance",
     "paper",
+    "points",
 )
+
+OF_THE_PAPER = ("agreement", "paper", "points")
+"""Tables that have no rows where no configuration is one of the paper's (tests/test_paper.py)."""
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +195,8 @@ def test_one_seed_is_said_in_the_tables(tmp_path):
         rows, notes = tables.build(name, str(tmp_path))
         lows = [column for column in rows if column.endswith("_low")]
         assert rows[lows].isna().all(axis=None)
-        assert any("one" in note.lower() and "seed" in note for note in notes), name
+        assert rows.empty == (name in OF_THE_PAPER)
+        assert rows.empty or any("one" in note.lower() and "seed" in note for note in notes), name
 
 
 def test_only_exploded_fits_have_no_estimate_rather_than_0(tmp_path):
@@ -248,9 +253,9 @@ def test_a_trial_that_stands_under_two_keys_is_said(tmp_path):
             rows.set_column(0, rows.schema.field("key"), [["0ld"] * len(rows)]), path.with_name("0ld.parquet")
         )
     rows, notes = tables.build("stability", str(tmp_path))
-    assert sum(note.startswith("1 trials have the configuration and the seed") for note in notes) == 1
+    assert sum(note.startswith("1 trial has the configuration and the seed") for note in notes) == 1
     page = report.write(str(tmp_path), str(tmp_path / "report")).read_text()
-    assert "1 trials have the configuration and the seed" in page
+    assert "1 trial has the configuration and the seed" in page
 
 
 def harm(path) -> None:
@@ -342,7 +347,7 @@ def test_a_field_that_was_there_before_must_have_its_column(tmp_path, table, col
     part = tmp_path / table / f"{key(config)}.parquet"
     pq.write_table(pq.read_table(part).drop_columns([column]), part)
     _, notes = tables.build("stability", str(tmp_path))
-    assert any(f"columns that are missing or of another type: {column}" in note for note in notes)
+    assert any(f"columns that are missing, doubled or of another type: {column}" in note for note in notes)
 
 
 def test_an_unfinished_trial_has_no_rows(tmp_path):
@@ -397,7 +402,8 @@ def test_a_table_of_some_trials_is_that_of_a_study_of_them_alone(tmp_path, resul
         for path in tmp_path.glob(f"*/{key_}*"):
             path.unlink()
     pd.testing.assert_frame_equal(rows, tables.build(name, alone)[0])
-    assert name == "accuracy" or not rows.equals(both)  # all trials of a seed share a LeNet-5
+    # All trials of a seed share a LeNet-5.
+    assert name in ("accuracy", *OF_THE_PAPER) or not rows.equals(both)
 
 
 def test_a_table_of_no_trials_is_refused(results):
@@ -462,11 +468,10 @@ def test_a_later_layer_is_larger_tied_or_smaller():
 
 @pytest.fixture(scope="module")
 def paper_study(tmp_path_factory) -> str:
-    """Made rows of the study `paper`, in which the samples and the pairs of some configurations are unset."""
+    """Made rows of the study `paper`, one seed: two LeNet-5s, and pairs of X, of Y or of both."""
     folder = str(tmp_path_factory.mktemp("paper"))
     for config in studies.PAPER.configurations:
-        changes = {path: value for path, value in flatten(config).items() if path not in ("seed", "mine.epochs")}
-        made_results.write(folder, {**changes, "mine.replicates": 2})
+        made_results.write(folder, flatten(config))
     return folder
 
 
@@ -478,12 +483,23 @@ def test_every_table_is_made_of_the_paper_study(paper_study, name):
     assert "branch_units" not in printed and "conv_channels" not in printed  # one value each where they are used
 
 
-def test_unset_samples_are_all(paper_study):
-    rows, _ = tables.build("convergence", paper_study, where=["mine.samples=all"])
+def test_unset_samples_are_all(tmp_path):
+    for samples, pairs in ((None, PAIRS[4:]), (6000, PAIRS)):
+        made_results.write(str(tmp_path), {"mine.samples": samples, "mine.pairs": pairs})
+    rows, _ = tables.build("convergence", str(tmp_path), where=["mine.samples=all"])
     assert set(rows["run"]) and set(rows["variable"]) == {"Y"}
-    trials, fits = frames.trials(paper_study), judging.judge(judging.fits(paper_study))
+    trials, fits = frames.trials(str(tmp_path)), judging.judge(judging.fits(str(tmp_path)))
     shares, _ = figure_data.explosion_grid(trials, fits, "mine.transfer_mode", "mine.samples")
-    assert sorted(shares.columns) == ["6000", "all"] and sorted(shares.index) == ["finetune", "reinit"]
+    assert sorted(shares.columns) == ["6000", "all"] and list(shares.index) == ["reinit"]
+
+
+def test_pairs_stand_in_tables_by_variable_and_are_chosen_so(paper_study):
+    rows, _ = tables.build("stability", paper_study)
+    assert set(tables.fold(rows)["pairs"]) == {"all", "X", "Y"}
+    chosen, _ = tables.build("stability", paper_study, where=["pairs=Y"])
+    assert set(chosen["variable"]) == {"Y"}
+    same, _ = tables.build("stability", paper_study, where=["pairs=Y;sm1 Y;relu3 Y;maxpool2 Y;maxpool1"])
+    pd.testing.assert_frame_equal(chosen, same)
 
 
 def test_a_setting_that_changes_no_number_splits_no_row(tmp_path):
@@ -499,7 +515,8 @@ def test_agreement_counts_configurations_by_the_papers_row(tmp_path):
     folder = str(tmp_path)
     for marginals, exploded in (("permutation", 0.0), ("derangement", 1.0)):
         for seed in (0, 1):
-            made_results.write(folder, {"mine.marginals": marginals, "seed": seed}, exploded=exploded)
+            changes = {"mine.marginals": marginals, "seed": seed, "schedule.first_probe": 20}
+            made_results.write(folder, changes, exploded=exploded)
     rows = tables.build("agreement", folder)[0].set_index(["variable", "paper_row"])
     assert rows.index.tolist() == [("X", "Architecture 1"), ("Y", "Architecture 1")]
     row = rows.loc["X", "Architecture 1"]

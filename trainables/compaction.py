@@ -51,13 +51,16 @@ def compact(results: str) -> list[Compacted]:
     trials = records.trials(results)
     resultfiles.check_writable(results)
     # The table of trials is last, as when a trial is written.
-    return [_compact(results, name, trials.completed) for name in sorted(schemas.SCHEMAS, key="trials".__eq__)]
+    done = [_compact(results, name, trials.completed) for name in sorted(schemas.SCHEMAS, key="trials".__eq__)]
+    *_, of_trials = done  # merged are those that are sound; the others are named here
+    of_trials.problems[:] = dict.fromkeys([*trials.problems, *of_trials.problems])
+    return done
 
 
 def _compact(results: str, table: str, completed: Mapping[str, TrialConfig]) -> Compacted:
     store, root = resultfiles.filesystem(results)
     before = _count(store, root, table)
-    problems: Problems = {}
+    problems: Problems = partfiles.strange(store, root, table)
     infos: dict[str, pa.fs.FileInfo] = {}
 
     def parts(*_: object) -> Sources:
@@ -112,7 +115,7 @@ def _publish(store: pa.fs.FileSystem, root: str, table: str, rows: pa.Table) -> 
         if isinstance(store, pa.fs.LocalFileSystem):  # a loss of power must not find the copy in memory alone
             with open(path, "rb") as written:
                 os.fsync(written.fileno())
-        copy = pa.parquet.read_table(path, filesystem=store)
+        copy = pa.parquet.read_table(path, filesystem=store, page_checksum_verification=True)
     except FileNotFoundError:
         return []  # another process has merged it with others: what went into it stays until the next time
     if not same(rows, copy):

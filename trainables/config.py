@@ -14,7 +14,7 @@ import math
 import sys
 import textwrap
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -438,6 +438,20 @@ def short_name(path: str) -> str:
     """
     last = path.rpartition(".")[2]
     return last if sum(other.rpartition(".")[2] == last for other in fields()) < 2 else path
+
+
+def pairs_in_words(pairs: Iterable[str]) -> str:
+    """Pairs as people read them: all, X or Y where all pairs of a variable are there, and the rest by name.
+
+    >>> pairs_in_words(PAIRS), pairs_in_words(PAIRS[:4]), pairs_in_words(["X;sm1", "Y;sm1"])
+    ('all', 'X', 'X;sm1, Y;sm1')
+    """
+    given, found = tuple(pairs), []
+    for variable in "XY":
+        of_variable = [pair for pair in PAIRS if pair.startswith(variable)]
+        there = [pair for pair in of_variable if pair in given]
+        found += [variable] if there == of_variable else there
+    return "all" if found == ["X", "Y"] else ", ".join(found)
 
 
 def unused_fields(config: TrialConfig) -> list[str]:

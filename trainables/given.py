@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainables import truth
+from trainables import memory, truth
 from trainables.config import InputError
 from trainables.rows import Rows
 
@@ -119,14 +119,19 @@ def _array(name: str, values: Any, kind: type | None = None) -> NDArray[Any]:
         raise InputError(f"{name} cannot be read ({reason}); it must be an array, one row per sample.") from error
     if not array.ndim:
         raise InputError(f"{name} is {_kind(values)}; it must be an array, one row per sample.")
+    there = memory.there(torch.device("cpu"))
+    if array.nbytes > there:  # a view may be larger than what it shows
+        taken = f"{name} takes {memory.in_words(array.nbytes)} of memory"
+        raise InputError(f"{taken}; it must take less than the {memory.in_words(there)} of this machine.")
     if not array.size:
         raise InputError(f"{name} has shape {array.shape}; it must have one row or more and one feature or more.")
     return array
 
 
 def _is_masked(values: Any) -> bool:
-    parts = values if isinstance(values, list | tuple) else [values]
-    return any(isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part) for part in parts)
+    if isinstance(values, list | tuple):
+        return any(map(_is_masked, values))
+    return isinstance(values, np.ma.MaskedArray) and bool(np.ma.is_masked(values))
 
 
 def _on_host(values: Any) -> Any:

@@ -51,8 +51,9 @@ def size(grid: Axes) -> int:
 
 
 def columns(table: str) -> list[str]:
-    """The columns that say which row of its trial's grid a row is."""
-    return ["key", *(column for column, _ in axes(table, TrialConfig()))]
+    """The columns that say which row of its trial's grid a row is, and those that follow from this."""
+    told = ("lenet_epoch", "epochs") if table == "estimates" else ()
+    return ["key", *(column for column, _ in axes(table, TrialConfig())), *told]
 
 
 def configurations(rows: pa.Table) -> dict[str, TrialConfig | InputError]:
@@ -96,6 +97,9 @@ def faults(table: str, rows: pa.Table, trials: Mapping[str, TrialConfig], pair: 
         names = ", ".join(column for column, _ in grid)
         for number in _not_each_once(rows, grid, trial, np.array(members)):
             wrong[number] = f"has rows that are doubled or not of its configuration ({names})"
+    if table == "estimates":
+        for number in _off_schedule(rows, trial, [trials[key] for key in keys]):
+            wrong.setdefault(number, "has another lenet_epoch of a run, or epochs, than its configuration")
     told = {keys[number]: what for number, what in wrong.items()}
     if table == "trials":
         told |= _unusable(rows.filter(pc.invert(pc.is_in(rows["key"], pa.array(list(told), pa.string())))))
@@ -125,6 +129,16 @@ def _not_each_once(rows: pa.Table, grid: Axes, trial: NDArray[np.int_], members:
     filled = np.bincount(slot[inside], minlength=len(members) * size(grid)) if size(grid) else np.ones(0)
     whole = (filled.reshape(len(members), -1) == 1).all(axis=1)
     return members[~whole].tolist()
+
+
+def _off_schedule(rows: pa.Table, trial: NDArray[np.int_], trials: Sequence[TrialConfig]) -> list[int]:
+    """The trials whose fits are said to be of another epoch of the network, or of another length, than they are."""
+    shapes = [(one.schedule.first_probe, one.schedule.probe_every, one.mine.epochs) for one in trials]
+    first, every, epochs = np.array(shapes, dtype=np.int64).reshape(-1, 3)[trial].T
+    run, lenet_epoch, told = (
+        rows[column].fill_null(0).to_numpy().astype(np.int64) for column in ("run", "lenet_epoch", "epochs")
+    )
+    return np.unique(trial[(lenet_epoch != first + (run - 1) * every) | (told != epochs)]).tolist()
 
 
 def _positions(column: pa.Array, values: Sequence[Any]) -> NDArray[np.int_]:

@@ -17,7 +17,7 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from trainables.config import ADDED
-from trainables.resultfiles import named
+from trainables.resultfiles import named, unreadable
 from trainables.schemas import LATER, RENAMED, SCHEMA_VERSION, SCHEMAS
 
 MERGED = "merged"
@@ -26,7 +26,9 @@ MERGED = "merged"
 DAMAGED = -1
 """Generation of a file whose footer cannot be read."""
 
-FORMAT = pa.dataset.ParquetFileFormat()
+FORMAT = pa.dataset.ParquetFileFormat(
+    default_fragment_scan_options=pa.dataset.ParquetFragmentScanOptions(page_checksum_verification=True)
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ Sources = tuple[list[str], list[tuple[MergedFile, frozenset[str]]]]
 def list_files(store: pa.fs.FileSystem, folder: str) -> list[pa.fs.FileInfo]:
     """The Parquet files of a folder, by name, and what has such a name and is none; nothing if it is not there."""
     return named(store, folder, ".parquet")
+
+
+def strange(store: pa.fs.FileSystem, root: str, table: str) -> dict[str, str]:
+    """What is named like a file of a table and is neither a file nor a folder, with a sentence on each."""
+    paths = [path for where in (root, f"{root}/{MERGED}") for path in unreadable(store, f"{where}/{table}", ".parquet")]
+    return {path: f"{path}, which is a link to nothing, a pipe or the like; delete it." for path in paths}
 
 
 def key_of(path: str) -> str:
@@ -122,7 +130,7 @@ def opened(
     if version != SCHEMA_VERSION:
         return None, f"{path} of schema version {version}; this program reads version {SCHEMA_VERSION}."
     if odd := _odd_columns(SCHEMAS[table], fragment.physical_schema):
-        return None, f"{path} with columns that are missing or of another type: {', '.join(odd)}."
+        return None, f"{path} with columns that are missing, doubled or of another type: {', '.join(odd)}."
     if exact and (unknown := set(fragment.physical_schema.names) - set(stored_schema(table).names)):
         return None, f"{path} with columns that this program does not know: {', '.join(sorted(unknown))}."
     if not fragment.metadata.num_rows:
@@ -131,12 +139,14 @@ def opened(
 
 
 def _odd_columns(schema: pa.Schema, found: pa.Schema) -> list[str]:
-    """Columns that a file lacks, except those that came later, or has with another type."""
-    there = dict(zip(found.names, found.types, strict=True))
-    there |= {new: there[old] for new, old in RENAMED.items() if old in there}
+    """Columns that a file lacks, except those that came later, has with another type, or twice (by either name)."""
+    new_names = {old: new for new, old in RENAMED.items()}
+    there: dict[str, list[pa.DataType]] = {}
+    for name, kind in zip(found.names, found.types, strict=True):
+        there.setdefault(new_names.get(name, name), []).append(kind)
     later = LATER.union(ADDED)
     wanted = [column for column in schema if column.name in there or column.name not in later]
-    return [column.name for column in wanted if there.get(column.name) != column.type]
+    return [column.name for column in wanted if there.get(column.name) != [column.type]]
 
 
 def stored_schema(table: str) -> pa.Schema:
@@ -170,8 +180,7 @@ def with_added(rows: pa.Table) -> pa.Table:
 
 def damaged(path: str, error: Exception) -> str:
     """What is wrong with a file of a table, and what to do."""
-    said = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
-    return f"a damaged file, {path} ({said}); {remedy(path)}."
+    return f"a damaged file, {path} ({error}); {remedy(path)}."
 
 
 def remedy(path: str) -> str:

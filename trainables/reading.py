@@ -18,6 +18,7 @@ from trainables.config import InputError, TrialConfig
 from trainables.partfiles import MergedFile, Sources
 from trainables.resultfiles import filesystem
 from trainables.schemas import SCHEMAS
+from trainables.sentences import counted, in_a_line
 
 ATTEMPTS = 20
 """How often files are listed again when one went away, into a merged file, before it was read."""
@@ -79,7 +80,8 @@ def pieces(request: Request, listed: Callable[[pa.fs.FileSystem, str, str], Sour
     else:
         raise InputError(f"results {request.results!r} changed while it was read; run the command again.")
     if listed is None:
-        yield Piece(SCHEMAS[request.table].empty_table().select(request.columns), _absent(request, root, done))
+        empty = SCHEMAS[request.table].empty_table().select(request.columns)
+        yield Piece(empty, partfiles.strange(store, root, request.table) | _absent(request, root, done))
 
 
 def joined(table: str, found: Iterable[Piece]) -> tuple[pa.Table, list[str]]:
@@ -100,7 +102,8 @@ def _absent(request: Request, root: str, done: set[str]) -> Problems:
     if not (gone := sorted(wanted - done)):
         return {}
     sentence = (
-        f"{len(gone)} of {len(trials)} completed trials have no rows in the table {request.table}: files of the "
+        f"{len(gone)} of {counted(len(trials), 'completed trial')} {'has' if len(trials) == 1 else 'have'} no rows in "
+        f"the table {request.table}: files of the "
         f"results folder are missing (of trial {gone[0]}{' and others' if len(gone) > 1 else ''}); put them back from "
         "a copy, or delete their files in trials and run their sweep again."
     )
@@ -121,7 +124,8 @@ def _pass(request: Request, store: pa.fs.FileSystem, root: str, sources: Sources
 
 def _noted(piece: Piece, request: Request, done: set[str]) -> Piece:
     done.update(piece.rows["key"].unique().to_pylist(), piece.without)
-    return Piece(piece.rows.select(request.columns), piece.problems, piece.without)
+    told = {path: in_a_line(what) for path, what in piece.problems.items()}  # a file may have any name
+    return Piece(piece.rows.select(request.columns), told, piece.without)
 
 
 def _of_parts(request: Request, store: pa.fs.FileSystem, paths: list[str]) -> tuple[Piece, list[str]]:

@@ -54,9 +54,9 @@ class States(NamedTuple):
 
 
 def to_parquet(content: pa.Table) -> pa.Buffer:
-    """An Arrow table as the bytes of a Parquet file."""
+    """An Arrow table as the bytes of a Parquet file, with checksums: a bit that flips on a disk is found."""
     sink = pa.BufferOutputStream()
-    pa.parquet.write_table(content, sink, compression="zstd")
+    pa.parquet.write_table(content, sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue()
 
 
@@ -78,6 +78,8 @@ def trials(results: str, may_be_empty: bool = False) -> Trials:
     if not may_be_empty and not partfiles.exist(store, root, "trials"):
         raise InputError(f"results {results!r} holds no trials; it must be a folder that a trial or a sweep wrote.")
     rows, problems = reading.joined("trials", reading.pieces(Request(results, "trials", SCHEMAS["trials"].names)))
+    if not (may_be_empty or len(rows) or problems):
+        raise InputError(f"results {results!r} holds no trials; it must be a folder that a trial or a sweep wrote.")
     found = {name: one for name, one in grids.configurations(rows).items() if isinstance(one, TrialConfig)}
     states = zip(rows["key"].to_pylist(), rows["state"].to_pylist(), strict=True)
     return Trials(rows, problems, found, {name: found[name] for name, state in states if state == "completed"})

@@ -182,5 +182,22 @@ def named(store: pa.fs.FileSystem, folder: str, ending: str) -> list[pa.fs.FileI
     except NotADirectoryError:
         return []
     kinds = pa.fs.FileType.File, pa.fs.FileType.Directory
-    shown = [info for info in found if info.base_name.endswith(ending) and not info.base_name.startswith(".")]
+    shown = [info for info in found if _name(info).endswith(ending) and not _name(info).startswith(".")]
     return sorted((info for info in shown if info.type in kinds), key=lambda info: info.path)
+
+
+def _name(info: pa.fs.FileInfo) -> str:
+    """A file's name; empty where it is not UTF-8, which none of ours is."""
+    try:
+        return info.base_name
+    except UnicodeDecodeError:
+        return ""
+
+
+def unreadable(store: pa.fs.FileSystem, folder: str, ending: str) -> list[str]:
+    """The paths in a local folder that `named` leaves out because there is no file: links to nothing, pipes."""
+    if store.type_name != "local" or not Path(folder).is_dir():
+        return []
+    paths = sorted(entry.path for entry in os.scandir(folder) if entry.name.endswith(ending) and entry.name[0] != ".")
+    # One that is gone since it was listed is no link any more.
+    return [one for one in paths if os.path.lexists(one) and not (os.path.isfile(one) or os.path.isdir(one))]
