@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from analysis import differences, frames, judging
-from trainables.config import short_name
 from trainables.sentences import counted
+from trainables.settings import short_name
 from trainables.verdict import OUTCOMES, VerdictRule
 
 _MOST = 8

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from trainables import records
-from trainables.config import (
+from trainables.settings import (
     DECIDE_USE,
     TRAIN_SAMPLES,
     InputError,
@@ -130,7 +130,7 @@ def study(results: str | Results) -> Results:
 
 
 def trials(results: str) -> pd.DataFrame:
-    """All trials, one row each, indexed by key; see `trainables.schemas.SCHEMAS["trials"]`.
+    """All trials, one row each, indexed by key; see `trainables.records.schemas.SCHEMAS["trials"]`.
 
     `mine.pairs` is text, and `configuration` tells configurations apart: trials that differ in the seed alone,
     or in settings that change no number, have the same.

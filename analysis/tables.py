@@ -22,8 +22,8 @@ from analysis import (
     stability,
 )
 from analysis.frames import setting
-from trainables.config import InputError, short_name
 from trainables.sentences import counted
+from trainables.settings import InputError, short_name
 from trainables.verdict import BIASES, VerdictRule
 
 Which = Literal[

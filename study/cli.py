@@ -22,9 +22,9 @@ with interrupts.OneLine("interrupted.", begun=False):
     from study.cluster import Cluster
     from study.resources import Resources
     from study.search import SearchOptions
-    from trainables import paths
-    from trainables.config import InputError, TrialConfig, descriptions, fields
+    from trainables.records import paths
     from trainables.sentences import counted
+    from trainables.settings import InputError, TrialConfig, descriptions, fields
 
 _DESCRIPTION = "Measure how far a neural estimate of mutual information (MINE) can be trusted."
 
@@ -87,9 +87,12 @@ def trial(
     """
     import torch
 
-    from trainables import data, devices, memory, resultfiles
-    from trainables import trial as one_trial
-    from trainables.config import key
+    from trainables import devices
+    from trainables.records import resultfiles
+    from trainables.settings import key
+    from trainables.subjects import data
+    from trainables.trial import memory
+    from trainables.trial import recorded as one_trial
 
     torch.set_num_threads(_threads(threads))
     chosen = devices.choose_device(device)
@@ -305,7 +308,7 @@ def _print_search(proposals: Any, study: Any, results: str) -> None:
 def _dry_run(planned: list[TrialConfig], results: str, resources: Resources) -> int:
     from study import space
     from trainables import records
-    from trainables.config import key
+    from trainables.settings import key
 
     for label in space.differences(planned):
         print(f"  {label}")
@@ -323,7 +326,7 @@ def _runs_here(resources: Resources, cluster: Cluster) -> bool:
 
 def _print_cost(planned: list[TrialConfig], resources: Resources) -> int:
     from study import cost
-    from trainables import provenance
+    from trainables.trial import provenance
 
     if here := cost.device_here(resources):
         print(f"timing steps of each kind on {provenance.device_name(here)} ...", flush=True)
@@ -433,7 +436,7 @@ def compact(results: tyro.conf.Positional[str]) -> int:
     Args:
         results: Folder or URI that a trial or a sweep wrote.
     """
-    from trainables import compaction
+    from trainables.records import compaction
 
     for done in compaction.compact(results):
         print(f"{done.table}: {counted(done.files_before, 'file')} before, {done.files_after} after")
@@ -483,8 +486,8 @@ def validate(only: tuple[str, ...] = (), seed: int = 0, threads: int | None = No
     """
     import torch
 
-    from study import validate as known_answers
-    from trainables import given
+    from trainables.estimators import given
+    from trainables.estimators import validate as known_answers
 
     torch.set_num_threads(_threads(threads))
     known_answers.chosen(only)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from study.space import Study
-from trainables import resultfiles
-from trainables.config import InputError, TrialConfig, content_key, fields, flatten, key, unflatten
+from trainables.records import resultfiles
 from trainables.sentences import in_a_line
+from trainables.settings import InputError, TrialConfig, content_key, fields, flatten, key, unflatten
 
 FOLDER = "plans"
 """Folder of the plans, beside the tables."""

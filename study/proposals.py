@@ -25,8 +25,9 @@ from study.plan import Plan
 from study.plan import read as read_plans
 from study.plan import write as write_plan
 from study.search import OBJECTIVES, Point, Search, Valued
-from trainables import records, resultfiles
-from trainables.config import InputError, TrialConfig, configuration_key, key
+from trainables import records
+from trainables.records import resultfiles
+from trainables.settings import InputError, TrialConfig, configuration_key, key
 
 FOLDER = "search"
 """Folder of the journals, beside the tables."""

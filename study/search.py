@@ -18,8 +18,8 @@ from typing import Any, Literal
 import numpy as np
 
 from study.space import OPEN_AXES, PAPER_AXES, Study, grid
-from trainables import records, verdict
-from trainables.config import (
+from trainables import objectives, records, verdict
+from trainables.settings import (
     InputError,
     TrialConfig,
     configuration_key,
@@ -44,9 +44,9 @@ class Objective:
 
 
 OBJECTIVES = {
-    "distance_to_truth": Objective("minimize", verdict.distance_to_truth),
-    "instability": Objective("minimize", verdict.instability),
-    "retained_information": Objective("maximize", verdict.retained_information),
+    "distance_to_truth": Objective("minimize", objectives.distance_to_truth),
+    "instability": Objective("minimize", objectives.instability),
+    "retained_information": Objective("maximize", objectives.retained_information),
 }
 
 Point = Mapping[str, Any]

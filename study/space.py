@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.config import InputError, TrialConfig, flatten, key, pairs_in_words, replace, short_name
+from trainables.settings import InputError, TrialConfig, flatten, key, pairs_in_words, replace, short_name
 
 PAPER_AXES: Mapping[str, tuple[Any, ...]] = {
     "mine.architecture": (1, 2, 3),

@@ -15,9 +15,10 @@ import pyarrow as pa
 from study import amounts, plan
 from study.plan import Plan
 from study.space import differences
-from trainables import records, resultfiles, schemas, verdict
-from trainables.config import InputError, key
+from trainables import records, verdict
+from trainables.records import resultfiles, schemas
 from trainables.sentences import counted
+from trainables.settings import InputError, key
 
 _SHOWN = 8
 """Trials listed at most, of those under way and of those that ended last."""

@@ -7,8 +7,8 @@ import torch
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_AUTH_MODE"] = "disabled"
 
-from trainables.config import TrialConfig, replace  # noqa: E402
-from trainables.data import ROOT_VARIABLE  # noqa: E402
+from trainables.settings import TrialConfig, replace  # noqa: E402
+from trainables.subjects.data import ROOT_VARIABLE  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

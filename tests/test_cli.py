@@ -7,8 +7,9 @@ import pytest
 
 from study import cli, plan, space, studies
 from tests import made_results
-from trainables import mine, records
-from trainables.config import key
+from trainables import records
+from trainables.estimators import mine
+from trainables.settings import key
 
 TINY = [
     "--data.name", "digits", "--lenet.epochs", "1", "--lenet.train-samples", "200", "--mine.samples", "100",

@@ -4,7 +4,7 @@ import pytest
 
 from study import plan, space, status, studies
 from study.plan import Plan
-from trainables.config import InputError, key
+from trainables.settings import InputError, key
 
 
 def demo(seeds=(0,), **overrides) -> list:

@@ -13,7 +13,7 @@ from study import plan, proposals, search, studies
 from study.proposals import Proposals
 from study.search import Search, SearchOptions
 from tests.made_rows import distance, evaluate
-from trainables.config import InputError, TrialConfig, key
+from trainables.settings import InputError, TrialConfig, key
 
 AXES = {
     "mine.architecture": (1, 2, 3),

@@ -6,7 +6,7 @@ import pytest
 
 from study import search, space, studies
 from study.search import Search, SearchOptions, Valued
-from trainables.config import InputError, configuration_key
+from trainables.settings import InputError, configuration_key
 
 NARROW = {"mine.transfer_mode": ("reinit",), "mine.epochs": (5,), "mine.hidden_units": (10, 20)}
 

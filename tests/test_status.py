@@ -10,8 +10,10 @@ from study.plan import Plan
 from tests import made_results
 from tests.made_rows import evaluate
 from tests.test_imports import run_without
-from trainables import compaction, records, resultfiles, schemas, trial
-from trainables.config import InputError, TrialConfig, key
+from trainables import records
+from trainables.records import compaction, resultfiles, schemas
+from trainables.settings import InputError, TrialConfig, key
+from trainables.trial import recorded as trial
 
 NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 

@@ -11,8 +11,9 @@ from scipy import stats
 from analysis import consistency, convergence, figure_data, frames, judging, load, order, report, tables
 from study import studies
 from tests import made_results
-from trainables import compaction, records, verdict
-from trainables.config import ADDED, PAIRS, InputError, fields, flatten, key
+from trainables import objectives, records
+from trainables.records import compaction
+from trainables.settings import ADDED, PAIRS, InputError, fields, flatten, key
 from trainables.verdict import VerdictRule
 
 NAMES = (
@@ -385,7 +386,7 @@ def test_distance_is_what_a_search_minimises_and_the_nearest_comes_first(results
     rows, _ = tables.build("distance", results)
     study = load(results)
     fits = study.configured(study.estimates, ["mine.noise_std", "mine.transfer_mode", "seed"])
-    grouped = fits.groupby(["mine.noise_std", "mine.transfer_mode", "seed"]).apply(verdict.distance_to_truth)
+    grouped = fits.groupby(["mine.noise_std", "mine.transfer_mode", "seed"]).apply(objectives.distance_to_truth)
     expected = grouped.groupby(level=[0, 1]).mean()
     found = rows.set_index(["mine.noise_std", "mine.transfer_mode"])["distance"]
     assert found.to_dict() == pytest.approx(expected.to_dict()) and found.is_monotonic_increasing
