@@ -85,7 +85,8 @@ def write(results: str, out: str) -> Path:
         page = _template().render(
             results=results,
             findings=said,
-            problems=tables.unread(study.skipped)
+            problems=study.unfinished
+            + tables.unread(study.skipped)
             + judging.untold(fits)
             + stability.failures(trials)
             + stability.repeated(trials),

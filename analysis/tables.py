@@ -106,7 +106,7 @@ def build(
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
     some = [f"Only trials with {' and '.join(where)}: {len(trials)} of {len(study.trials)}."] if where else []
-    return rows, [*some, *notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
+    return rows, [*study.unfinished, *some, *notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
 
 
 def unread(skipped: list[str]) -> list[str]:

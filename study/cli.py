@@ -87,7 +87,7 @@ def trial(
     """
     import torch
 
-    from trainables import devices
+    from trainables import devices, verdict
     from trainables.records import resultfiles
     from trainables.settings import key
     from trainables.subjects import data
@@ -99,6 +99,10 @@ def trial(
     memory.check_trial(config, chosen)
     resultfiles.check_writable(results)
     data.load(config.data)  # what is wrong with the data is said before the trial starts
+    if config.mine.epochs < (least := verdict.VerdictRule().least_epochs):
+        print(
+            f"mine.epochs is {config.mine.epochs}: fits of fewer than {least} are too short to be judged; none settles"
+        )
     print(f"trial {key(config)} on {chosen}, {torch.get_num_threads()} threads: LeNet-5, its truths, then MINE")
     progress = None
     try:
@@ -215,10 +219,10 @@ def sweep(
     if search.search:
         found = searching.plan(named, search, _chosen(overrides), seeds)
         return _search(found, named, where, resources, cluster, tensorboard, dry_run)
-    from study import plan
+    from trainables.records import plans
 
     planned = space.trials(named, _chosen(overrides), seeds)
-    plan.check(where, named, planned)
+    space.check_folder(where, named, planned)
     if dry_run:
         print(space.heading(named, _chosen(overrides)))
         return _dry_run(planned, where, resources)
@@ -229,7 +233,7 @@ def sweep(
     _tell(before.problems)
     told = f"{counted(len(planned), 'trial')}, {len(before.completed)} of them done before"
     print(f"study {study}: {told}; rows go to {where}")
-    ended = sweeping.launch(planned, where, resources, cluster, tensorboard, plan.Plan(study, tuple(planned)))
+    ended = sweeping.launch(planned, where, resources, cluster, tensorboard, plans.Plan(study, tuple(planned)))
     counts = f"{len(ended.completed)} of {counted(len(planned), 'trial')} completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:
@@ -249,9 +253,9 @@ def _search(
     found: Any, study: Any, results: str, resources: Resources, cluster: Cluster, tensorboard: bool, dry_run: bool
 ) -> int:
     """Run a search on a study, and print what came out best."""
-    from study import plan, search
+    from study import search, space
 
-    plan.check(results, study, ())
+    space.check_folder(results, study, ())
     print("\n".join(search.headline(found)))
     if dry_run:
         return _print_cost(search.sample(found), resources)

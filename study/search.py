@@ -74,7 +74,8 @@ class SearchOptions:
                 _require(getattr(self, name) == default, name, getattr(self, name), "left out without --search")
             _require(not self.open_settings, "open_settings", self.open_settings, "left out without --search")
             return
-        _require(self.trials is not None, "trials", self.trials, "given with --search, and at least 1")
+        if self.trials is None:
+            raise InputError("trials is missing; with --search it must be given, and at least 1.")
         _require((self.trials or 0) >= 1, "trials", self.trials, "at least 1")
         _require(0 <= self.search_seed < 2**31, "search_seed", self.search_seed, "from 0 to 2^31 - 1")
         chosen = tuple(sorted(self.objective))

@@ -11,11 +11,11 @@ import torch
 
 from study import cluster as clusters
 from study.cluster import Cluster
-from study.plan import Plan
-from study.plan import write as write_plan
 from study.resources import Resources
 from trainables import records
 from trainables.records import paths, resultfiles, schemas
+from trainables.records.plans import Plan
+from trainables.records.plans import write as write_plan
 from trainables.settings import InputError, TrialConfig, flatten, key, lenet_key
 from trainables.subjects.data import load
 from trainables.trial import memory

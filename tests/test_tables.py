@@ -12,8 +12,8 @@ from analysis import consistency, convergence, figure_data, frames, judging, loa
 from study import studies
 from tests import made_results
 from trainables import objectives, records
-from trainables.records import compaction
-from trainables.settings import ADDED, PAIRS, InputError, fields, flatten, key
+from trainables.records import compaction, plans
+from trainables.settings import ADDED, PAIRS, InputError, fields, flatten, key, replace
 from trainables.verdict import VerdictRule
 
 NAMES = (
@@ -523,3 +523,17 @@ def test_agreement_counts_configurations_by_the_papers_row(tmp_path):
     row = rows.loc["X", "Architecture 1"]
     assert (row["configurations"], row["agree"], row["exploding"]) == (2, 0.5, 0.5)
     assert row[["converged", "underestimated", "no_word"]].sum() == 0.5
+
+
+def test_trials_that_were_planned_and_have_not_completed_are_told(tmp_path):
+    """A sweep that was stopped looks like a small study otherwise."""
+    done = made_results.write(str(tmp_path), {"seed": 0})
+    planned = tuple(replace(done, {"seed": seed}) for seed in (0, 1, 2))
+    assert not any("planned" in note for note in tables.build("stability", str(tmp_path))[1])
+    plans.write(str(tmp_path), plans.Plan("demo", planned[:1]))
+    assert not any("planned" in note for note in tables.build("stability", str(tmp_path))[1])
+    plans.write(str(tmp_path), plans.Plan("demo", planned))
+    first = tables.build("accuracy", str(tmp_path))[1][0]
+    assert first == "2 of 3 trials that were planned here have not completed (`mine-study status`)."
+    report.write(str(tmp_path), str(tmp_path / "page"))
+    assert first.partition(" (")[0] in (tmp_path / "page" / "report.html").read_text()

@@ -1,19 +1,17 @@
-"""The plan of a sweep, beside its rows: which trials it means to run, and that no two studies are mixed.
+"""The plan of a sweep, beside its rows: which trials it means to run.
 
-Needs neither torch nor ray: `mine-study status` reads plans on any machine. A plan is named by its content, so two
-sweeps at once into one folder both keep theirs, and a sweep that is run again writes the same file.
+A plan is named by its content, so two sweeps at once into one folder both keep theirs, and a sweep that is run again
+writes the same file.
 """
 
 import json
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from study.space import Study
 from trainables.records import resultfiles
 from trainables.sentences import in_a_line
-from trainables.settings import InputError, TrialConfig, content_key, fields, flatten, key, unflatten
+from trainables.settings import InputError, TrialConfig, content_key, flatten, key, unflatten
 
 FOLDER = "plans"
 """Folder of the plans, beside the tables."""
@@ -116,41 +114,8 @@ def _parse(content: dict[str, Any]) -> Plan:
     return plan
 
 
-def check(results: str, study: Study, planned: Iterable[TrialConfig]) -> None:
-    """Refuse to put two different studies into one folder.
-
-    Two sweeps are of the same study if they have its name and differ only in the seed, in fields that the study itself
-    varies, or in that one has more values of a field than the other.
-
-    Raises:
-        InputError: if the folder holds another study, or this one with other values of a field that it fixes, or a
-            plan that cannot be read.
-    """
-    planned = list(planned)
-    varied = {path for path, values in _values(study.configurations).items() if len(values) > 1}
-    for before in read(results):
-        if before.study != study.name:
-            raise InputError(
-                f"study is {study.name!r}; it must be {before.study!r}, which results {results!r} holds already, or "
-                "--results another folder."
-            )
-        if before.search is not None:
-            continue
-        then, now = _values(before.trials), _values(planned)
-        for path in fields():
-            nested = then[path] <= now[path] or now[path] <= then[path]
-            if path not in ("seed", "data.root", *varied) and not nested:
-                raise InputError(
-                    f"{path} is {_listed(now[path])}; it must be {_listed(then[path])}, as in the study {study.name} "
-                    f"that results {results!r} holds already, or --results another folder."
-                )
-
-
-def _values(configurations: Sequence[TrialConfig]) -> dict[str, set[Any]]:
-    """The values of each field."""
-    flat = [flatten(config) for config in configurations]
-    return {path: {one[path] for one in flat} for path in fields()}
-
-
-def _listed(values: set[Any]) -> str:
-    return ", ".join(sorted(map(str, values)))
+def unfinished(plans: list[Plan], completed: set[str]) -> tuple[int, int]:
+    """How many trials plans mean to run that have not completed, and how many they mean to run."""
+    planned = {key(config) for plan in plans for config in plan.trials}
+    more = sum(plan.total - len(plan.trials) for plan in plans)
+    return len(planned - completed) + more, len(planned) + more
