@@ -29,10 +29,11 @@ test-cluster: $(VENV)/installed  ## Faults, S3 and autoscaling on real Ray nodes
 test-slow: $(VENV)/installed  ## Tests that take minutes each; some need MINE_STUDY_DATA.
 	$(BIN)/pytest -m slow --timeout 2400
 
-lint: $(VENV)/installed  ## Style, format and types.
+lint: $(VENV)/installed  ## Style, format, types and import rules.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 clean:
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache

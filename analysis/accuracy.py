@@ -3,7 +3,7 @@
 import pandas as pd
 
 from analysis import frames, intervals, judging, paper, stability
-from trainables.config import fields
+from trainables.settings import fields
 
 
 def table(trials: pd.DataFrame, lenet: pd.DataFrame) -> pd.DataFrame:

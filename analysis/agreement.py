@@ -4,8 +4,9 @@ import pandas as pd
 
 from analysis import frames, judging, paper, stability
 from analysis.stability import failures
-from trainables.config import TRAIN_SAMPLES
-from trainables.verdict import WORDS, VerdictRule
+from analysis.words import WORDS
+from trainables.settings import TRAIN_SAMPLES
+from trainables.verdict import VerdictRule
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -6,10 +6,11 @@ import matplotlib.figure
 
 from analysis import drawings, figures, frames
 from analysis.frames import shown_columns
-from trainables import paths, verdict
-from trainables.config import PAIRS, InputError
-from trainables.resultfiles import write_local
+from trainables import verdict
+from trainables.records import paths
+from trainables.records.resultfiles import write_local
 from trainables.sentences import counted
+from trainables.settings import PAIRS, InputError
 
 KINDS = (".svg", ".png", ".pdf", ".jpg")
 """Endings of the pictures that can be written."""

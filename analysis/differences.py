@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import frames, intervals, judging, levels, selection, stability
-from trainables.config import InputError
+from trainables.settings import InputError
 from trainables.verdict import VerdictRule, outside_tolerance
 
 MEASURES = ("exploded", "settled", "estimate", "per_truth")

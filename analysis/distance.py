@@ -4,7 +4,7 @@ import pandas as pd
 
 from analysis import frames, intervals, judging
 from analysis.stability import failures
-from trainables import verdict
+from trainables import objectives
 from trainables.verdict import VerdictRule
 
 
@@ -20,9 +20,9 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
         trials, estimates: as `frames.trials` and `judging.fits` return them.
 
     Returns:
-        Configuration columns; `seeds`; with intervals over seeds `distance` (`verdict.distance_to_truth`), `unstable`
-        (`verdict.instability`) and `retained` (`verdict.retained_information`), all over the pairs that were
-        estimated. Least distance first.
+        Configuration columns; `seeds`; with intervals over seeds `distance` (`objectives.distance_to_truth`),
+        `unstable` (`objectives.instability`) and `retained` (`objectives.retained_information`), all over the pairs
+        that were estimated. Least distance first.
     """
     rule = rule or VerdictRule()
     shown = frames.shown_columns(trials)
@@ -32,9 +32,9 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
     per_trial = pd.DataFrame(
         {
             key: {
-                "distance": verdict.distance_to_truth(fits, rule),
-                "unstable": verdict.instability(fits, rule),
-                "retained": verdict.retained_information(fits),
+                "distance": objectives.distance_to_truth(fits, rule),
+                "unstable": objectives.instability(fits, rule),
+                "retained": objectives.retained_information(fits),
             }
             for key, fits in estimates.groupby("key", observed=True)
         }

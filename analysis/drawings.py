@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from analysis import figure_data, figures, frames, planes
-from trainables.config import DECIDE_USE, PAIRS, TrialConfig, replace, short_name, unused_fields
-from trainables.resultfiles import write_local
+from trainables.records.resultfiles import write_local
+from trainables.settings import DECIDE_USE, PAIRS, TrialConfig, replace, short_name, unused_fields
 from trainables.verdict import VerdictRule
 
 MOST_CONFIGURATIONS = 8

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import frames, intervals, stability
-from trainables.config import short_name
+from trainables.settings import short_name
 
 
 def explosion_grid(

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from analysis import differences, frames, judging
-from trainables.config import short_name
 from trainables.sentences import counted
+from trainables.settings import short_name
 from trainables.verdict import OUTCOMES, VerdictRule
 
 _MOST = 8
@@ -84,11 +84,13 @@ def _truth(judged: pd.DataFrame) -> list[str]:
         elif len(known):
             shares = known.value_counts(normalize=True)
             near = shares.get("within", 0)
+            unknown = shares.get("undecided", 0)
             text = (
                 f"Of the {len(known)} settled fits for {variable}, {_percent(near)} came within a factor of "
                 f"{VerdictRule().bias_ratio:g} or {VerdictRule().bias_floor:g} nats of the truth; "
-                f"{_percent(shares.get('under', 0))} lie further under it and "
-                f"{_percent(shares.get('over', 0))} further over it."
+                f"{_percent(shares.get('under', 0))} are further under it and "
+                f"{_percent(shares.get('over', 0))} further over it"
+                f"{f'; of {_percent(unknown)} the standard error of the truth decides' if unknown else ''}."
             )
             found.append(text)
         if judging.at_ceiling(judged[judged["variable"] == variable]).all():

@@ -11,7 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from trainables import records
-from trainables.config import (
+from trainables.records import plans
+from trainables.sentences import counted
+from trainables.settings import (
     DECIDE_USE,
     TRAIN_SAMPLES,
     InputError,
@@ -51,6 +53,15 @@ class Results:
         self.skipped: list[str] = []
         self._trials = records.trials(source)
         self._note(self._trials.problems)
+
+    @functools.cached_property
+    def unfinished(self) -> list[str]:
+        """A sentence on trials that the folder's sweeps mean to run and that have not completed, if there are any."""
+        found, _ = plans.find(self.source)  # `status` names plans that cannot be read
+        rows = self._trials.rows.select(["key", "state"]).to_pylist()
+        missing, planned = plans.unfinished(found, {row["key"] for row in rows if row["state"] == "completed"})
+        left = f"{missing} of {counted(planned, 'trial')} that were planned here have not completed"
+        return [f"{left} (`mine-study status`)."] if missing else []
 
     def _note(self, problems: Sequence[str]) -> None:
         if problems and self.strict:
@@ -130,7 +141,7 @@ def study(results: str | Results) -> Results:
 
 
 def trials(results: str) -> pd.DataFrame:
-    """All trials, one row each, indexed by key; see `trainables.schemas.SCHEMAS["trials"]`.
+    """All trials, one row each, indexed by key; see `trainables.records.schemas.SCHEMAS["trials"]`.
 
     `mine.pairs` is text, and `configuration` tells configurations apart: trials that differ in the seed alone,
     or in settings that change no number, have the same.

@@ -8,7 +8,7 @@ estimate's violation is an error only where the truth has none.
 import numpy as np
 import pandas as pd
 
-from trainables.config import LAYERS
+from trainables.settings import LAYERS
 from trainables.verdict import VerdictRule
 
 _GROUP = ["key", "variable", "run", "replicate"]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import frames, paper
-from trainables.config import LAYERS
+from trainables.settings import LAYERS
 
 
 class Panel(NamedTuple):

@@ -24,10 +24,10 @@ from analysis import (
     stability,
     tables,
 )
-from trainables import paths, schemas
-from trainables.config import InputError, fields
-from trainables.resultfiles import write_local
+from trainables.records import paths, schemas
+from trainables.records.resultfiles import write_local
 from trainables.sentences import counted
+from trainables.settings import InputError, fields
 from trainables.verdict import OUTCOMES, VerdictRule
 
 THRESHOLDS = {"halved": 0.5, "committed": 1.0, "doubled": 2.0}
@@ -85,7 +85,8 @@ def write(results: str, out: str) -> Path:
         page = _template().render(
             results=results,
             findings=said,
-            problems=tables.unread(study.skipped)
+            problems=study.unfinished
+            + tables.unread(study.skipped)
             + judging.untold(fits)
             + stability.failures(trials)
             + stability.repeated(trials),

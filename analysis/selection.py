@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.frames import SIZES, setting
-from trainables.config import TRAIN_SAMPLES, InputError, fields, short_name
+from trainables.settings import TRAIN_SAMPLES, InputError, fields, short_name
 
 
 def path_of(name: str, said: str) -> str:

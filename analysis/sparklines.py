@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import drawings, figures, frames
-from trainables.config import PAIRS
+from trainables.settings import PAIRS
 from trainables.verdict import OUTCOMES
 
 WIDTH, HEIGHT = 150, 80

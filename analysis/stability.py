@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import frames, intervals, judging, levels, order, paper
+from analysis import frames, intervals, judging, levels, order, paper, words
 from trainables import verdict
 from trainables.sentences import counted
 from trainables.verdict import OUTCOMES, VerdictRule
@@ -152,8 +152,8 @@ def _words(judged: pd.DataFrame, rule: VerdictRule) -> pd.Series:
     )
     grouped = of_fit.groupby([judged["row"], judged["seed"]])
     shares, ratio = grouped[["exploded", "ended"]].mean(), grouped["ratio"].median()
-    words = pd.Series(verdict.words(shares["exploded"], shares["ended"], ratio, rule), index=ratio.index)
-    return words.groupby("row").agg(verdict.majority_word)
+    of_seeds = pd.Series(words.of_seeds(shares["exploded"], shares["ended"], ratio, rule), index=ratio.index)
+    return of_seeds.groupby("row").agg(words.majority_word)
 
 
 REDRAWN = (

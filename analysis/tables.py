@@ -22,8 +22,8 @@ from analysis import (
     stability,
 )
 from analysis.frames import setting
-from trainables.config import InputError, short_name
 from trainables.sentences import counted
+from trainables.settings import InputError, short_name
 from trainables.verdict import BIASES, VerdictRule
 
 Which = Literal[
@@ -106,7 +106,7 @@ def build(
             rows = differences.table(trials, fits, rule, field)
             notes = differences.notes(trials, rows)
     some = [f"Only trials with {' and '.join(where)}: {len(trials)} of {len(study.trials)}."] if where else []
-    return rows, [*some, *notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
+    return rows, [*study.unfinished, *some, *notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
 
 
 def unread(skipped: list[str]) -> list[str]:

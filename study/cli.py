@@ -22,9 +22,9 @@ with interrupts.OneLine("interrupted.", begun=False):
     from study.cluster import Cluster
     from study.resources import Resources
     from study.search import SearchOptions
-    from trainables import paths
-    from trainables.config import InputError, TrialConfig, descriptions, fields
+    from trainables.records import paths
     from trainables.sentences import counted
+    from trainables.settings import InputError, TrialConfig, descriptions, fields
 
 _DESCRIPTION = "Measure how far a neural estimate of mutual information (MINE) can be trusted."
 
@@ -87,15 +87,22 @@ def trial(
     """
     import torch
 
-    from trainables import data, devices, memory, resultfiles
-    from trainables import trial as one_trial
-    from trainables.config import key
+    from trainables import devices, verdict
+    from trainables.records import resultfiles
+    from trainables.settings import key
+    from trainables.subjects import data
+    from trainables.trial import memory
+    from trainables.trial import recorded as one_trial
 
     torch.set_num_threads(_threads(threads))
     chosen = devices.choose_device(device)
     memory.check_trial(config, chosen)
     resultfiles.check_writable(results)
     data.load(config.data)  # what is wrong with the data is said before the trial starts
+    if config.mine.epochs < (least := verdict.VerdictRule().least_epochs):
+        print(
+            f"mine.epochs is {config.mine.epochs}: fits of fewer than {least} are too short to be judged; none settles"
+        )
     print(f"trial {key(config)} on {chosen}, {torch.get_num_threads()} threads: LeNet-5, its truths, then MINE")
     progress = None
     try:
@@ -212,10 +219,10 @@ def sweep(
     if search.search:
         found = searching.plan(named, search, _chosen(overrides), seeds)
         return _search(found, named, where, resources, cluster, tensorboard, dry_run)
-    from study import plan
+    from trainables.records import plans
 
     planned = space.trials(named, _chosen(overrides), seeds)
-    plan.check(where, named, planned)
+    space.check_folder(where, named, planned)
     if dry_run:
         print(space.heading(named, _chosen(overrides)))
         return _dry_run(planned, where, resources)
@@ -226,7 +233,7 @@ def sweep(
     _tell(before.problems)
     told = f"{counted(len(planned), 'trial')}, {len(before.completed)} of them done before"
     print(f"study {study}: {told}; rows go to {where}")
-    ended = sweeping.launch(planned, where, resources, cluster, tensorboard, plan.Plan(study, tuple(planned)))
+    ended = sweeping.launch(planned, where, resources, cluster, tensorboard, plans.Plan(study, tuple(planned)))
     counts = f"{len(ended.completed)} of {counted(len(planned), 'trial')} completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:
@@ -246,9 +253,9 @@ def _search(
     found: Any, study: Any, results: str, resources: Resources, cluster: Cluster, tensorboard: bool, dry_run: bool
 ) -> int:
     """Run a search on a study, and print what came out best."""
-    from study import plan, search
+    from study import search, space
 
-    plan.check(results, study, ())
+    space.check_folder(results, study, ())
     print("\n".join(search.headline(found)))
     if dry_run:
         return _print_cost(search.sample(found), resources)
@@ -305,7 +312,7 @@ def _print_search(proposals: Any, study: Any, results: str) -> None:
 def _dry_run(planned: list[TrialConfig], results: str, resources: Resources) -> int:
     from study import space
     from trainables import records
-    from trainables.config import key
+    from trainables.settings import key
 
     for label in space.differences(planned):
         print(f"  {label}")
@@ -323,7 +330,7 @@ def _runs_here(resources: Resources, cluster: Cluster) -> bool:
 
 def _print_cost(planned: list[TrialConfig], resources: Resources) -> int:
     from study import cost
-    from trainables import provenance
+    from trainables.trial import provenance
 
     if here := cost.device_here(resources):
         print(f"timing steps of each kind on {provenance.device_name(here)} ...", flush=True)
@@ -433,7 +440,7 @@ def compact(results: tyro.conf.Positional[str]) -> int:
     Args:
         results: Folder or URI that a trial or a sweep wrote.
     """
-    from trainables import compaction
+    from trainables.records import compaction
 
     for done in compaction.compact(results):
         print(f"{done.table}: {counted(done.files_before, 'file')} before, {done.files_after} after")
@@ -483,8 +490,8 @@ def validate(only: tuple[str, ...] = (), seed: int = 0, threads: int | None = No
     """
     import torch
 
-    from study import validate as known_answers
-    from trainables import given
+    from trainables.estimators import given
+    from trainables.estimators import validate as known_answers
 
     torch.set_num_threads(_threads(threads))
     known_answers.chosen(only)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.resources import Resources
-from trainables import paths, resultfiles
-from trainables.config import InputError, TrialConfig, flatten, unflatten
+from trainables.records import paths, resultfiles
+from trainables.settings import InputError, TrialConfig, flatten, unflatten
 
 _CONNECT_SECONDS = 10
 """Ray itself tries for minutes to reach an address where nothing listens."""
@@ -129,7 +129,7 @@ def _code() -> dict[str, Any]:
     """The packages that trials need as they are here, so that every node runs the same code uninstalled."""
     import study
     import trainables
-    from trainables import provenance
+    from trainables.trial import provenance
 
     commit = provenance.git_commit()
     variables = {provenance.COMMIT_VARIABLE: commit} if commit else {}
@@ -195,7 +195,7 @@ def check_gpus(resources: Resources, planned: Sequence[TrialConfig]) -> None:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    from trainables import memory
+    from trainables.trial import memory
 
     gpus, answers = resources.gpus_per_trial, []
     trial = flatten(memory.largest(planned, "cuda"))
@@ -220,7 +220,7 @@ def check_gpus(resources: Resources, planned: Sequence[TrialConfig]) -> None:
 
 def _use_gpu(gpus: float, trial: dict[str, Any]) -> str:
     """On a node: why a trial's share of a GPU cannot be used, or not by this trial; empty if it can."""
-    from trainables import memory, ray_trainable
+    from trainables.trial import memory, ray_trainable
 
     try:
         device = ray_trainable.device_of(gpus)

@@ -8,8 +8,12 @@ import numpy as np
 import torch
 
 from study.resources import Resources
-from trainables import data, devices, fit_rows, lenet, memory, mine, provenance, records
-from trainables.config import (
+from trainables import devices, records
+from trainables.draws import generator, steps
+from trainables.estimators import memory as fits
+from trainables.estimators import mine
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.settings import (
     CLASSES,
     TEST_SAMPLES,
     TRAIN_SAMPLES,
@@ -20,8 +24,8 @@ from trainables.config import (
     key,
     lenet_key,
 )
-from trainables.draws import generator, steps
-from trainables.statistics_network import StatisticsNetworks
+from trainables.subjects import data, lenet
+from trainables.trial import fit_rows, memory, provenance
 
 _STEPS = 10
 """Steps that are timed, after as many that warm up ..."""
@@ -104,7 +108,7 @@ def _here(planned: Sequence[TrialConfig], resources: Resources, cpus: int, devic
     work += sum(_lenet_seconds(config, device) for config in _lenets(planned))
     concurrent = _concurrent(len(planned), resources, cpus)
     name = "this machine" if device.type == "cpu" else provenance.device_name(device)
-    return Here(name, memory.there(device), concurrent, work / concurrent)
+    return Here(name, fits.there(device), concurrent, work / concurrent)
 
 
 def _kinds(planned: Sequence[TrialConfig]) -> dict[str, TrialConfig]:

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from study.amounts import number
 from study.space import differences
-from trainables.config import TrialConfig, key, unflatten
+from trainables.settings import TrialConfig, key, unflatten
 from trainables.verdict import OUTCOMES
 
 if TYPE_CHECKING:

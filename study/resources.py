@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from trainables.config import InputError
+from trainables.settings import InputError
 
 
 @dataclass(frozen=True)

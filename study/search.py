@@ -18,8 +18,8 @@ from typing import Any, Literal
 import numpy as np
 
 from study.space import OPEN_AXES, PAPER_AXES, Study, grid
-from trainables import records, verdict
-from trainables.config import (
+from trainables import objectives, records, verdict
+from trainables.settings import (
     InputError,
     TrialConfig,
     configuration_key,
@@ -44,9 +44,9 @@ class Objective:
 
 
 OBJECTIVES = {
-    "distance_to_truth": Objective("minimize", verdict.distance_to_truth),
-    "instability": Objective("minimize", verdict.instability),
-    "retained_information": Objective("maximize", verdict.retained_information),
+    "distance_to_truth": Objective("minimize", objectives.distance_to_truth),
+    "instability": Objective("minimize", objectives.instability),
+    "retained_information": Objective("maximize", objectives.retained_information),
 }
 
 Point = Mapping[str, Any]
@@ -74,7 +74,8 @@ class SearchOptions:
                 _require(getattr(self, name) == default, name, getattr(self, name), "left out without --search")
             _require(not self.open_settings, "open_settings", self.open_settings, "left out without --search")
             return
-        _require(self.trials is not None, "trials", self.trials, "given with --search, and at least 1")
+        if self.trials is None:
+            raise InputError("trials is missing; with --search it must be given, and at least 1.")
         _require((self.trials or 0) >= 1, "trials", self.trials, "at least 1")
         _require(0 <= self.search_seed < 2**31, "search_seed", self.search_seed, "from 0 to 2^31 - 1")
         chosen = tuple(sorted(self.objective))

@@ -6,7 +6,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from study.proposals import Proposals
-from trainables.config import TrialConfig, flatten
+from trainables.settings import TrialConfig, flatten
 
 
 class RowsSearcher(Searcher):

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.config import InputError, TrialConfig, flatten, key, pairs_in_words, replace, short_name
+from trainables.records import plans
+from trainables.settings import InputError, TrialConfig, fields, flatten, key, pairs_in_words, replace, short_name
 
 PAPER_AXES: Mapping[str, tuple[Any, ...]] = {
     "mine.architecture": (1, 2, 3),
@@ -106,3 +107,43 @@ def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return pairs_in_words(value).replace(", ", ",")
     return "all" if value is None else str(value)
+
+
+def check_folder(results: str, study: Study, planned: Iterable[TrialConfig]) -> None:
+    """Refuse to put two different studies into one folder.
+
+    Two sweeps are of the same study if they have its name and differ only in the seed, in fields that the study itself
+    varies, or in that one has more values of a field than the other.
+
+    Raises:
+        InputError: if the folder holds another study, or this one with other values of a field that it fixes, or a
+            plan that cannot be read.
+    """
+    planned = list(planned)
+    varied = {path for path, values in _values(study.configurations).items() if len(values) > 1}
+    for before in plans.read(results):
+        if before.study != study.name:
+            raise InputError(
+                f"study is {study.name!r}; it must be {before.study!r}, which results {results!r} holds already, or "
+                "--results another folder."
+            )
+        if before.search is not None:
+            continue
+        then, now = _values(before.trials), _values(planned)
+        for path in fields():
+            nested = then[path] <= now[path] or now[path] <= then[path]
+            if path not in ("seed", "data.root", *varied) and not nested:
+                raise InputError(
+                    f"{path} is {_listed(now[path])}; it must be {_listed(then[path])}, as in the study {study.name} "
+                    f"that results {results!r} holds already, or --results another folder."
+                )
+
+
+def _values(configurations: Sequence[TrialConfig]) -> dict[str, set[Any]]:
+    """The values of each field."""
+    flat = [flatten(config) for config in configurations]
+    return {path: {one[path] for one in flat} for path in fields()}
+
+
+def _listed(values: set[Any]) -> str:
+    return ", ".join(sorted(map(str, values)))

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from study import amounts, plan
-from study.plan import Plan
+from study import amounts
 from study.space import differences
-from trainables import records, resultfiles, schemas, verdict
-from trainables.config import InputError, key
+from trainables import records, verdict
+from trainables.records import plans, resultfiles, schemas
+from trainables.records.plans import Plan
 from trainables.sentences import counted
+from trainables.settings import InputError, key
 
 _SHOWN = 8
 """Trials listed at most, of those under way and of those that ended last."""
@@ -52,10 +53,10 @@ def report(results: str, now: datetime.datetime | None = None) -> str:
     Raises:
         InputError: if the folder holds neither a plan nor a trial.
     """
-    plans, problems = plan.find(results)
+    found, problems = plans.find(results)
     trials = records.trials(results, may_be_empty=True)
     problems += trials.problems
-    if not plans and not len(trials.rows) and not problems:
+    if not found and not len(trials.rows) and not problems:
         raise InputError(f"results {results!r} holds no sweep and no trial; it must be a folder that one wrote.")
     fits = records.read(results, "estimates", ("key", *verdict.INPUTS), of=trials)
     problems += fits.problems
@@ -68,8 +69,8 @@ def report(results: str, now: datetime.datetime | None = None) -> str:
         _reasons(trials.rows),
     )
     now = now or schemas.now()
-    blocks = [_of_plan(one, folder, now) for one in _merged(plans)]
-    planned = {key(config) for one in plans for config in one.trials}
+    blocks = [_of_plan(one, folder, now) for one in _merged(found)]
+    planned = {key(config) for one in found for config in one.trials}
     if others := [name for name in folder.states if name not in planned]:
         blocks.append(_of_no_plan(others, folder, now))
     blocks.append([f"Not read: {problem}" for problem in problems[:_SHOWN]])
@@ -77,10 +78,10 @@ def report(results: str, now: datetime.datetime | None = None) -> str:
     return "\n".join(line for block in blocks for line in block)
 
 
-def _merged(plans: Sequence[Plan]) -> list[Plan]:
+def _merged(found: Sequence[Plan]) -> list[Plan]:
     """The plans of one study as one: its sweeps went to one folder because they are one study."""
     merged: dict[tuple[str, str | None], Plan] = {}
-    for one in plans:
+    for one in found:
         before = merged.get((one.study, one.search), Plan(one.study, (), one.search))
         trials = {key(config): config for config in (*before.trials, *one.trials)}
         merged[one.study, one.search] = Plan(one.study, tuple(trials.values()), one.search, one.expected)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from study.space import PAPER_AXES, Study, grid
-from trainables.config import PAIRS, InputError, TrialConfig, replace
+from trainables.settings import PAIRS, InputError, TrialConfig, replace
 
 _DIGITS = replace(
     TrialConfig(),

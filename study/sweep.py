@@ -11,13 +11,15 @@ import torch
 
 from study import cluster as clusters
 from study.cluster import Cluster
-from study.plan import Plan
-from study.plan import write as write_plan
 from study.resources import Resources
-from trainables import memory, paths, records, resultfiles, schemas
-from trainables.config import InputError, TrialConfig, flatten, key, lenet_key
-from trainables.data import load
-from trainables.schedule import failed_parts
+from trainables import records
+from trainables.records import paths, resultfiles, schemas
+from trainables.records.plans import Plan
+from trainables.records.plans import write as write_plan
+from trainables.settings import InputError, TrialConfig, flatten, key, lenet_key
+from trainables.subjects.data import load
+from trainables.trial import memory
+from trainables.trial.schedule import failed_parts
 
 if TYPE_CHECKING:
     from study.progress import Progress
@@ -193,7 +195,7 @@ def _run_tune(
     """
     from ray import tune
 
-    from trainables.ray_trainable import run_trial
+    from trainables.trial.ray_trainable import run_trial
 
     # What Tune logs of a lost worker stands in our own line and in the trial's row.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -232,7 +234,7 @@ def _run_tune(
 def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:
     """What trials have in common: one entry a LeNet-5 run and sample size, with all layers and noise stds.
 
-    >>> from trainables.config import replace
+    >>> from trainables.settings import replace
     >>> noisy = replace(TrialConfig(), {"mine.noise_std": 0.3})
     >>> [work["noise_stds"] for work in shared_work([TrialConfig(), noisy])]
     [[0.0, 0.3]]
@@ -256,7 +258,7 @@ def _first_wave(planned: list[TrialConfig], resources: Resources, common: dict[s
     """
     import ray
 
-    from trainables.ray_trainable import prepare
+    from trainables.trial.ray_trainable import prepare
 
     # Not by `options`: only here does Ray see that a process with a GPU must end with its task, and free the memory.
     task = ray.remote(

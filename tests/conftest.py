@@ -1,14 +1,19 @@
 import os
+import signal
 
 import pytest
 import torch
+
+# A shell ignores Ctrl-C in what it starts in the background; tests of Ctrl-C need it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No usage report, and no token in the home folder: nodes of the tests live on loopback.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_AUTH_MODE"] = "disabled"
 
-from trainables.config import TrialConfig, replace  # noqa: E402
-from trainables.data import ROOT_VARIABLE  # noqa: E402
+from trainables.settings import TrialConfig, replace  # noqa: E402
+from trainables.subjects.data import ROOT_VARIABLE  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,9 @@
 import numpy as np
 import pyarrow as pa
 
-from trainables import records, schemas
-from trainables.config import TrialConfig, key, replace
+from trainables import records
+from trainables.records import schemas
+from trainables.settings import TrialConfig, key, replace
 
 
 def provenance(state: str = "completed", error: str | None = None) -> dict[str, object]:

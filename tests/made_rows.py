@@ -4,8 +4,10 @@ import pyarrow as pa
 import torch
 
 from tests import made_results
-from trainables import records, schedule, schemas
-from trainables.config import TrialConfig
+from trainables import records
+from trainables.records import schemas
+from trainables.settings import TrialConfig
+from trainables.trial import schedule
 
 
 def distance(config: TrialConfig) -> float:

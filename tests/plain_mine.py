@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables import draws
-from trainables.config import CLASSES, MineConfig
-from trainables.mine import Samples
-from trainables.statistics_network import StatisticsNetworks
+from trainables.estimators.mine import Samples
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.settings import CLASSES, MineConfig
 
 
 class PlainNetwork(nn.Module):

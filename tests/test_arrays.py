@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainables import arrays
-from trainables.config import InputError, MineConfig
+from trainables.estimators import arrays
+from trainables.settings import InputError, MineConfig
 
 QUICK = MineConfig(epochs=60, batch_size=50, learning_rate=5e-3, hidden_units=20, marginals="independent", replicates=2)
 

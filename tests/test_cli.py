@@ -5,10 +5,12 @@ import sys
 
 import pytest
 
-from study import cli, plan, space, studies
+from study import cli, space, studies
 from tests import made_results
-from trainables import mine, records
-from trainables.config import key
+from trainables import records
+from trainables.estimators import mine
+from trainables.records import plans
+from trainables.settings import key
 
 TINY = [
     "--data.name", "digits", "--lenet.epochs", "1", "--lenet.train-samples", "200", "--mine.samples", "100",
@@ -259,7 +261,7 @@ def test_curves_says_why_there_is_nothing_to_draw(capsys, tmp_path, damage, said
 
 
 def test_a_dry_run_refuses_what_the_sweep_would(capsys, tmp_path):
-    plan.write(str(tmp_path), plan.Plan("demo", tuple(space.trials(studies.DEMO, {}, (0,)))))
+    plans.write(str(tmp_path), plans.Plan("demo", tuple(space.trials(studies.DEMO, {}, (0,)))))
     for options in ([], ["--search", "random", "--trials", "5"]):
         code, _, err = run(capsys, "sweep", "paper", "--dry-run", "--results", str(tmp_path), *options)
         assert code == 2 and "study is 'paper'; it must be 'demo'" in err

@@ -7,8 +7,8 @@ import pytest
 
 from study.cluster import Cluster, connection
 from study.resources import Resources
-from trainables import resultfiles
-from trainables.config import InputError
+from trainables.records import resultfiles
+from trainables.settings import InputError
 
 
 @pytest.mark.parametrize("address", ["local", "auto", "10.0.0.1:6379", "head:6379"])

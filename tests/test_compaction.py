@@ -8,8 +8,9 @@ import pytest
 
 from study import sweep
 from tests import made_results
-from trainables import compaction, partfiles, records, resultfiles, schemas
-from trainables.config import InputError, key
+from trainables import records
+from trainables.records import compaction, partfiles, resultfiles, schemas
+from trainables.settings import InputError, key
 
 
 def everything(results: str) -> dict:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from study import space, studies
-from trainables import config, records
-from trainables.config import (
+from trainables import records
+from trainables import settings as config
+from trainables.settings import (
     DECIDE_USE,
     InputError,
     TrialConfig,

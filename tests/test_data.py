@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from trainables import data, truth
-from trainables.config import DataConfig, InputError
+from trainables import truth
+from trainables.settings import DataConfig, InputError
+from trainables.subjects import data
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:

@@ -3,10 +3,11 @@ import math
 import pytest
 import torch
 
-from trainables import front, lenet
-from trainables.config import PAIRS, InputError, MineConfig
-from trainables.front import Front
-from trainables.statistics_network import StatisticsNetworks
+from trainables.estimators import front
+from trainables.estimators.front import Front
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.settings import PAIRS, InputError, MineConfig
+from trainables.subjects import lenet
 
 SHAPES = {"X": (1, 28, 28), "Y": (10,), **lenet.LAYER_SHAPES}
 CPU = torch.device("cpu")

@@ -9,8 +9,8 @@ import pytest
 import scipy.sparse
 import torch
 
-from trainables import given
-from trainables.config import InputError
+from trainables.estimators import given
+from trainables.settings import InputError
 
 RANDOM = np.random.default_rng(0)
 LAYER = RANDOM.normal(size=(60, 3))

@@ -10,11 +10,13 @@ from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException
 
 from tests.pretended_gpu import GPU, Watch, by_hand, pretended
-from trainables import lenet, mine, truth
-from trainables.config import PAIRS, LeNetConfig, MineConfig
+from trainables import truth
 from trainables.draws import generator
-from trainables.mine import Samples
-from trainables.statistics_network import StatisticsNetworks
+from trainables.estimators import mine
+from trainables.estimators.mine import Samples
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.settings import PAIRS, LeNetConfig, MineConfig
+from trainables.subjects import lenet
 
 SHAPES = {"X": (1, 6, 6), "maxpool1": (3, 5, 5), "maxpool2": (4, 4, 4), "relu3": (12,), "sm1": (10,)}
 SIZE, BATCH, EPOCHS = 16, 8, 2

@@ -12,8 +12,10 @@ import torch
 from study import cluster, sweep
 from study.resources import Resources
 from tests.pretended_gpu import driverless, pretended
-from trainables import ray_trainable, records, schedule, trial
-from trainables.config import InputError, key, replace
+from trainables import records
+from trainables.settings import InputError, key, replace
+from trainables.trial import ray_trainable, schedule
+from trainables.trial import recorded as trial
 
 pytestmark = pytest.mark.cluster
 

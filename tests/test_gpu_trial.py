@@ -6,8 +6,11 @@ import torch
 from study import cli, cluster, cost
 from study.resources import Resources
 from tests.pretended_gpu import GPU, NAME, driverless, pretended
-from trainables import devices, memory, provenance, ray_trainable, records, resultfiles, schedule, trial
-from trainables.config import InputError, TrialConfig, flatten, key, replace
+from trainables import devices, records
+from trainables.records import resultfiles
+from trainables.settings import InputError, TrialConfig, flatten, key, replace
+from trainables.trial import memory, provenance, ray_trainable, schedule
+from trainables.trial import recorded as trial
 
 CPU = torch.device("cpu")
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from trainables.draws import generator
-from trainables.head import Last, Meet
+from trainables.estimators.head import Last, Meet
 
 BATCH, FITS, UNITS = 5, (3, 2), 4
 

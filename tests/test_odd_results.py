@@ -12,7 +12,7 @@ import pytest
 
 from analysis import curve_samples, curves, drawings, frames, judging, report, sparklines, tables
 from tests import made_results
-from trainables.config import InputError, key
+from trainables.settings import InputError, key
 from trainables.verdict import VerdictRule
 
 TABLES = (

@@ -12,7 +12,7 @@ import pytest
 
 from tests import row_comparison
 from tests.ray_nodes import Nodes, free_port, start_sweep
-from trainables import resultfiles
+from trainables.records import resultfiles
 
 pytestmark = pytest.mark.cluster
 

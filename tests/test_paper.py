@@ -11,7 +11,7 @@ from scipy import stats
 from analysis import findings, frames, judging, tables
 from study import studies
 from tests import made_results
-from trainables.config import InputError, TrialConfig, flatten, key, replace
+from trainables.settings import InputError, TrialConfig, flatten, key, replace
 
 
 def of_figure(units: int, epochs: int, variable: str, mode: str = "reinit") -> TrialConfig:

@@ -15,8 +15,10 @@ from analysis import load
 from study import cli
 from study.cluster import Cluster
 from tests import made_results
-from trainables import data, paths, records, resultfiles
-from trainables.config import DataConfig, InputError
+from trainables import records
+from trainables.records import paths, resultfiles
+from trainables.settings import DataConfig, InputError
+from trainables.subjects import data
 
 TINY = [
     "--data.name", "digits", "--lenet.epochs", "1", "--lenet.train-samples", "200", "--mine.samples", "100",

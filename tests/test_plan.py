@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from study import plan, space, status, studies
-from study.plan import Plan
-from trainables.config import InputError, key
+from study import space, status, studies
+from trainables.records import plans
+from trainables.records.plans import Plan
+from trainables.settings import InputError, key
 
 
 def demo(seeds=(0,), **overrides) -> list:
@@ -13,18 +14,18 @@ def demo(seeds=(0,), **overrides) -> list:
 
 
 def recorded(results: str, trials: list) -> None:
-    plan.check(results, studies.DEMO, trials)
-    plan.write(results, Plan("demo", tuple(trials)))
+    space.check_folder(results, studies.DEMO, trials)
+    plans.write(results, Plan("demo", tuple(trials)))
 
 
 def test_a_plan_comes_back_as_it_was_written(tmp_path):
     trials = demo(seeds=(0, 1), mine__pairs=(("X;sm1", "Y;sm1"),), mine__samples=(None, 500))
     written = Plan("demo", tuple(trials), search="demo-random", expected=99)
-    plan.write(str(tmp_path), written)
-    plan.write(str(tmp_path), written)
-    assert plan.read(str(tmp_path)) == [written]
+    plans.write(str(tmp_path), written)
+    plans.write(str(tmp_path), written)
+    assert plans.read(str(tmp_path)) == [written]
     assert (written.total, Plan("demo", tuple(trials)).total) == (99, len(trials))
-    assert plan.read(str(tmp_path / "nothing")) == []
+    assert plans.read(str(tmp_path / "nothing")) == []
 
 
 def test_sweeps_of_one_study_keep_a_plan_each(tmp_path):
@@ -34,8 +35,8 @@ def test_sweeps_of_one_study_keep_a_plan_each(tmp_path):
     recorded(results, demo(mine__noise_std=(3.0,)))  # another value of what the study varies
     recorded(results, demo(mine__epochs=(32, 64)))  # the value it had, and one more
     recorded(results, demo())  # run again
-    assert sorted(len(one.trials) for one in plan.read(results)) == [2, 4, 8, 8]
-    planned = {key(config) for one in plan.read(results) for config in one.trials}
+    assert sorted(len(one.trials) for one in plans.read(results)) == [2, 4, 8, 8]
+    planned = {key(config) for one in plans.read(results) for config in one.trials}
     assert planned == {key(c) for c in [*demo((0, 1, 2)), *demo(mine__noise_std=(3.0,)), *demo(mine__epochs=(64,))]}
 
 
@@ -44,7 +45,7 @@ def test_two_studies_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"mine.epochs is 5; it must be 32, as in the study demo that results"):
         recorded(str(tmp_path), demo(mine__epochs=(5,)))
     with pytest.raises(InputError, match="study is 'paper'; it must be 'demo', which results"):
-        plan.check(str(tmp_path), studies.PAPER, space.trials(studies.PAPER, {}))
+        space.check_folder(str(tmp_path), studies.PAPER, space.trials(studies.PAPER, {}))
 
 
 GOOD = {"version": 1, "study": "demo", "search": None, "expected": 0, "base": {}, "changes": []}
@@ -70,16 +71,16 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_plan_is_named_and_the_rest_is_read(tmp_path, damage):
     results, whole = str(tmp_path), Plan("demo", tuple(demo()))
-    plan.write(results, whole)
+    plans.write(results, whole)
     file = tmp_path / "plans" / "aaa.json"
     file.write_bytes(DAMAGES[damage])
-    plans, (problem,) = plan.find(results)
-    assert plans == [whole] and f"plans/{file.name}" in problem and "delete it and run its sweep again" in problem
+    found, (problem,) = plans.find(results)
+    assert found == [whole] and f"plans/{file.name}" in problem and "delete it and run its sweep again" in problem
     assert status.report(results).startswith("study demo: 0 of 4 trials") and problem in status.report(results)
     with pytest.raises(InputError, match=f"plans/{file.name}"):
-        plan.check(results, studies.DEMO, demo())
+        space.check_folder(results, studies.DEMO, demo())
 
 
 def test_a_name_stays_in_its_folder(tmp_path):
     with pytest.raises(InputError, match="letters, digits"):
-        plan.write(str(tmp_path / "r"), Plan("../up", tuple(demo())))
+        plans.write(str(tmp_path / "r"), Plan("../up", tuple(demo())))

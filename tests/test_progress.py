@@ -6,7 +6,7 @@ from rich.console import Console
 
 from study import space, studies
 from study.progress import Progress, Watched
-from trainables.config import flatten, key
+from trainables.settings import flatten, key
 
 
 class Reported:

@@ -9,11 +9,12 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from study import plan, proposals, search, studies
+from study import proposals, search, studies
 from study.proposals import Proposals
 from study.search import Search, SearchOptions
 from tests.made_rows import distance, evaluate
-from trainables.config import InputError, TrialConfig, key
+from trainables.records import plans
+from trainables.settings import InputError, TrialConfig, key
 
 AXES = {
     "mine.architecture": (1, 2, 3),
@@ -58,7 +59,7 @@ def assert_agrees(asked: Proposals) -> None:
         means = np.mean([distance(config) for config in asked.search.trials(trial.params)])
         assert trial.value == pytest.approx(means)
     assert len({json.dumps(trial.params) for trial in trials}) == len(asked.points) == len(asked.valued)
-    (written,) = plan.read(asked.results)
+    (written,) = plans.read(asked.results)
     assert {key(config) for config in written.trials} == {
         key(config) for point in asked.points for config in asked.search.trials(point)
     }

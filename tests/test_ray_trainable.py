@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from trainables import ray_trainable
+from trainables.trial import ray_trainable
 
 _FLAT = {"epochs": 100, "late_slope": 0.0, "late_slope_error": 0.0}
 

@@ -14,8 +14,9 @@ import pytest
 from analysis import curves, frames, load, report, tables
 from study import cli, status, sweep
 from tests import made_results
-from trainables import compaction, partfiles, records, schemas
-from trainables.config import TrialConfig, key
+from trainables import records
+from trainables.records import compaction, partfiles, schemas
+from trainables.settings import TrialConfig, key
 
 TABLES = sorted(schemas.SCHEMAS)
 

@@ -10,8 +10,9 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
 
-from trainables import records, resultfiles, schemas
-from trainables.config import InputError, TrialConfig, key
+from trainables import records
+from trainables.records import resultfiles, schemas
+from trainables.settings import InputError, TrialConfig, key
 
 
 def lenet_rows(trial: str, epochs=21) -> pa.Table:

@@ -13,7 +13,7 @@ import pytest
 from analysis import curve_samples, drawings, figure_data, figures, frames, judging, paper, report
 from study import studies
 from tests import made_results
-from trainables.config import InputError, flatten, key
+from trainables.settings import InputError, flatten, key
 
 CHROMIUM = os.environ.get("MINE_STUDY_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome"))), None

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from trainables import resultfiles
-from trainables.config import InputError
+from trainables.records import resultfiles
+from trainables.settings import InputError
 
 
 def test_a_check_leaves_no_folder_behind(tmp_path):

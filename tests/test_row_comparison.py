@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import torch
 
 from tests.row_comparison import differences
-from trainables import trial
-from trainables.config import key
+from trainables.settings import key
+from trainables.trial import recorded as trial
 
 
 def test_repeated_trials_are_equal_and_every_kind_of_difference_is_found(tiny, tmp_path):

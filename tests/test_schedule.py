@@ -3,8 +3,10 @@ import math
 import pytest
 import torch
 
-from trainables import devices, schedule, trial, verdict
-from trainables.config import InputError, TrialConfig, key, replace
+from trainables import devices, verdict
+from trainables.settings import InputError, TrialConfig, key, replace
+from trainables.trial import recorded as trial
+from trainables.trial import schedule
 
 CPU = torch.device("cpu")
 
@@ -175,7 +177,8 @@ def test_a_trial_goes_on_from_its_checkpoint_and_removes_it(tiny, done, tmp_path
     runs = [progress.run for progress in trial.run(tiny, str(tmp_path), CPU)]
     assert runs == [1, 2]
     assert list((tmp_path / "checkpoints").iterdir()) == []
-    from trainables import records, schemas
+    from trainables import records
+    from trainables.records import schemas
 
     assert records.read(str(tmp_path), "curves").rows.equals(done["curves"].cast(schemas.SCHEMAS["curves"]))
 
@@ -183,7 +186,8 @@ def test_a_trial_goes_on_from_its_checkpoint_and_removes_it(tiny, done, tmp_path
 @pytest.mark.parametrize("epochs", [3, 4])
 def test_a_trial_cut_off_after_its_last_probe_completes(tiny, tmp_path, epochs):
     """With and without LeNet-5 epochs after the last probe."""
-    from trainables import records, resultfiles
+    from trainables import records
+    from trainables.records import resultfiles
 
     config, results = replace(tiny, {"lenet.epochs": epochs}), str(tmp_path)
     running = trial.run(config, results, CPU)

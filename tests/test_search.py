@@ -6,7 +6,7 @@ import pytest
 
 from study import search, space, studies
 from study.search import Search, SearchOptions, Valued
-from trainables.config import InputError, configuration_key
+from trainables.settings import InputError, configuration_key
 
 NARROW = {"mine.transfer_mode": ("reinit",), "mine.epochs": (5,), "mine.hidden_units": (10, 20)}
 
@@ -43,7 +43,7 @@ def test_a_budget_is_of_trials_and_every_configuration_runs_with_all_seeds():
         ({"search": None}, (0,), {}, "trials is 8; it must be left out without --search"),
         ({"search": None, "trials": None, "objective": ("instability",)}, (0,), {}, "left out without --search"),
         ({"search": None, "trials": None, "open_settings": True}, (0,), {}, "left out without --search"),
-        ({"trials": None}, (0,), {}, "trials is None; it must be given with --search"),
+        ({"trials": None}, (0,), {}, "trials is missing; with --search it must be given"),
         ({"trials": 0}, (0,), {}, "at least 1"),
         ({"search_seed": -1}, (0,), {}, "search_seed is -1"),
         ({}, (0, 1, 2), {}, "trials is 8; it must be a multiple of 3, the number of seeds"),

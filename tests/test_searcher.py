@@ -17,7 +17,7 @@ from study.resources import Resources
 from study.search import SearchOptions
 from study.space import Study
 from trainables import records
-from trainables.config import key, replace
+from trainables.settings import key, replace
 
 ROOT = Path(__file__).parents[1]
 

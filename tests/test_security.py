@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainables import snapshots
-from trainables.config import InputError
+from trainables.settings import InputError
+from trainables.trial import snapshots
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [path for package in ("trainables", "study", "analysis") for path in (ROOT / package).glob("*.py")]

@@ -4,7 +4,7 @@ import pytest
 
 from analysis import frames, selection, tables
 from tests import made_results
-from trainables.config import InputError, fields, short_name
+from trainables.settings import InputError, fields, short_name
 
 
 def test_every_field_is_known_by_its_path_its_shown_name_and_its_flag():

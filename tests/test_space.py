@@ -5,7 +5,7 @@ import pytest
 
 from analysis import paper
 from study import space, studies
-from trainables.config import PAIRS, InputError, TrialConfig, flatten, key, replace
+from trainables.settings import PAIRS, InputError, TrialConfig, flatten, key, replace
 
 
 def rows_of(configurations) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pytest
 
 from analysis import stability, tables
 from analysis.paper import STABILITY
-from trainables.config import PAIRS, TrialConfig, configuration_key, flatten, replace
+from trainables.settings import PAIRS, TrialConfig, configuration_key, flatten, replace
 from trainables.verdict import VerdictRule
 
 

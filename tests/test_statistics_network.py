@@ -3,8 +3,8 @@ import torch
 
 from tests.plain_mine import PlainNetwork
 from trainables import draws
-from trainables.config import PAIRS, MineConfig
-from trainables.statistics_network import StatisticsNetworks
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.settings import PAIRS, MineConfig
 
 SHAPES = {"X": (1, 6, 6), "maxpool1": (3, 5, 5), "maxpool2": (4, 4, 4), "relu3": (12,), "sm1": (10,)}
 BATCH = 7

@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 
 from analysis import report
-from study import plan, space, status, studies
-from study.plan import Plan
+from study import space, status, studies
 from tests import made_results
 from tests.made_rows import evaluate
 from tests.test_imports import run_without
-from trainables import compaction, records, resultfiles, schemas, trial
-from trainables.config import InputError, TrialConfig, key
+from trainables import records
+from trainables.records import compaction, plans, resultfiles, schemas
+from trainables.records.plans import Plan
+from trainables.settings import InputError, TrialConfig, key
+from trainables.trial import recorded as trial
 
 NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 
@@ -20,7 +22,7 @@ NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 def planned(tmp_path) -> list[TrialConfig]:
     """Eight trials of the demo study, planned and not begun."""
     trials = space.trials(studies.DEMO, {}, (0, 1))
-    plan.write(str(tmp_path), Plan("demo", tuple(trials)))
+    plans.write(str(tmp_path), Plan("demo", tuple(trials)))
     return trials
 
 
@@ -81,8 +83,8 @@ def test_a_failed_trial_that_runs_again_is_under_way(tmp_path, planned):
 
 
 def test_sweeps_of_a_study_are_one_and_a_search_has_its_whole_budget(tmp_path, planned):
-    plan.write(str(tmp_path), Plan("demo", tuple(space.trials(studies.DEMO, {}, (1, 2)))))
-    plan.write(str(tmp_path), Plan("demo", tuple(planned[:2]), search="demo-random-x", expected=40))
+    plans.write(str(tmp_path), Plan("demo", tuple(space.trials(studies.DEMO, {}, (1, 2)))))
+    plans.write(str(tmp_path), Plan("demo", tuple(planned[:2]), search="demo-random-x", expected=40))
     heads = sorted(line for line in status.report(str(tmp_path), NOW).splitlines() if " of " in line)
     assert heads[0].startswith("search demo-random-x: 0 of 40") and heads[1].startswith("study demo: 0 of 12")
 

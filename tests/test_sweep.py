@@ -13,8 +13,9 @@ import torch
 from study import space, sweep
 from study.resources import Resources
 from study.space import Study
-from trainables import records, schedule
-from trainables.config import InputError, key, replace
+from trainables import records
+from trainables.settings import InputError, key, replace
+from trainables.trial import schedule
 
 ROOT = Path(__file__).parents[1]
 TINY = [
@@ -117,7 +118,7 @@ def test_workers_that_die_at_once_leave_failed_rows(tmp_path):
         "import os, sys\n"
         "class Die:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'trainables.ray_trainable' and os.environ.get('RAY_JOB_ID'): os._exit(1)\n"
+        "        if name == 'trainables.trial.ray_trainable' and os.environ.get('RAY_JOB_ID'): os._exit(1)\n"
         "sys.meta_path.insert(0, Die())\n"
     )
     ended = start_sweep(tmp_path / "r", PYTHONPATH=f"{tmp_path}:{ROOT}")

@@ -11,8 +11,9 @@ from scipy import stats
 from analysis import consistency, convergence, figure_data, frames, judging, load, order, report, tables
 from study import studies
 from tests import made_results
-from trainables import compaction, records, verdict
-from trainables.config import ADDED, PAIRS, InputError, fields, flatten, key
+from trainables import objectives, records
+from trainables.records import compaction, plans
+from trainables.settings import ADDED, PAIRS, InputError, fields, flatten, key, replace
 from trainables.verdict import VerdictRule
 
 NAMES = (
@@ -385,7 +386,7 @@ def test_distance_is_what_a_search_minimises_and_the_nearest_comes_first(results
     rows, _ = tables.build("distance", results)
     study = load(results)
     fits = study.configured(study.estimates, ["mine.noise_std", "mine.transfer_mode", "seed"])
-    grouped = fits.groupby(["mine.noise_std", "mine.transfer_mode", "seed"]).apply(verdict.distance_to_truth)
+    grouped = fits.groupby(["mine.noise_std", "mine.transfer_mode", "seed"]).apply(objectives.distance_to_truth)
     expected = grouped.groupby(level=[0, 1]).mean()
     found = rows.set_index(["mine.noise_std", "mine.transfer_mode"])["distance"]
     assert found.to_dict() == pytest.approx(expected.to_dict()) and found.is_monotonic_increasing
@@ -522,3 +523,17 @@ def test_agreement_counts_configurations_by_the_papers_row(tmp_path):
     row = rows.loc["X", "Architecture 1"]
     assert (row["configurations"], row["agree"], row["exploding"]) == (2, 0.5, 0.5)
     assert row[["converged", "underestimated", "no_word"]].sum() == 0.5
+
+
+def test_trials_that_were_planned_and_have_not_completed_are_told(tmp_path):
+    """A sweep that was stopped looks like a small study otherwise."""
+    done = made_results.write(str(tmp_path), {"seed": 0})
+    planned = tuple(replace(done, {"seed": seed}) for seed in (0, 1, 2))
+    assert not any("planned" in note for note in tables.build("stability", str(tmp_path))[1])
+    plans.write(str(tmp_path), plans.Plan("demo", planned[:1]))
+    assert not any("planned" in note for note in tables.build("stability", str(tmp_path))[1])
+    plans.write(str(tmp_path), plans.Plan("demo", planned))
+    first = tables.build("accuracy", str(tmp_path))[1][0]
+    assert first == "2 of 3 trials that were planned here have not completed (`mine-study status`)."
+    report.write(str(tmp_path), str(tmp_path / "page"))
+    assert first.partition(" (")[0] in (tmp_path / "page" / "report.html").read_text()

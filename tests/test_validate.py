@@ -4,11 +4,11 @@ import math
 import pytest
 import torch
 
-from study import problems, validate
-from study.problems import PROBLEMS, Expectation
-from trainables.config import InputError
 from trainables.draws import generator
-from trainables.mine import Samples
+from trainables.estimators import problems, validate
+from trainables.estimators.mine import Samples
+from trainables.estimators.problems import PROBLEMS, Expectation
+from trainables.settings import InputError
 
 TRUTHS = {
     ("Gaussians, d = 1", "X;rho-0.99"): -0.5 * math.log(1 - 0.99**2),

@@ -2,20 +2,18 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from analysis.words import majority_word
+from analysis.words import of_seeds as words
+from trainables.objectives import distance_to_truth, instability, retained_information
 from trainables.verdict import (
     VerdictRule,
     bias,
     curve_summary,
-    distance_to_truth,
     exploded_epoch,
-    instability,
     late_slope,
-    majority_word,
     outcome,
-    retained_information,
     running_means,
     window,
-    words,
 )
 
 CEILING = 2.3

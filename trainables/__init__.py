@@ -1,4 +1,14 @@
-"""What one trial does: data, LeNet-5, MINE, truth, the schedule and its records."""
+"""What one trial does, in rooms; each imports only from rooms below it (`make lint` checks).
+
+trial/         the schedule over a subject, its checkpoints and rows; the Ray trainable
+estimators/    bounds, statistics networks, the training loop; people's own arrays; problems with known answers
+subjects/      what is studied: networks and data sets
+records/       a results folder: Parquet tables, read and written
+truth.py       the exact mutual information
+verdict.py     the outcome of a fit; objectives.py: what a search minimises
+draws.py, devices.py, numerics.py, sentences.py    random streams, devices, precision, words
+settings/      the configuration: fields, paths, keys
+"""
 
 import os
 

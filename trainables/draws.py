@@ -11,7 +11,7 @@ are published once for all trials of a results folder, whatever device made them
 import torch
 from torch import Tensor
 
-from trainables.config import derive_seed
+from trainables.settings import derive_seed
 
 
 def generator(seed: int, *purpose: object, device: torch.device | str = "cpu") -> torch.Generator:

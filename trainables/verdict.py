@@ -1,4 +1,4 @@
-"""The verdict rule: from a fit's curve to its outcome; the paper's words; and what a search minimises.
+"""The verdict rule: from a fit's curve to its outcome and its bias.
 
 A leaf: it imports nothing of ours, and neither torch nor ray. The thresholds stand in `VerdictRule`;
 a fit's `curve_summary` is what the rule reads, so verdicts can be derived again under other thresholds
@@ -7,7 +7,6 @@ without the curves. All values are in nats.
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +25,6 @@ INPUTS = (
 
 BIASES = ("within", "under", "over", "undecided")
 """The verdicts on a settled fit's bias."""
-
-WORDS = ("Exploding", "Converged", "Underestimated")
-"""The paper's words for a configuration (its Table 2)."""
 
 
 @dataclass(frozen=True)
@@ -280,76 +276,6 @@ def _one_bias(estimate: NDArray[np.float64], reference: NDArray[np.float64], rul
     return np.select([estimate < lowest, estimate > highest], [BIASES[1], BIASES[2]], default=BIASES[0])
 
 
-def words(exploded: ArrayLike, ended: ArrayLike, ratio: ArrayLike, rule: VerdictRule | None = None) -> NDArray[np.str_]:
-    """The paper's words for the fits of one seed, for many seeds at once.
-
-    Exploding if a quarter of the fits exploded; else none if fewer than half ended (settled, stuck or collapsed);
-    else, with m the median ratio, Converged if 2/3 <= m <= 3/2, Underestimated if m < 2/3, none above.
-
-    Args:
-        exploded, ended: shares of a seed's fits.
-        ratio: m, the median of estimate / min(optimum, truth) over the ended fits whose denominator is at least
-            `least_reference`, where stuck and collapsed fits count as 0; NaN if there are none.
-
-    Returns:
-        One of `WORDS` or "" per seed.
-
-    >>> words([0.25, 0, 0, 0], [0.7, 0.4, 1, 1], [1, 1, 1, 0.5]).tolist()
-    ['Exploding', '', 'Converged', 'Underestimated']
-    """
-    rule = rule or VerdictRule()
-    share, ratios = np.asarray(exploded, float), np.asarray(ratio, float)
-    none = (np.asarray(ended, float) < rule.ended_share) | ~(ratios <= rule.bias_ratio)
-    choices = [share >= rule.exploding_share, none, ratios >= 1 / rule.bias_ratio]
-    return np.select(choices, [WORDS[0], "", WORDS[1]], default=WORDS[2])
-
-
-def majority_word(words: Sequence[str]) -> str:
-    """The word that more than half of the seeds have, or "" if there is none.
-
-    >>> majority_word(["Converged", "Converged", ""]), majority_word(["Converged", ""])
-    ('Converged', '')
-    """
-    return next((word for word in WORDS if 2 * list(words).count(word) > len(words)), "")
-
-
 def exploded_epoch(fits: Any) -> NDArray[np.float64]:
     """The MINE epoch (from 1) at which a fit exploded under the committed rule; NaN if it did not."""
     return np.fmin(np.asarray(fits["first_nonfinite_epoch"], float), np.asarray(fits["first_outside_epoch"], float))
-
-
-def instability(fits: Any, rule: VerdictRule | None = None) -> float:
-    """Share of fits that did not settle, from 0 to 1; an objective that a search minimises.
-
-    Args:
-        fits: columns of the estimates table, as for `outcome`.
-    """
-    return float((outcome(fits, rule) != "settled").mean())
-
-
-def distance_to_truth(fits: Any, rule: VerdictRule | None = None) -> float:
-    """Mean of min(1, |estimate - truth| / truth) over fits, from 0 to 1; an objective that a search minimises.
-
-    A fit counts 1 if it exploded, collapsed or is stuck, if it has no estimate, or if its truth is below
-    `least_reference` or below `least_retained` of the truth without noise: otherwise noise would buy a low distance by
-    destroying the information. Always finite, since a search cannot use anything else.
-
-    Args:
-        fits: columns of the estimates table: those of `outcome`, `truth` and `truth_without_noise` (nats), each of
-            shape (fits,).
-    """
-    rule = rule or VerdictRule()
-    estimate, truth, noiseless = (np.asarray(fits[n], float) for n in ("estimate", "truth", "truth_without_noise"))
-    lost = np.isin(outcome(fits, rule), OUTCOMES[:3]) | ~np.isfinite(estimate)
-    lost |= (truth < rule.least_reference) | (truth < rule.least_retained * noiseless)
-    distance = np.abs(estimate - truth) / np.where(lost, 1, truth)
-    return float(np.where(lost, 1, np.minimum(1, distance)).mean())
-
-
-def retained_information(fits: Any) -> float:
-    """Mean of truth / ceiling over fits, from 0 to 1; what a search over two objectives keeps high.
-
-    Args:
-        fits: columns of the estimates table: `truth` and `ceiling` (nats), each of shape (fits,).
-    """
-    return float((np.asarray(fits["truth"], float) / np.asarray(fits["ceiling"], float)).mean())

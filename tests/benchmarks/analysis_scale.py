@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from trainables import compaction, records, schemas
-from trainables.config import PAIRS, TrialConfig, key, replace
+from trainables import records
+from trainables.records import compaction, schemas
+from trainables.settings import PAIRS, TrialConfig, key, replace
 
 RUNS, REPLICATES = 6, 3
 LENET_EPOCHS = range(0, 21, 4)

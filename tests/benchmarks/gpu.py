@@ -23,13 +23,16 @@ import torch
 
 from tests import plain_mine
 from tests.benchmarks import measure
-from trainables import lenet, lenet_run, mine, noise, provenance, schedule, truth
-from trainables.config import TEST_SAMPLES, TRAIN_SAMPLES, LeNetConfig, MineConfig, TrialConfig, replace
-from trainables.data import IMAGE_SIDE, DataSet, Images
+from trainables import truth
 from trainables.devices import choose_device
 from trainables.draws import generator
-from trainables.mine import Samples
-from trainables.statistics_network import StatisticsNetworks
+from trainables.estimators import mine, noise
+from trainables.estimators.mine import Samples
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.settings import TEST_SAMPLES, TRAIN_SAMPLES, LeNetConfig, MineConfig, TrialConfig, replace
+from trainables.subjects import lenet
+from trainables.subjects.data import IMAGE_SIDE, DataSet, Images
+from trainables.trial import lenet_run, provenance, schedule
 
 SHAPES = {"X": (1, IMAGE_SIDE, IMAGE_SIDE), **lenet.LAYER_SHAPES}
 ARCHITECTURES = (1, 2, 3)

@@ -16,10 +16,10 @@ from torch import nn
 from torch.nn import functional
 
 from tests.benchmarks import measure
-from trainables import data, lenet
-from trainables.config import CLASSES, DataConfig, LeNetConfig
-from trainables.data import Images
 from trainables.draws import generator
+from trainables.settings import CLASSES, DataConfig, LeNetConfig
+from trainables.subjects import data, lenet
+from trainables.subjects.data import Images
 
 
 def plain() -> nn.Module:

@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
-from trainables import data, lenet, mine
-from trainables.config import DataConfig, LeNetConfig
 from trainables.draws import generator
+from trainables.estimators import mine
+from trainables.settings import DataConfig, LeNetConfig
+from trainables.subjects import data, lenet
 
 
 def alternate(work: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:

@@ -18,11 +18,12 @@ from typing import Any
 import torch
 
 from tests.benchmarks import measure, plain_loop
-from trainables import lenet, mine
-from trainables.config import MineConfig
-from trainables.mine import Samples
-from trainables.provenance import peak_memory_bytes
-from trainables.statistics_network import StatisticsNetworks
+from trainables.estimators import mine
+from trainables.estimators.mine import Samples
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.settings import MineConfig
+from trainables.subjects import lenet
+from trainables.trial.provenance import peak_memory_bytes
 
 SHAPES = {"X": (1, 28, 28), **lenet.LAYER_SHAPES}
 EPOCHS = 4

@@ -30,14 +30,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from study import problems, validate
 from tests.benchmarks.measure import write_json
-from trainables import data, lenet, lenet_run, mine, truth, verdict
-from trainables.bounds import divergence
-from trainables.config import DataConfig, LeNetConfig, MineConfig, ScheduleConfig, TrialConfig
+from trainables import truth, verdict
 from trainables.draws import generator
-from trainables.mine import Curves, Samples
-from trainables.statistics_network import StatisticsNetworks
+from trainables.estimators import mine, problems, validate
+from trainables.estimators.bounds import divergence
+from trainables.estimators.mine import Curves, Samples
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.settings import DataConfig, LeNetConfig, MineConfig, ScheduleConfig, TrialConfig
+from trainables.subjects import data, lenet
+from trainables.trial import lenet_run
 
 LONGER = 4
 """How many times as long as its normal length a fit is trained to see whether it had settled."""

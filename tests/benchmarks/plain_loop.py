@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.config import CLASSES, MineConfig
-from trainables.mine import Samples
+from trainables.estimators.mine import Samples
+from trainables.settings import CLASSES, MineConfig
 
 
 class StatisticsNetwork(nn.Module):

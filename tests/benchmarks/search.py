@@ -19,8 +19,9 @@ from study import search as searching
 from study import studies
 from study.proposals import Proposals
 from study.search import Search, SearchOptions
-from trainables import records, trial
-from trainables.config import TrialConfig, key
+from trainables import records
+from trainables.settings import TrialConfig, key
+from trainables.trial import recorded as trial
 
 OVERRIDES = {
     "lenet.epochs": (5,),

@@ -20,8 +20,9 @@ from pathlib import Path
 from tests import row_comparison
 from tests.benchmarks.chaos import Driver
 from tests.ray_nodes import ROOT, Nodes, kill_all
-from trainables import compaction, records
-from trainables.config import InputError
+from trainables import records
+from trainables.records import compaction
+from trainables.settings import InputError
 
 TRIALS = (
     "--lenet.epochs", "2", "--schedule.probe-every", "1", "--mine.samples", "200", "--mine.epochs", "60",

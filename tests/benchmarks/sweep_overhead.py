@@ -17,8 +17,8 @@ from typing import Any
 
 from study import sweep
 from study.resources import Resources
-from trainables import provenance, ray_trainable
-from trainables.config import TrialConfig, replace
+from trainables.settings import TrialConfig, replace
+from trainables.trial import provenance, ray_trainable
 
 SMALLEST = {
     "data.name": "digits", "lenet.epochs": 1, "lenet.train_samples": 100, "lenet.batch_size": 50,

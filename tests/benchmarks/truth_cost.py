@@ -11,10 +11,11 @@ import time
 
 import torch
 
-from trainables import data, lenet, truth
-from trainables.config import LAYERS, DataConfig, LeNetConfig
+from trainables import truth
 from trainables.draws import generator
-from trainables.provenance import peak_memory_bytes
+from trainables.settings import LAYERS, DataConfig, LeNetConfig
+from trainables.subjects import data, lenet
+from trainables.trial.provenance import peak_memory_bytes
 
 
 def main() -> None:

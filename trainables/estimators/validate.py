@@ -1,0 +1,128 @@
+"""Known answers: the engine of a trial on problems whose mutual information is known."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from trainables import verdict
+from trainables.draws import generator
+from trainables.estimators import mine
+from trainables.estimators.bounds import BOUNDS
+from trainables.estimators.mine import Samples
+from trainables.estimators.problems import PROBLEMS, Problem
+from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.settings import InputError, MineConfig
+
+SAMPLES = 10_000
+"""Fresh samples an epoch."""
+
+_OPTIMUM_SAMPLES = 1_000_000
+"""Samples for the permutation's optimum, a mean over the known log-ratio: its error is below 0.01 nats."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One pair under one kind of marginals; values in nats."""
+
+    problem: str
+    pair: str
+    marginals: str
+    truth: float
+    optimum: float
+    estimate: float
+    outcomes: tuple[str, ...]
+    bias: str
+    expected: str
+    passed: bool
+    why: str
+
+
+def settings(problem: Problem, marginals: str) -> MineConfig:
+    """MINE's settings on a problem: architecture 1 with two hidden layers, Adam, batch 100."""
+    return MineConfig(
+        architecture=1,
+        hidden_layers=2,
+        hidden_units=problem.hidden_units,
+        noise_std=problem.noise_std,
+        marginals=marginals,  # type: ignore[arg-type]  # checked by MineConfig
+        epochs=problem.epochs,
+        learning_rate=1e-3,
+        replicates=2,
+    )
+
+
+def chosen(names: Sequence[str]) -> list[Problem]:
+    """The problems of these names; none: all.
+
+    Raises:
+        InputError: if a name is unknown.
+    """
+    known = {problem.name: problem for problem in PROBLEMS}
+    for name in names:
+        if name not in known:
+            raise InputError(f"only is {name!r}; it must be one of {'; '.join(known)}.")
+    return [known[name] for name in names] if names else list(PROBLEMS)
+
+
+def run(problem: Problem, marginals: str, seed: int = 0) -> Iterator[Answer]:
+    """Estimate every pair of a problem and judge it against its truth."""
+    config = settings(problem, marginals)
+    fresh = problem.draw(SAMPLES, generator(seed, "shapes"))
+    shapes: dict[str, tuple[int, ...]] = {name: values.shape[1:] for name, values in fresh.layers.items()}
+    if fresh.x is not None:
+        shapes["X"] = fresh.x.shape[1:]
+    if fresh.y is not None:
+        shapes["Y"] = (int(fresh.y.max()) + 1,)
+    networks = StatisticsNetworks(config, shapes, seed, pairs=tuple(problem.truths))
+    curves = mine.train(networks, lambda epoch: problem.draw(SAMPLES, generator(seed, "validate", epoch)), seed)
+    optima = _optima(problem, config, seed)
+    for pair in curves.pairs:
+        fits = curves.verdict_inputs(pair, problem.ceiling, problem.truths[pair], optima[pair])
+        outcomes, estimate = verdict.outcome(fits), float(np.median(fits["estimate"]))
+        bias = "exploded" if "exploded" in outcomes else str(verdict.bias(estimate, problem.truths[pair]))
+        expected = problem.expectation(pair, marginals)
+        yield Answer(
+            problem.name, pair, marginals, problem.truths[pair], optima[pair], estimate,
+            tuple(outcomes.tolist()), bias, " or ".join(expected.allowed), bias in expected.allowed, expected.why,
+        )  # fmt: skip
+
+
+def _optima(problem: Problem, config: MineConfig, seed: int) -> dict[str, float]:
+    """What the bound aims at; of fresh samples those of a derangement are independent."""
+    marginals = "permutation" if config.marginals == "permutation" else "independent"
+    source = generator(seed, "validate target")
+    clean = problem.draw(_OPTIMUM_SAMPLES, source)
+    layers = {name: z + config.noise_std * torch.randn(z.shape, generator=source) for name, z in clean.layers.items()}
+    optimum = BOUNDS[config.bound].optimum
+    return {
+        pair: optimum(ratio.double().numpy(), problem.truths[pair], marginals, config.batch_size)
+        for pair, ratio in problem.log_ratio(Samples(clean.x, clean.y, layers)).items()
+    }
+
+
+def report(names: Sequence[str], seed: int = 0) -> bool:
+    """Run problems under every kind of marginals, print each answer as it comes; True if all that must, pass."""
+    start, failed, shown = time.monotonic(), 0, 0
+    heading = f"{'truth':>7s} {'optimum':>7s} {'estimate':>8s} {'error':>7s}  verdict"
+    print(f"{'problem and pair':38s} {'marginals':12s} {heading}")
+    for problem in chosen(names):
+        for marginals in ("permutation", "derangement", "independent"):
+            for answer in run(problem, marginals, seed):
+                failed, shown = failed + (not answer.passed), shown + 1
+                print(_line(answer))
+    print(f"{shown - failed} of {shown} answers as expected, {time.monotonic() - start:.0f} s")
+    return failed == 0
+
+
+def _line(answer: Answer) -> str:
+    error = answer.estimate - answer.truth
+    line = (
+        f"{answer.problem + ' ' + answer.pair[2:]:38s} {answer.marginals:12s} {answer.truth:7.3f} "
+        f"{answer.optimum:7.3f} {answer.estimate:8.3f} {error:7.3f}  {answer.bias} ({', '.join(answer.outcomes)})"
+    )
+    if not answer.passed:
+        return f"{line}  FAILED: expected {answer.expected}"
+    return line if answer.expected == "within" else f"{line}; expected {answer.expected}: {answer.why}"

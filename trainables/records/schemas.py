@@ -1,0 +1,199 @@
+"""The Arrow schemas of the four tables, and a trial's columns as tables that keep to them.
+
+A leaf but for the configuration; it imports neither torch nor ray.
+"""
+
+import datetime
+import json
+import math
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.fs
+import pyarrow.parquet
+
+from trainables.settings import TrialConfig, descriptions, fields, flatten, key
+
+SCHEMA_VERSION = "1"
+"""Raised when a column changes its meaning or goes away. Where a column of the configuration is not there, it came
+later, and what `config.ADDED` says of it is read."""
+
+
+LATER = frozenset({"late_slope", "late_slope_error"})
+"""Columns that came after the first results, and are read as null where a file does not have them."""
+
+RENAMED: Mapping[str, str] = {"optimum": "target"}
+"""Columns that had another name in earlier files, in which they are read under that."""
+
+
+STATES = ("completed", "failed")
+"""A trial's state: completed also where fits exploded; failed if it raised."""
+
+
+def _field(name: str, kind: pa.DataType, description: str, unit: str = "", nullable: bool = False) -> pa.Field:
+    metadata = {"description": description, **({"unit": unit} if unit else {})}
+    return pa.field(name, kind, nullable=nullable, metadata=metadata)
+
+
+def _configuration_fields() -> list[pa.Field]:
+    """One column a configuration field; its type from the annotation, its description from the docstring."""
+    columns = []
+    for path, hint in fields().items():
+        allowed = typing.get_args(hint)
+        nullable = type(None) in allowed
+        if typing.get_origin(hint) is tuple:
+            kind = pa.list_(pa.string())
+        else:
+            sample = next((a for a in allowed if a is not type(None)), hint)
+            python_type = sample if isinstance(sample, type) else type(sample)
+            kind = {int: pa.int64(), float: pa.float64(), str: pa.string()}[python_type]
+        columns.append(_field(path, kind, descriptions()[path], nullable=nullable))
+    return columns
+
+
+_KEY = _field("key", pa.string(), "Trial key: hash of all that changes the trial's numbers.")
+
+
+_FIT = [
+    _KEY,
+    _field("run", pa.int32(), "Run: the n-th MINE training of the schedule, from 1."),
+    _field("lenet_epoch", pa.int32(), "LeNet-5's epoch after which the run took place, from 0."),
+    _field("pair", pa.string(), "Pair, variable;layer."),
+    _field("replicate", pa.int32(), "Replicate: which of the statistics networks side by side, from 0."),
+]
+
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "trials": pa.schema(
+        [
+            _KEY,
+            _field("state", pa.string(), "completed or failed."),
+            _field("error", pa.string(), "What a failed trial raised.", nullable=True),
+            *_configuration_fields(),
+            _field("started_at", pa.timestamp("us", tz="UTC"), "When the trial started."),
+            _field("git_commit", pa.string(), "Commit of the code; null outside a checkout.", nullable=True),
+            _field("versions", pa.string(), "Versions of Python and the packages, as JSON."),
+            _field("device", pa.string(), "Device that the trial ran on."),
+            _field("threads", pa.int32(), "Threads that torch used."),
+            _field("seconds_data", pa.float64(), "Loading the data.", "s"),
+            _field("seconds_lenet", pa.float64(), "Training and testing LeNet-5, or reading its run.", "s"),
+            _field("seconds_truth", pa.float64(), "Computing truths and ceilings, or reading them.", "s"),
+            _field("seconds_probe", pa.float64(), "Computing the layers' outputs.", "s"),
+            _field("seconds_mine", pa.float64(), "Training the statistics networks.", "s"),
+            _field("peak_memory_bytes", pa.int64(), "Peak resident memory of the process so far.", "byte"),
+            _field("peak_device_bytes", pa.int64(), "Peak memory on the GPU; null on a CPU.", "byte", nullable=True),
+        ]
+    ),
+    "lenet": pa.schema(
+        [
+            _KEY,
+            _field("epoch", pa.int32(), "LeNet-5's training epoch, from 0."),
+            _field("train_loss", pa.float64(), "Mean cross-entropy over the epoch.", "nat"),
+            _field("test_accuracy", pa.float64(), "Share of test images classified rightly after the epoch."),
+        ]
+    ),
+    "estimates": pa.schema(
+        [
+            *_FIT,
+            _field("epochs", pa.int32(), "MINE epochs of the fit."),
+            _field("estimate", pa.float64(), "Mean bound over the last window; null if not finite.", "nat", True),
+            _field("pooled_estimate", pa.float64(), "The same of the pooled bound.", "nat", True),
+            _field("late_slope", pa.float64(), "Slope of the curve over its last half, per doubling.", "nat", True),
+            _field("late_slope_error", pa.float64(), "Standard error of late_slope.", "nat", True),
+            _field("highest_running_mean", pa.float64(), "Highest mean bound over any window.", "nat", True),
+            _field("lowest_running_mean", pa.float64(), "Lowest mean bound over any window.", "nat", True),
+            _field("first_nonfinite_epoch", pa.int32(), "First MINE epoch with a non-finite number.", nullable=True),
+            _field("first_outside_epoch", pa.int32(), "First MINE epoch, from 1, outside the rule.", nullable=True),
+            _field("dead_units", pa.int32(), "Hidden units that were zero on every sample of the last epoch."),
+            _field("dead_hidden_layers", pa.int32(), "Hidden layers all of whose units were so."),
+            _field("ceiling", pa.float64(), "H(X) or H(Y) of the samples that MINE used.", "nat"),
+            _field("truth", pa.float64(), "Exact mutual information with the noisy layer.", "nat"),
+            _field("truth_standard_error", pa.float64(), "Standard error of truth; 0 without noise.", "nat"),
+            _field("truth_draws", pa.int32(), "Monte Carlo draws of truth; a cap bounds them."),
+            _field("truth_without_noise", pa.float64(), "Truth of the same layer at noise_std 0.", "nat"),
+            _field("optimum", pa.float64(), "What the marginals make the bound aim at; may be infinite.", "nat"),
+            _field("started_from", pa.string(), "Weights at the start: initialisation or previous run."),
+        ]
+    ),
+    "curves": pa.schema(
+        [
+            *_FIT,
+            _field("mine_epoch", pa.int32(), "MINE epoch, from 1."),
+            _field("bound", pa.float32(), "Mean bound of the epoch's batches; NaN or infinite as it came.", "nat"),
+            _field("pooled_bound", pa.float32(), "The bound over all of the epoch's samples at once.", "nat"),
+            _field("log_mean_exp", pa.float32(), "Mean log-mean-exp term of the epoch's batches.", "nat"),
+            _field("gradient_norm", pa.float32(), "Norm of the fit's gradient at the epoch's last step."),
+        ]
+    ),
+}  # fmt: skip
+
+
+def table(name: str, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> pa.Table:
+    """An Arrow table of one of the four kinds; NaN becomes null in nullable columns.
+
+    Raises:
+        ValueError: if the columns are not exactly those of the schema, or a column that must not be
+            missing has a missing value.
+    """
+    schema = SCHEMAS[name].with_metadata({"schema_version": SCHEMA_VERSION})
+    if set(columns) != set(schema.names):
+        odd = sorted(set(columns) ^ set(schema.names))
+        raise ValueError(f"columns of {name} do not match its schema: {', '.join(odd)}")
+    arrays = [_array(columns[field.name], field) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(values: Sequence[Any] | np.ndarray, field: pa.Field) -> pa.Array:
+    if field.nullable and not isinstance(values, np.ndarray):
+        values = [None if isinstance(v, float) and math.isnan(v) else v for v in values]
+    array = pa.array(values, from_pandas=field.nullable).cast(field.type)
+    if array.null_count and not field.nullable:
+        raise ValueError(f"column {field.name} has missing values and must have none")
+    return array
+
+
+def trial_row(config: TrialConfig, provenance: Mapping[str, Any]) -> pa.Table:
+    """The one row of `trials`: key, configuration, and `provenance`, which holds every other column."""
+    columns: dict[str, Any] = {"key": key(config), **flatten(config), **provenance}
+    columns["mine.pairs"] = list(config.mine.pairs)
+    return table("trials", {name: [value] for name, value in columns.items()})
+
+
+def versions_json(versions: Mapping[str, str]) -> str:
+    """Versions as the JSON text that the `versions` column holds."""
+    return json.dumps(dict(sorted(versions.items())))
+
+
+def versions(text: str) -> dict[str, str]:
+    """The inverse of `versions_json`; text that it did not write is one nameless version.
+
+    >>> versions(versions_json({"python": "3.12"})), versions("3.12")
+    ({'python': '3.12'}, {'': '3.12'})
+    """
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = text
+    return found if isinstance(found, dict) else {"": text}
+
+
+def reason(error: str | None, most: int = 200) -> str:
+    """Why a trial failed, in a line: the last one of its error, shortened; empty where nothing is recorded.
+
+    >>> reason("Traceback\\nValueError: no\\n"), reason(" "), reason("x" * 500_000, most=3)
+    ('ValueError: no', '', 'xxx…')
+    """
+    for line in reversed((error or "").splitlines()):
+        printable = "".join(letter if letter.isprintable() else " " for letter in line[: 2 * most])
+        if said := " ".join(printable.split()):
+            return said if len(said) <= most else f"{said[:most]}…"
+    return ""
+
+
+def now() -> datetime.datetime:
+    """The present time in UTC, as `started_at` holds it."""
+    return datetime.datetime.now(datetime.UTC)

@@ -1,0 +1,103 @@
+"""What names a trial: a hash of all that changes its numbers; and the seeds of its random streams."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from trainables.settings.fields import TRAIN_SAMPLES, TrialConfig
+from trainables.settings.paths import flatten
+
+
+def key(config: TrialConfig) -> str:
+    """The trial's key: a hash of all that changes its numbers, 16 hexadecimal digits.
+
+    Two configurations that must give the same rows share a key: where the data lies, settings that
+    the chosen architecture or optimizer does not use, and None against the full size, are not in it.
+
+    >>> key(TrialConfig()) == key(replace(TrialConfig(), {"data.root": "elsewhere"}))
+    True
+    >>> key(TrialConfig()) == key(replace(TrialConfig(), {"seed": 1}))
+    False
+    """
+    return content_key(_deciding(config))
+
+
+def configuration_key(config: TrialConfig) -> str:
+    """The key of the trial's configuration: as `key`, without the seed.
+
+    >>> configuration_key(TrialConfig(seed=1)) == configuration_key(TrialConfig(seed=2))
+    True
+    """
+    return content_key({path: value for path, value in _deciding(config).items() if path != "seed"})
+
+
+def lenet_key(config: TrialConfig) -> str:
+    """The key of the trial's LeNet-5 run: as `key`, without MINE's settings.
+
+    >>> lenet_key(TrialConfig()) == lenet_key(replace(TrialConfig(), {"mine.hidden_units": 20}))
+    True
+    """
+    return content_key({path: value for path, value in _deciding(config).items() if not path.startswith("mine.")})
+
+
+ADDED: Mapping[str, Any] = {
+    "data.scaling": "unit",
+    "lenet.output": "softmax",
+    "lenet.last_batch": "dropped",
+    "schedule.first_probe": 0,
+    "mine.bound": "donsker_varadhan",
+    "mine.front": "trained",
+    "mine.last_batch": "dropped",
+    "mine.matmul_precision": "highest",
+}
+"""Fields that came after the first results, each with what trials did before: read where a file has no such column,
+and left out of the key, so that a trial keeps its key when a field is added."""
+
+
+def _deciding(config: TrialConfig) -> dict[str, Any]:
+    """The fields that decide the trial's numbers, sizes resolved."""
+    unused, available = unused_fields(config), TRAIN_SAMPLES[config.data.name]
+    flat = {path: value for path, value in flatten(config).items() if path not in unused}
+    flat = {path: value for path, value in flat.items() if path not in ADDED or value != ADDED[path]}
+    for path in ("lenet.train_samples", "mine.samples"):
+        flat[path] = available if flat[path] is None else flat[path]
+        section = path.partition(".")[0]
+        if flat[path] % flat[f"{section}.batch_size"] == 0:  # there is no partial batch
+            flat.pop(f"{section}.last_batch", None)
+    return flat
+
+
+def content_key(content: Mapping[str, Any]) -> str:
+    """A name for what a mapping of plain values decides: 16 hexadecimal digits."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def unused_fields(config: TrialConfig) -> list[str]:
+    """Paths of the fields that change no number of this configuration."""
+    mine = config.mine
+    unused = {
+        "data.root": True,
+        "lenet.momentum": config.lenet.optimizer != "sgd",
+        "mine.front": mine.architecture == 1,
+        "mine.branch_units": mine.architecture != 3 or mine.redraws_front,
+        "mine.conv_channels": mine.architecture != 2 or mine.redraws_front,
+        "mine.conv_kernel": mine.architecture != 2 or mine.redraws_front,
+        "mine.moving_average_rate": mine.gradient_correction != "moving_average",
+    }
+    return [path for path, is_unused in unused.items() if is_unused]
+
+
+DECIDE_USE = ("lenet.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction")
+"""The fields by which `unused_fields` decides."""
+
+
+def derive_seed(seed: int, *purpose: object) -> int:
+    """A 63-bit seed for one purpose of one trial; different purposes give unrelated streams.
+
+    >>> derive_seed(0, "noise", 1) == derive_seed(0, "noise", 2)
+    False
+    """
+    text = "/".join(map(str, (seed, *purpose)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -1,0 +1,131 @@
+"""Tune's function around a trial: resources, restore, report. The one file of trainables that knows Ray."""
+
+import logging
+import os
+import platform
+from typing import Any
+
+import numpy as np
+import torch
+from ray import tune
+
+from trainables import devices, records, verdict
+from trainables.records import resultfiles
+from trainables.settings import InputError, key, unflatten
+from trainables.subjects import data
+from trainables.trial import lenet_run
+from trainables.trial import recorded as trial
+from trainables.trial.schedule import Progress
+
+logger = logging.getLogger(__name__)
+
+PRETENDED = "MINE_STUDY_PRETENDED_GPUS"
+"""Environment variable, for tests: where it is set, Ray's GPUs are pretended and trials that get one run on the CPU."""
+
+
+def run_trial(parameters: dict[str, Any]) -> None:
+    """Run one trial and report after every probe; its rows go to the results folder.
+
+    Args:
+        parameters: `trial` (the configuration, by field path), `results` (folder or URI), `threads`, `gpus` (the
+            share of one that this process may use) and `probe` (the sweep's file in the results folder).
+
+    A trial that has completed before is left as it is: Tune may enter one again after a crash of the
+    driver. One that raises leaves a row with its error and ends normally, since a retry would raise again;
+    what Tune retries is the loss of a worker, a node, or a GPU.
+
+    Raises:
+        InputError: on a node that sees another folder under the results' name, or that has no usable GPU for a trial
+            that gets one.
+        RuntimeError: whatever the GPU raised that no trial in this process can use any more, or not enough of it:
+            Tune then starts a fresh one, in which the trial resumes from its checkpoint.
+    """
+    config, results = unflatten(parameters["trial"]), parameters["results"]
+    resultfiles.check_seen(results, parameters["probe"])
+    if records.trial_state(results, key(config)) == "completed":
+        tune.report({"state": "completed"})
+        return
+    # Actors are reused: nothing but the configuration may decide what this trial does.
+    torch.set_num_threads(parameters["threads"])
+    device = device_of(parameters["gpus"])
+    counts: dict[str, int] = {}
+    try:
+        for progress in trial.run(config, results, device):
+            counts = _counts(progress)
+            position = {"epoch": progress.epoch, "run": progress.run, "runs": config.runs}
+            tune.report({"state": "running", **position, **counts, **_levels(progress)})
+        tune.report({"state": "completed", "epoch": config.lenet.epochs - 1, **counts})
+    except Exception as error:
+        logger.exception("trial %s failed", key(config))
+        if _is_lost(device, error) or records.trial_state(results, key(config)) != "failed":
+            raise  # this process is of no use any more, or the row could not be written either: elsewhere, then
+        tune.report({"state": "failed", "error": f"{type(error).__name__}: {error}", **counts})
+
+
+def prepare(parameters: dict[str, Any]) -> None:
+    """Train one LeNet-5 and compute its truths, and publish both for the trials that share them.
+
+    Args:
+        parameters: `trial` (one of these trials, by field path), `layers` and `noise_stds` (of all of them),
+            and the rest as in `run_trial`.
+    """
+    config, results = unflatten(parameters["trial"]), parameters["results"]
+    resultfiles.check_seen(results, parameters["probe"])
+    torch.set_num_threads(parameters["threads"])
+    images = data.load(config.data).to(device_of(parameters["gpus"]))
+    trained = lenet_run.obtain(config, images, results)
+    probed = images.train.subset(config.mine.samples)
+    lenet_run.obtain_truths(config, trained, probed, parameters["layers"], parameters["noise_stds"], results)
+
+
+def device_of(gpus: float) -> torch.device:
+    """The device of a process with this share of a GPU, 0 for the CPU; the share bounds the GPU's memory there.
+
+    The bound holds for PyTorch's tensors; each process's CUDA context comes on top.
+
+    Raises:
+        InputError: if it has a share of a GPU that PyTorch cannot compute on.
+    """
+    if not gpus or os.environ.get(PRETENDED):
+        return torch.device("cpu")
+    if reason := devices.why_unusable("cuda"):
+        raise InputError(
+            f"gpus_per_trial is {gpus:g}, and PyTorch {torch.__version__} cannot use the GPU of node {platform.node()} "
+            f"({reason}); it must be 0 where GPUs are not usable."
+        )
+    device = devices.choose_device("cuda")
+    torch.cuda.set_per_process_memory_fraction(float(gpus), device)
+    return device
+
+
+def _is_lost(device: torch.device, error: Exception) -> bool:
+    """Whether a GPU's error may be this process's or a neighbour's rather than the trial's.
+
+    Memory that has run out may be a neighbour's doing, and many of CUDA's errors stay: every later call raises them.
+    """
+    if isinstance(error, torch.OutOfMemoryError | torch.AcceleratorError):
+        return True
+    return device.type == "cuda" and bool(devices.why_unusable(str(device)))
+
+
+def _counts(progress: Progress) -> dict[str, int]:
+    """Fits so far, and how many of each verdict."""
+    outcomes = [verdict.outcome(rows.to_pandas()) for rows in progress.rows["estimates"]]
+    verdicts = np.concatenate(outcomes)
+    counts = {f"{name}_fits": int((verdicts == name).sum()) for name in verdict.OUTCOMES}
+    return {"fits": len(verdicts), **counts}
+
+
+def _levels(progress: Progress) -> dict[str, float]:
+    """The last run's pairs, in nats: `bound/PAIR`, `truth/PAIR`, `optimum/PAIR`; and the median of bound by truth.
+
+    A bound is the mean estimate of the replicates that did not explode; a pair that has none has no bound. The median
+    is over pairs whose truth is at least the rule's least reference, NaN if there is none.
+    """
+    fits = progress.rows["estimates"][-1].to_pandas()
+    fits["bound"] = fits["estimate"].where(verdict.outcome(fits) != "exploded")
+    pairs = fits.groupby("pair", sort=False)[["bound", "truth", "optimum"]].mean()
+    usable = pairs[pairs["truth"] >= verdict.VerdictRule().least_reference]
+    shown = {f"{name}/{pair}": float(value) for name in pairs for pair, value in pairs[name].items()}
+    levels = {name: value for name, value in shown.items() if np.isfinite(value)}
+    return {**levels, "bound_by_truth": float((usable["bound"] / usable["truth"]).median())}
