@@ -40,7 +40,7 @@ def keeps_handler():
     [
         (["table", "r"], "analysis.tables.build", "the results are as they were"),
         (["report", "r", "--out", "o"], "analysis.report.write", "the same command writes the whole report"),
-        (["curves", "r"], "trainables.records.tables.trials", "the same command draws the picture"),
+        (["curves", "r"], "trainables.records.trials", "the same command draws the picture"),
         (
             ["compact", "r"],
             "trainables.records.compaction.compact",

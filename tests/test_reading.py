@@ -293,7 +293,7 @@ def test_a_sweep_is_refused_where_it_is_not_known_what_is_done(tmp_path, configs
     compaction.compact(str(tmp_path))
     (path,) = (tmp_path / partfiles.MERGED / "trials").iterdir()
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(records.InputError, match="a damaged file.*put it back from a copy"):
+    with pytest.raises(InputError, match="a damaged file.*put it back from a copy"):
         sweep.outcome(configs, str(tmp_path))
     assert str(path) in status.report(str(tmp_path))
 
@@ -321,7 +321,7 @@ def test_a_merged_file_is_deleted_only_when_its_copy_was_read_back(tmp_path, con
     before = seen(tmp_path)
     real = records.to_parquet
     monkeypatch.setattr(records, "to_parquet", lambda rows: real(rows[:-1]))
-    with pytest.raises(records.InputError, match="read back otherwise than it was written; nothing was deleted"):
+    with pytest.raises(InputError, match="read back otherwise than it was written; nothing was deleted"):
         compaction.compact(str(tmp_path))
     monkeypatch.undo()
     assert_alike(seen(tmp_path), before)
@@ -385,7 +385,7 @@ def test_a_column_that_is_there_twice_is_named(tmp_path, configs, name):
 def test_a_folder_whose_files_are_gone_holds_no_trials(tmp_path, configs):
     for path in (tmp_path / "trials").iterdir():
         path.unlink()
-    with pytest.raises(records.InputError, match="holds no trials"):
+    with pytest.raises(InputError, match="holds no trials"):
         tables.build("stability", str(tmp_path))
 
 

@@ -15,6 +15,7 @@ def key(config: TrialConfig) -> str:
     Two configurations that must give the same rows share a key: where the data lies, settings that
     the chosen architecture or optimizer does not use, and None against the full size, are not in it.
 
+    >>> from trainables.settings.paths import replace
     >>> key(TrialConfig()) == key(replace(TrialConfig(), {"data.root": "elsewhere"}))
     True
     >>> key(TrialConfig()) == key(replace(TrialConfig(), {"seed": 1}))
@@ -35,6 +36,7 @@ def configuration_key(config: TrialConfig) -> str:
 def lenet_key(config: TrialConfig) -> str:
     """The key of the trial's LeNet-5 run: as `key`, without MINE's settings.
 
+    >>> from trainables.settings.paths import replace
     >>> lenet_key(TrialConfig()) == lenet_key(replace(TrialConfig(), {"mine.hidden_units": 20}))
     True
     """
