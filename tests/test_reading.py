@@ -16,7 +16,7 @@ from study import cli, status, sweep
 from tests import made_results
 from trainables import records
 from trainables.records import compaction, partfiles, schemas
-from trainables.settings import TrialConfig, key
+from trainables.settings import InputError, TrialConfig, key
 
 TABLES = sorted(schemas.SCHEMAS)
 
