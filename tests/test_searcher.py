@@ -22,6 +22,7 @@ from trainables.settings import key, replace
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.cluster
 def test_a_search_runs_its_budget_under_tune_and_tells_optuna_what_the_rows_say(tiny, tmp_path, capsys):
     quick = replace(tiny, {"lenet.epochs": 1, "mine.samples": 100, "mine.epochs": 2, "mine.replicates": 1})
     study = Study("tiny", "For tests.", (quick,), seeds=(0, 1))

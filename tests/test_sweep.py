@@ -49,6 +49,7 @@ def test_a_sweep_gives_the_rows_of_single_trials_and_does_only_what_is_missing(t
                 assert pq.read_table(tmp_path / name / f"{key(config)}.parquet").equals(alone), name
 
 
+@pytest.mark.cluster
 def test_one_lenet_and_one_truth_serve_all_configurations(tiny_study, tmp_path):
     sweep.launch(space.trials(tiny_study, {}), str(tmp_path), Resources())
     assert len(list((tmp_path / "lenet_runs").iterdir())) == 1
