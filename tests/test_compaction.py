@@ -185,14 +185,17 @@ def test_killed_at_any_moment(tmp_path):
         made_results.write(results, {"seed": seed})
     before = counts(results)
     program = (
-        "import sys\nfrom tests import made_results\nfrom trainables import compaction\nprint('ready', flush=True)\n"
+        "import sys\n"
+        "from tests import made_results\n"
+        "from trainables.records import compaction\n"
+        "print('ready', flush=True)\n"
         "while True:\n"
         "    compaction.compact(sys.argv[1])\n"
         "    [made_results.write(sys.argv[1], {'seed': seed}) for seed in range(3)]\n"
     )
     for delay in (0.02, 0.05, 0.09, 0.15, 0.21):
         worker = subprocess.Popen([sys.executable, "-c", program, results], stdout=subprocess.PIPE)
-        worker.stdout.readline()
+        assert worker.stdout.readline() == b"ready\n"
         ends = time.monotonic() + delay
         while time.monotonic() < ends:  # a reader beside it sees every row once as well
             assert counts(results) == before

@@ -91,7 +91,8 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
 def test_a_writer_killed_at_any_moment_leaves_whole_files(tmp_path):
     program = (
         "import sys, numpy as np\n"
-        "from trainables import records, schemas, resultfiles\n"
+        "from trainables import records\n"
+        "from trainables.records import resultfiles, schemas\n"
         "n = 200_000\n"
         "columns = {'key': ['a'] * n, 'epoch': np.arange(n), 'train_loss': np.random.rand(n)}\n"
         "rows = schemas.table('lenet', {**columns, 'test_accuracy': np.random.rand(n)})\n"
@@ -103,7 +104,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_files(tmp_path):
     )
     for delay in (0.01, 0.02, 0.03, 0.05, 0.08):
         writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
-        writer.stdout.readline()
+        assert writer.stdout.readline() == b"ready\n"
         time.sleep(delay)
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()

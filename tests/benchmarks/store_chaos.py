@@ -36,10 +36,11 @@ PAUSE = 2.0
 
 _PACKING = (
     "import sys, time\n"
-    "from trainables import compaction, config\n"
+    "from trainables import settings\n"
+    "from trainables.records import compaction\n"
     "while True:\n"
     "    try: compaction.compact(sys.argv[1])\n"
-    "    except config.InputError as error: print(error, file=sys.stderr)\n"  # before the first trial has ended
+    "    except settings.InputError as error: print(error, file=sys.stderr)\n"  # before the first trial has ended
     "    time.sleep(0.1)\n"
 )
 
