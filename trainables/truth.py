@@ -177,10 +177,6 @@ class Mixture:
         return Mixture(outputs, equal, classes, sizes.double(), mean, squares, float(squares.max()), chunks)
 
     @property
-    def log_samples(self) -> float:
-        return math.log(len(self.outputs))
-
-    @property
     def label_entropy(self) -> float:
         share = self.sizes / self.sizes.sum()
         return float(-(share * share.log()).sum())
