@@ -1,4 +1,4 @@
-"""LeNet-5's accuracy by epoch, over seeds, beside the paper's (its Table 3)."""
+"""The network's accuracy by epoch, over seeds, beside the paper's (its Table 3)."""
 
 import pandas as pd
 
@@ -6,28 +6,28 @@ from analysis import frames, intervals, judging, paper, stability
 from trainables.settings import fields
 
 
-def table(trials: pd.DataFrame, lenet: pd.DataFrame) -> pd.DataFrame:
-    """One row an epoch after which MINE ran, for every way in which LeNet-5 was trained.
+def table(trials: pd.DataFrame, learnt: pd.DataFrame) -> pd.DataFrame:
+    """One row an epoch after which MINE ran, for every network and way in which it was trained.
 
     >>> source = "docs/example/results"
-    >>> rows = table(frames.trials(source), frames.lenet(source))
+    >>> rows = table(frames.trials(source), frames.network(source))
     >>> rows["epoch"].tolist(), rows["seeds"].tolist()
     ([0, 4, 8, 12, 16, 20], [3, 3, 3, 3, 3, 3])
 
     Returns:
-        LeNet-5's settings that vary; `epoch`; `seeds`; `accuracy` with its interval over seeds; `spread`
-        (standard deviation over seeds), `least`, `most`; `paper_accuracy`, empty but on MNIST with the paper's
-        learning rate, and the `deviation` from it. Trials of one seed share a LeNet-5, which counts once.
+        settings of the network that vary; `epoch`; `seeds`; `accuracy` with its interval over seeds; `spread`
+        (standard deviation over seeds), `least`, `most`; `paper_accuracy`, only of LeNet-5 on MNIST with the
+        paper's learning rate, and the `deviation` from it. Trials of one seed share a network, which counts once.
     """
-    paths = ["data.name", *(path for path in fields() if path.startswith(("lenet.", "schedule.")))]
+    paths = ["data.name", *(path for path in fields() if path.startswith(("network.", "schedule.")))]
     shown = [path for path in paths if path in frames.varied_columns(trials)]
     columns = [
         *shown, "epoch", "seeds", "accuracy", "accuracy_low", "accuracy_high", "spread", "least", "most",
         "paper_accuracy", "deviation",
     ]  # fmt: skip
-    if lenet.empty:
+    if learnt.empty:
         return pd.DataFrame(columns=columns)
-    rows = lenet.merge(trials[["seed", *paths]], left_on="key", right_index=True)
+    rows = learnt.merge(trials[["seed", *paths]], left_on="key", right_index=True)
     since = rows["epoch"] - rows["schedule.first_probe"]
     rows = rows[(since >= 0) & (since % rows["schedule.probe_every"] == 0)]
     # By the settings that are shown, so that one that changes no number (Adam's momentum) keeps no seeds apart.
@@ -45,13 +45,14 @@ def table(trials: pd.DataFrame, lenet: pd.DataFrame) -> pd.DataFrame:
     made["seeds"] = interval["seeds"]
     made = made.join(judging.named(interval, "accuracy"))
     made = made.assign(spread=grouped.std(), least=grouped.min(), most=grouped.max())
-    like_paper = (made["data.name"] == "mnist") & (made["lenet.learning_rate"] == 3e-4)
+    like_paper = (made["data.name"] == "mnist") & (made["network.name"] == "lenet5")
+    like_paper &= made["network.learning_rate"] == 3e-4
     made["paper_accuracy"] = made["epoch"].map(paper.ACCURACY).where(like_paper)
     made["deviation"] = made["accuracy"] - made["paper_accuracy"]
     return made[columns].sort_values([*shown, "epoch"], ignore_index=True)
 
 
-_ALWAYS_READ = ("data.name", "lenet.learning_rate")
+_ALWAYS_READ = ("data.name", "network.name", "network.learning_rate")
 
 
 def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
@@ -59,15 +60,15 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
 
     >>> source = "docs/example/results"
     >>> trials = frames.trials(source)
-    >>> notes(trials, table(trials, frames.lenet(source)))[0][:8]
+    >>> notes(trials, table(trials, frames.network(source)))[0][:8]
     'Accuracy'
     """
     lines = ["Accuracy on the test set after the epoch, intervals 95 % over seeds; paper: its Table 3, one run."]
     if len(rows) and rows["paper_accuracy"].isna().all():
-        lines.append("The paper's column is empty: it is on MNIST, with learning rate 0.0003.")
-    samples = trials["lenet.train_samples"].dropna()
+        lines.append("The paper's column is empty: it is of LeNet-5 on MNIST, with learning rate 0.0003.")
+    samples = trials["network.train_samples"].dropna()
     if len(samples) and len(rows) and rows["paper_accuracy"].notna().any():
-        lines.append(f"LeNet-5 learnt from {samples.min()} images at the least, the paper's from 60,000.")
+        lines.append(f"The network learnt from {samples.min()} images at the least, the paper's from 60,000.")
     if len(rows) and (rows["seeds"] == 1).any():
         lines.append("One seed has no interval: the seed is the unit of statistics.")
     return lines + stability.failures(trials)

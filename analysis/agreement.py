@@ -5,7 +5,6 @@ import pandas as pd
 from analysis import frames, judging, paper, stability
 from analysis.stability import failures
 from analysis.words import WORDS
-from trainables.settings import TRAIN_SAMPLES
 from trainables.verdict import VerdictRule
 
 
@@ -48,7 +47,8 @@ def side_by_side(trials: pd.DataFrame, fits: pd.DataFrame, rule: VerdictRule | N
     chosen = trials[trials.index.isin(theirs)]
     rows = stability.table(chosen, judging.of(chosen, fits), rule)
     rows = rows[rows["paper_row"] != ""].reset_index(drop=True)
-    samples = _setting(rows, chosen, "mine.samples").fillna(_setting(rows, chosen, "data.name").map(TRAIN_SAMPLES))
+    available = _setting(rows, chosen, "data.name").map(frames.TRAINING_SAMPLES)
+    samples = _setting(rows, chosen, "mine.samples").fillna(available)
     front = _setting(rows, chosen, "mine.front").where(rows["mine.architecture"] != 1, "none")
     rows = rows.assign(samples=samples.astype(int), front=front)
     order = [(variable, name) for variable, _, _, name, _ in paper.STABILITY]

@@ -6,11 +6,10 @@ import matplotlib.figure
 
 from analysis import drawings, figures, frames
 from analysis.frames import shown_columns
-from trainables import verdict
-from trainables.records import paths
+from trainables import places, verdict
 from trainables.records.resultfiles import write_local
 from trainables.sentences import counted
-from trainables.settings import PAIRS, InputError
+from trainables.settings import InputError
 
 KINDS = (".svg", ".png", ".pdf", ".jpg")
 """Endings of the pictures that can be written."""
@@ -25,9 +24,9 @@ def draw(results: str | frames.Results, pair: str) -> matplotlib.figure.Figure:
     Raises:
         InputError: if the pair is unknown or has no completed fit.
     """
-    if pair not in PAIRS:
-        raise InputError(f"pair is {pair!r}; it must be one of {', '.join(PAIRS)}.")
     study = frames.study(results)
+    if pair not in (pairs := frames.pairs(study.trials)):
+        raise InputError(f"pair is {pair!r}; it must be one of {', '.join(pairs)}.")
     trials, estimates = study.trials, study.estimates
     estimates = estimates[estimates["pair"] == pair]
     if estimates.empty:
@@ -70,11 +69,11 @@ def save(figure: matplotlib.figure.Figure, out: str) -> Path:
     Raises:
         InputError: if the kind is unknown or the path cannot be written.
     """
-    path = paths.local(out, "out")
+    path = places.local(out, "out")
     if path.suffix.lower() not in KINDS:
         raise InputError(f"out is {out!r}; it must be a path on this machine that ends in {' or '.join(KINDS)}.")
     try:
         write_local(path, drawings.picture(figure, path.suffix[1:].lower(), dpi=160))
     except OSError as error:
-        raise InputError(f"out is {out!r}; it must be a path that can be written ({paths.said(error)}).") from error
+        raise InputError(f"out is {out!r}; it must be a path that can be written ({places.said(error)}).") from error
     return path

@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis import figure_data, figures, frames, planes
 from trainables.records.resultfiles import write_local
-from trainables.settings import DECIDE_USE, PAIRS, TrialConfig, replace, short_name, unused_fields
+from trainables.settings import DECIDE_USE, TrialConfig, replace, short_name, unused_fields
 from trainables.verdict import VerdictRule
 
 MOST_CONFIGURATIONS = 8
@@ -106,14 +106,14 @@ def draw(
         yield from learning(trials, judged, results)
         yield from information_planes(trials, judged)
         yield from heat_maps(trials, judged)
-        yield from truths(judged)
+        yield from truths(trials, judged)
         yield from explosions(trials, judged, sampled)
 
 
 def learning(trials: pd.DataFrame, judged: pd.DataFrame, results: str | frames.Results) -> Iterator[Drawing]:
     """MINE's learning curves by run, reinit and finetune side by side (the paper's Figures 1 and 2)."""
     there = judged["pair"].cat.categories
-    pair = PAPER_PAIR if PAPER_PAIR in there else next(pair for pair in PAIRS if pair in there)
+    pair = PAPER_PAIR if PAPER_PAIR in there else there[0]
     curves = frames.study(results).curves(pair, ["key", "run", "pair", "replicate", "mine_epoch", "bound"])
     if curves.empty:
         return
@@ -146,13 +146,16 @@ def information_planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[D
     of_paper = [(f"{figure} of the paper", panels) for figure, panels in planes.of_paper(trials, judged, MOST_SEEDS)]
     others = planes.of_configurations(trials, judged, MOST_CONFIGURATIONS, MOST_SEEDS)
     made = [*of_paper, *((label(trials, key), panels) for key, panels in others)]
+    styles = figures.layer_styles(frames.layers(trials))
     for number, (name, panels) in enumerate(made, 1):
         figure, axes = figures.panels(len(panels), columns=3, size=(3.1, 3.2))
         fits = pd.concat([panel.fits for panel in panels if panel.fits is not None])
         ceilings = {str(name): float(part.mean()) for name, part in fits.groupby("variable", observed=True)["ceiling"]}
         for ax, panel in zip(axes, panels, strict=True):
-            figures.information_plane(ax, panel.points, ceilings, panel.title)
-        figures.finish(figure, name, figures.plane_legend())
+            figures.information_plane(ax, panel.points, ceilings, styles, panel.title)
+        there = {layer for panel in panels for layer in panel.points["layer"]}
+        shown = {layer: style for layer, style in styles.items() if layer in there}
+        figures.finish(figure, name, figures.plane_legend(shown))
         yield Drawing(
             f"plane_{number}",
             f"Information plane, {name}: estimates by layer, first and last run numbered (means over replicates; "
@@ -189,21 +192,22 @@ def heat_maps(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
         )
 
 
-def truths(judged: pd.DataFrame) -> Iterator[Drawing]:
+def truths(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
     """Settled estimates against their truths."""
     names = [name for name in "XY" if name in judged["variable"].cat.categories]
     settled = judged[judged["outcome"] == "settled"]
     if settled.empty:
         return
     settled = settled.assign(layer=settled["pair"].astype(str).str[2:])
+    styles = figures.layer_styles(frames.layers(trials))
     figure, axes = figures.panels(len(names), columns=2, size=(3.6, 3.6), shared=False)
     for ax, variable in zip(axes, names, strict=True):
         points = settled[settled["variable"] == variable]
         limit = float(judged.loc[judged["variable"] == variable, "ceiling"].max())
         # Beyond some thousands markers cover each other.
         shown = points.sample(min(len(points), 3000), random_state=0)
-        figures.estimate_against_truth(ax, shown, limit, VerdictRule().bias_ratio, f"I({variable};L)")
-    figures.finish(figure, "Settled estimates against the truth")
+        figures.estimate_against_truth(ax, shown, limit, VerdictRule().bias_ratio, styles, f"I({variable};L)")
+    figures.finish(figure, "Settled estimates against the truth", first=styles)
     yield Drawing(
         "truth",
         f"Every settled fit's estimate against its truth ({len(settled)} of {len(judged)} fits settled; at most 3,000 "
@@ -220,6 +224,7 @@ def explosions(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame
     configuration = trials["configuration"].reindex(judged["key"].cat.categories).to_numpy()
     shares = (judged["outcome"] == "exploded").groupby(configuration[judged["key"].cat.codes]).mean()
     worst = [one for one in shares.sort_values(ascending=False).index if one in set(exploded["configuration"])]
+    styles = figures.layer_styles(frames.layers(trials))
     for variable in "XY":
         chosen = exploded[exploded["pair"].astype(str).str[0] == variable]
         panels = [one for one in worst if (chosen["configuration"] == one).any()][:MOST_PANELS]
@@ -233,8 +238,8 @@ def explosions(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame
             part = part[part["fit"].isin(fits[:: 1 + len(fits) // MOST_CURVES])]
             part = part.assign(layer=part["pair"].astype(str).str[2:])
             title = figures.wrapped(label(trials, trials.index[trials["configuration"] == one][0]))
-            figures.exploded_curves(ax, part, float(part["ceiling"].max()), title)
-        figures.finish(figure, f"Fits that exploded, I({variable};L)")
+            figures.exploded_curves(ax, part, float(part["ceiling"].max()), styles, title)
+        figures.finish(figure, f"Fits that exploded, I({variable};L)", first=styles)
         yield Drawing(
             f"exploded_{variable}",
             f"Bounds of exploded fits for {variable}, a cross where the verdict fell; the configurations with the "

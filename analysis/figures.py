@@ -1,8 +1,9 @@
 """Pictures. Each function draws on the axes it is given and computes nothing but positions."""
 
+import itertools
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -23,13 +24,21 @@ COLOURS = {
     "exploded": "#D55E00",
 }
 
-LAYERS = {
-    "maxpool1": ("#0072B2", "o"),
-    "maxpool2": ("#E69F00", "s"),
-    "relu3": ("#009E73", "^"),
-    "sm1": ("#CC79A7", "D"),
-}
-"""Colour and marker of each layer."""
+_LAYER_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+
+Styles = Mapping[str, tuple[str, str]]
+"""Colour and marker by layer, in the network's order."""
+
+
+def layer_styles(layers: Iterable[str]) -> Styles:
+    """A colour and a marker for each layer; 63 are told apart.
+
+    >>> layer_styles(["relu", "out"])["out"]
+    ('#E69F00', 's')
+    """
+    return dict(zip(layers, zip(itertools.cycle(_LAYER_COLOURS), itertools.cycle(_MARKERS)), strict=False))
+
 
 LINES = {"truth": ("#BBBBBB", "-", 3.0), "ceiling": ("black", "--", 1.0), "optimum": ("black", ":", 1.5)}
 """Known answers, as lines: colour, style, width. The ceiling stays visible on a truth that equals it."""
@@ -145,7 +154,9 @@ def _say_if_nothing(ax: Axes, curves: pd.DataFrame) -> None:
                 bbox={"facecolor": "white", "edgecolor": "none"})  # fmt: skip
 
 
-def information_plane(ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, float], title: str = "") -> None:
+def information_plane(
+    ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, float], styles: Styles, title: str = ""
+) -> None:
     """I(X;L) against I(Y;L) by layer, runs joined, the first and the last numbered, as the paper's Figures 3 to 5.
 
     Truths are hollow markers of the layer's shape, optima hollow stars (none where infinite); ceilings are lines.
@@ -153,15 +164,16 @@ def information_plane(ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, flo
     >>> _, (ax,) = panels(1)
     >>> made = pd.DataFrame({"layer": ["sm1"], "run": [1], "x": [1.0], "y": [1.0], "settled": [True],
     ...     "truth_x": [2.0], "truth_y": [1.5], "optimum_x": [1.9], "optimum_y": [1.5]})
-    >>> information_plane(ax, made, {"X": 7.0, "Y": 2.3})
+    >>> information_plane(ax, made, {"X": 7.0, "Y": 2.3}, layer_styles(["sm1"]))
     >>> ax.get_xlabel()
     'I(X;L) (nats)'
 
     Args:
         points: columns `layer`, `run`, `x`, `y`, `settled`, `truth_x`, `truth_y`, `optimum_x`, `optimum_y`, in nats.
         ceilings: H(X) and H(Y) in nats, by variable.
+        styles: of all layers of the points.
     """
-    for layer, (colour, marker) in LAYERS.items():
+    for layer, (colour, marker) in styles.items():
         rows = points[points["layer"] == layer].sort_values("run")
         hollow: dict[str, Any] = {"facecolors": "none", "linewidths": 0.9, "zorder": 2}
         ax.scatter(rows["truth_x"], rows["truth_y"], marker=marker, s=42, edgecolors=colour, alpha=0.8, **hollow)
@@ -194,11 +206,11 @@ _CEILING_LINE: dict[str, Any] = {
 }
 
 
-def plane_legend() -> list[Artist]:
+def plane_legend(styles: Styles) -> list[Artist]:
     """The legend of information planes."""
     layers = [
         Line2D([], [], color=colour, marker=marker, markersize=5, linewidth=0.8, label=layer)
-        for layer, (colour, marker) in LAYERS.items()
+        for layer, (colour, marker) in styles.items()
     ]
     kinds = [
         Line2D([], [], color="#555555", marker="o", markersize=5, linewidth=0, alpha=0.35, label="not all settled"),
@@ -245,11 +257,14 @@ def explosion_heat_map(ax: Axes, shares: pd.DataFrame, texts: pd.DataFrame, titl
         bar.outline.set_visible(False)  # type: ignore[operator]
 
 
-def estimate_against_truth(ax: Axes, points: pd.DataFrame, limit: float, ratio: float, title: str = "") -> None:
+def estimate_against_truth(
+    ax: Axes, points: pd.DataFrame, limit: float, ratio: float, styles: Styles, title: str = ""
+) -> None:
     """Settled estimates against their truths by layer, with the diagonal and the lines of the bias verdict.
 
     >>> _, (ax,) = panels(1)
-    >>> estimate_against_truth(ax, pd.DataFrame({"layer": ["sm1"], "truth": [2.0], "estimate": [1.0]}), 2.3, 1.5)
+    >>> made = pd.DataFrame({"layer": ["sm1"], "truth": [2.0], "estimate": [1.0]})
+    >>> estimate_against_truth(ax, made, 2.3, 1.5, layer_styles(["sm1"]))
     >>> ax.get_xlabel()
     'truth (nats)'
 
@@ -257,13 +272,16 @@ def estimate_against_truth(ax: Axes, points: pd.DataFrame, limit: float, ratio: 
         points: columns `layer`, `truth`, `estimate` in nats.
         limit: end of both axes, in nats.
         ratio: the factor within which an estimate counts as within.
+        styles: of all layers of the points.
     """
     limit = _height(limit)
     ax.plot([0, limit], [0, limit], color="black", linewidth=0.9, label="estimate = truth")
     ax.plot([0, limit], [0, limit / ratio], color="black", linewidth=0.7, linestyle=":", label=f"factor {ratio:g}")
     ax.plot([0, limit / ratio], [0, limit], color="black", linewidth=0.7, linestyle=":")
-    for layer, (colour, marker) in LAYERS.items():
+    for layer, (colour, marker) in styles.items():
         rows = points[points["layer"] == layer]
+        if rows.empty:
+            continue
         style: dict[str, Any] = {
             "marker": marker,
             "s": 14,
@@ -281,20 +299,21 @@ def estimate_against_truth(ax: Axes, points: pd.DataFrame, limit: float, ratio: 
     ax.set_ylabel("estimate (nats)")
 
 
-def exploded_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, title: str = "") -> None:
+def exploded_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, styles: Styles, title: str = "") -> None:
     """Curves of exploded fits on a logarithmic axis, a cross where the verdict fell.
 
     >>> _, (ax,) = panels(1)
     >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 9.0], "layer": "sm1", "exploded_at": 2.0})
-    >>> exploded_curves(ax, made, 2.3)
+    >>> exploded_curves(ax, made, 2.3, layer_styles(["sm1"]))
     >>> ax.get_yscale()
     'symlog'
 
     Args:
         curves: columns `fit`, `mine_epoch`, `bound` in nats, `layer`, `exploded_at` (MINE epoch).
         ceiling: in nats.
+        styles: of all layers of the curves.
     """
-    for layer, (colour, _) in LAYERS.items():
+    for layer, (colour, _) in styles.items():
         for position, (_, fit) in enumerate(curves[curves["layer"] == layer].groupby("fit", observed=True)):
             label = layer if position == 0 else None
             _curve(ax, fit, color=colour, linewidth=0.8, alpha=0.8, label=label)
@@ -353,8 +372,13 @@ def wrapped(text: str, inches: float = 3.6) -> str:
     return "\n".join(lines).replace("\xa0", " ")
 
 
-def finish(figure: matplotlib.figure.Figure, title: str, handles: Sequence[Artist] | None = None) -> None:
+def finish(
+    figure: matplotlib.figure.Figure, title: str, handles: Sequence[Artist] | None = None, first: Iterable[str] = ()
+) -> None:
     """Give the figure its title and one legend for all axes, and take away labels that repeat.
+
+    Args:
+        handles: the legend's; None: those of the axes, `first` those with these labels, whichever panel has which.
 
     >>> figure, (ax,) = panels(1)
     >>> finish(figure, "Learning")
@@ -365,8 +389,8 @@ def finish(figure: matplotlib.figure.Figure, title: str, handles: Sequence[Artis
     for ax in figure.axes:
         artists, labels = ax.get_legend_handles_labels()
         found.update(zip(labels, artists, strict=True))
-    layers = [name for name in LAYERS if name in found]  # in their order, whichever panel has which
-    found = {name: found[name] for name in (*layers, *(name for name in found if name not in layers))}
+    leading = [name for name in first if name in found]
+    found = {name: found[name] for name in dict.fromkeys([*leading, *found])}
     if handles is not None:
         found = {str(artist.get_label()): artist for artist in handles}
     figure.suptitle(wrapped(title, figure.get_figwidth()), fontsize=10)

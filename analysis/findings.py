@@ -51,8 +51,8 @@ def _size(trials: pd.DataFrame, judged: pd.DataFrame) -> str:
         f"{', '.join(map(str, sorted(trials['seed'].unique())[:10]))}{', ...' if seeds > 10 else ''}: "
         f"{states.get('completed', 0)} completed, {states.get('failed', 0)} failed; {len(judged)} fits."
     )
-    if trials["mine.samples"].notna().any() or trials["lenet.train_samples"].notna().any():
-        smallest = trials[["mine.samples", "lenet.train_samples"]].min().min()
+    if trials["mine.samples"].notna().any() or trials["network.train_samples"].notna().any():
+        smallest = trials[["mine.samples", "network.train_samples"]].min().min()
         text += f" A reduced scale: {smallest} samples and {trials['mine.epochs'].min()} MINE epochs at the least."
     return text + (" With one seed a configuration no interval is possible." if most == 1 else "")
 

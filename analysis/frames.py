@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from trainables.records import plans
 from trainables.sentences import counted
 from trainables.settings import (
     DECIDE_USE,
-    TRAIN_SAMPLES,
     InputError,
     TrialConfig,
     configuration_key,
@@ -25,9 +24,14 @@ from trainables.settings import (
     short_name,
     unused_fields,
 )
+from trainables.subjects.datasets import DATASETS
+from trainables.subjects.networks import NETWORKS
 
-SIZES = ("lenet.train_samples", "mine.samples")
+SIZES = ("network.train_samples", "mine.samples")
 """Fields that may be unset, and are then the size of the training set."""
+
+TRAINING_SAMPLES = {name: described.train for name, described in DATASETS.items()}
+"""Size of each data set's training set."""
 
 _LABELS = ("key", "pair", "started_from")
 """Columns of long tables with few different texts, held as categories."""
@@ -39,7 +43,7 @@ class Results:
     Attributes:
         trials: one row per trial, indexed by key: configuration by field path, state, error, provenance; with
             `configuration`, the same for trials that differ in nothing that matters but the seed.
-        lenet: one row per completed trial and LeNet-5 epoch; read when it is asked for, as is the next.
+        network: one row per completed trial and epoch of its network; read when it is asked for, as is the next.
         estimates: one row per fit of a completed trial, values in nats.
         skipped: a sentence on each file that was left out of what has been read, and on completed trials without rows.
 
@@ -75,13 +79,13 @@ class Results:
         frame = rows.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
         frame["mine.pairs"] = frame["mine.pairs"].map(", ".join)
         for path in SIZES:  # given or not, the whole training set is one configuration
-            frame[path] = frame[path].mask(frame[path] == frame["data.name"].map(TRAIN_SAMPLES))
+            frame[path] = frame[path].mask(frame[path] == frame["data.name"].map(TRAINING_SAMPLES))
         configuration = [configuration_key(known[key]) for key in frame["key"]]
         return frame.assign(configuration=configuration).set_index("key").sort_index()
 
     @functools.cached_property
-    def lenet(self) -> pd.DataFrame:
-        return self.read("lenet")
+    def network(self) -> pd.DataFrame:
+        return self.read("network")
 
     @functools.cached_property
     def estimates(self) -> pd.DataFrame:
@@ -91,7 +95,7 @@ class Results:
         """A table's rows of completed trials; `columns`, None for all, have `key`."""
         rows, problems = records.read(self.source, table, columns, pair, self._trials)
         self._note(problems)
-        return _with_categories(rows)
+        return self._typed(rows)
 
     def curves(self, pair: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The curves of one pair, read when asked for: one row per fit and MINE epoch."""
@@ -102,7 +106,19 @@ class Results:
         for piece, problems in records.scan(self.source, "curves", columns, rows, self._trials):
             self._note(problems)
             if len(piece):
-                yield _with_categories(piece)
+                yield self._typed(piece)
+
+    def _typed(self, rows: pa.Table) -> pd.DataFrame:
+        """Rows with categories in place of their labels, pairs in the networks' order."""
+        for name in set(_LABELS) & set(rows.column_names):
+            labels = rows[name].combine_chunks().dictionary_encode()
+            rows = rows.set_column(rows.column_names.index(name), name, labels)
+        frame = rows.to_pandas(split_blocks=True, self_destruct=True)
+        if "pair" in frame:
+            there = frame["pair"].cat.categories
+            known = [pair for pair in pairs(self.trials) if pair in there]
+            frame["pair"] = frame["pair"].cat.set_categories([*known, *there.difference(known)])
+        return frame
 
     def configured(self, rows: pd.DataFrame, paths: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows that have a `key`, with the columns of their trials beside them.
@@ -131,7 +147,7 @@ def load(results: str) -> Results:
         InputError: if it holds no results. Files that cannot be read are left out and named in `skipped`.
     """
     found = Results(results)
-    _ = found.lenet, found.estimates  # so that `skipped` has what is wrong with them
+    _ = found.network, found.estimates  # so that `skipped` has what is wrong with them
     return found
 
 
@@ -171,13 +187,13 @@ def estimates(results: str, columns: Sequence[str] | None = None) -> pd.DataFram
     return study(results).read("estimates", columns)
 
 
-def lenet(results: str) -> pd.DataFrame:
-    """LeNet-5's loss and accuracy, one row per completed trial and epoch; raises as `trials`.
+def network(results: str) -> pd.DataFrame:
+    """The network's loss and accuracy, one row per completed trial and epoch; raises as `trials`.
 
-    >>> list(lenet("docs/example/results"))
+    >>> list(network("docs/example/results"))
     ['key', 'epoch', 'train_loss', 'test_accuracy']
     """
-    return study(results).lenet
+    return study(results).network
 
 
 def curves(results: str, pair: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -217,11 +233,35 @@ def curve_arrays(piece: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, NDArray[np
         yield labels.iloc[rows], bound[start[rows][:, None] + np.arange(length)]
 
 
-def _with_categories(rows: pa.Table) -> pd.DataFrame:
-    for name in _LABELS:
-        if name in rows.column_names:
-            rows = rows.set_column(rows.column_names.index(name), name, rows[name].combine_chunks().dictionary_encode())
-    return rows.to_pandas(split_blocks=True, self_destruct=True)
+def layers(trials: pd.DataFrame) -> list[str]:
+    """All layers of the networks that trials study, in their order, whichever of them the trials probed.
+
+    >>> layers(trials("docs/example/results"))
+    ['maxpool1', 'maxpool2', 'relu3', 'sm1']
+    """
+    return merged(list(NETWORKS[name].layers) for name in trials["network.name"].unique())
+
+
+def pairs(trials: pd.DataFrame) -> list[str]:
+    """The pairs of `layers`, those of X first."""
+    return [f"{variable};{layer}" for variable in "XY" for layer in layers(trials)]
+
+
+def merged(orders: Iterable[Sequence[str]]) -> list[str]:
+    """One order of all names; what is new stands before the next name that was there already.
+
+    >>> merged([["conv", "fc", "out"], ["tanh1", "tanh2", "out"]])
+    ['conv', 'fc', 'tanh1', 'tanh2', 'out']
+    """
+    found: list[str] = []
+    for order in orders:
+        place = len(found)
+        for name in reversed(order):
+            if name in found:
+                place = found.index(name)
+            else:
+                found.insert(place, name)
+    return found
 
 
 def configuration_columns(frame: pd.DataFrame) -> list[str]:
@@ -275,8 +315,8 @@ def shown_columns(frame: pd.DataFrame) -> list[str]:
 def in_words(row: Any, paths: Sequence[str]) -> str:
     """Settings in words, from a row of trials or any mapping by field path.
 
-    >>> in_words({"mine.noise_std": 1.0, "lenet.epochs": 21}, ["mine.noise_std", "lenet.epochs"])
-    'noise_std 1, lenet.epochs 21'
+    >>> in_words({"mine.noise_std": 1.0, "network.epochs": 21}, ["mine.noise_std", "network.epochs"])
+    'noise_std 1, network.epochs 21'
     """
     return ", ".join(f"{short_name(path)} {setting(row[path])}" for path in paths)
 

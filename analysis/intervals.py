@@ -1,6 +1,6 @@
 """Intervals: from one number a seed to an interval on their mean, or on a difference.
 
-The seed is the unit of statistics: fits of one seed share LeNet-5, batches and noise. An interval is cut to what its
+The seed is the unit of statistics: fits of one seed share network, batches and noise. An interval is cut to what its
 number can be, since with two or three seeds Student's t passes any bound. (On a logit scale it would not, but of skewed
 seeds in the ranges that occur here it covers the mean no more often: three of Beta(1, 9), 91 % against 90 %.)
 """
@@ -61,7 +61,7 @@ def of_paired_difference(
 ) -> Interval:
     """Interval on the mean of second - first, each pair of values of one seed, cut to `within`.
 
-    Seeds share LeNet-5 and its truths, so a pair differs by what the settings do.
+    Seeds share the network and its truths, so a pair differs by what the settings do.
 
     >>> of_paired_difference([1.0, 2.0, 3.0], [2.0, 3.1, 4.2])
     Interval(mean=1.1..., low=0.851..., high=1.348..., seeds=3)

@@ -5,10 +5,12 @@ measurement only, L1 + noise to L2 + noise is no Markov chain, so the truths may
 estimate's violation is an error only where the truth has none.
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
-from trainables.settings import LAYERS
+from analysis.frames import merged
 from trainables.verdict import VerdictRule
 
 _GROUP = ["key", "variable", "run", "replicate"]
@@ -26,7 +28,8 @@ def by_layer(fits: pd.DataFrame, column: str) -> pd.DataFrame:
     """
     pair = fits["pair"].astype("category")
     texts = pair.cat.categories
-    layer = np.array([LAYERS.index(text[2:]) for text in texts])[pair.cat.codes]
+    names = merged([text[2:] for text in texts if text[0] == variable] for variable in "XY")
+    layer = np.array([names.index(text[2:]) for text in texts], dtype=int)[pair.cat.codes]
     group = pd.DataFrame(
         {
             "key": fits["key"],
@@ -37,11 +40,11 @@ def by_layer(fits: pd.DataFrame, column: str) -> pd.DataFrame:
     )
     number = group.groupby(_GROUP, sort=False, observed=True).ngroup().to_numpy()
     first = ~pd.Series(number).duplicated().to_numpy()
-    values = np.full((first.sum(), len(LAYERS)), np.nan)
+    values = np.full((first.sum(), len(names)), np.nan)
     values[number, layer] = fits[column].to_numpy(float)
-    there = [index for index in range(len(LAYERS)) if (layer == index).any()]
+    there = np.unique(layer)
     found = pd.MultiIndex.from_frame(group[first].astype({"key": object}))
-    return pd.DataFrame(values[:, there], index=found, columns=[LAYERS[index] for index in there])
+    return pd.DataFrame(values[:, there], index=found, columns=[names[index] for index in there])
 
 
 def neighbours(fits: pd.DataFrame, column: str, rule: VerdictRule | None = None) -> pd.DataFrame:
@@ -76,12 +79,22 @@ def ties(fits: pd.DataFrame, column: str, rule: VerdictRule | None = None) -> pd
 def _rises(fits: pd.DataFrame, column: str, rule: VerdictRule | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Every layer less the one before, and the tolerance."""
     rule = rule or VerdictRule()
-    layers = by_layer(fits, column)
-    earlier, later = layers.to_numpy()[:, :-1], layers.to_numpy()[:, 1:]
-    tolerance = np.maximum(rule.near_floor, rule.near_share * np.abs(earlier))
-    names = [f"{one}, {next_one}" for one, next_one in zip(layers, layers.columns[1:], strict=False)]
-    rise, allowed = (pd.DataFrame(one, index=layers.index, columns=names) for one in (later - earlier, tolerance))
-    return rise, allowed
+    layers, probed = by_layer(fits, column), by_layer(fits.assign(probed=1.0), "probed").notna().to_numpy()
+    rises: dict[str, pd.Series] = {}
+    allowed: dict[str, pd.Series] = {}
+    # A layer's neighbour is the next one that its own trial probed: trials may be of different networks.
+    for pattern in np.unique(probed, axis=0):
+        rows, own = (probed == pattern).all(axis=1), layers.columns[pattern]
+        for one, other in itertools.pairwise(own):
+            earlier, later = layers[one].where(rows), layers[other].where(rows)
+            tolerance = np.maximum(rule.near_floor, rule.near_share * earlier.abs())
+            name = f"{one}, {other}"
+            rises[name] = (later - earlier).combine_first(rises.get(name, later - earlier))
+            allowed[name] = tolerance.combine_first(allowed.get(name, tolerance))
+    order = [f"{one}, {other}" for one, other in itertools.combinations(layers.columns, 2)]
+    names = [name for name in order if name in rises]
+    rise, tolerated = (pd.DataFrame(found, index=layers.index, columns=names) for found in (rises, allowed))
+    return rise, tolerated
 
 
 def violations(fits: pd.DataFrame, column: str, rule: VerdictRule | None = None) -> pd.Series:

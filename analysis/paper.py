@@ -27,22 +27,26 @@ STABILITY: tuple[tuple[str, Mapping[str, Any], bool, str, str], ...] = (
 ACCURACY = {0: 0.70, 4: 0.83, 8: 0.91, 12: 0.94, 16: 0.96, 20: 0.97}
 """Table 3 of the paper: LeNet-5's accuracy on MNIST's test set, by epoch."""
 
-_FIXES = {"data.name": "mnist", "mine.hidden_layers": 1, "mine.gradient_correction": "none"}
+_FIXES = {"network.name": "lenet5", "data.name": "mnist", "mine.hidden_layers": 1, "mine.gradient_correction": "none"}
 """What the paper says of every row of Table 2 and the study can change; marginals are a shuffle, so not independent
 draws, and the network is a finished one, probed once."""
+
+LAYERS = ("maxpool1", "maxpool2", "relu3", "sm1")
+"""The layers that the paper probes, in the order of the network (its Table 1)."""
 
 NOISE = 2.0
 """Standard deviation of the authors' noise, for X and for Y, in activation units."""
 
 _AUTHORS: Mapping[str, Any] = {
+    "network.name": "lenet5",
     "data.name": "mnist",
     "data.scaling": "standardized",
-    "lenet.optimizer": "sgd",
-    "lenet.momentum": 0.5,
-    "lenet.batch_size": 64,
-    "lenet.last_batch": "kept",
-    "lenet.train_samples": None,
-    "lenet.output": "log_softmax",
+    "network.optimizer": "sgd",
+    "network.momentum": 0.5,
+    "network.batch_size": 64,
+    "network.last_batch": "kept",
+    "network.train_samples": None,
+    "network.output": "log_softmax",
     "mine.hidden_layers": 1,
     "mine.samples": None,
     "mine.batch_size": 256,
@@ -57,8 +61,8 @@ _AUTHORS: Mapping[str, Any] = {
 
 _SLOW: Mapping[str, Any] = {
     **_AUTHORS,
-    "lenet.learning_rate": 3e-4,
-    "lenet.epochs": 21,
+    "network.learning_rate": 3e-4,
+    "network.epochs": 21,
     "schedule.first_probe": 0,
     "schedule.probe_every": 4,
     "mine.architecture": 1,
@@ -69,8 +73,8 @@ _SLOW: Mapping[str, Any] = {
 
 _FINISHED: Mapping[str, Any] = {
     **_AUTHORS,
-    "lenet.learning_rate": 0.01,
-    "lenet.epochs": 10,
+    "network.learning_rate": 0.01,
+    "network.epochs": 10,
     "schedule.first_probe": 9,
     "mine.transfer_mode": "reinit",
     "mine.epochs": 100,
@@ -195,7 +199,7 @@ def stability_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """
     found = pd.DataFrame({"paper_row": "", "paper": "", "counted": ""}, index=rows.index)
     fixed = having(rows, _FIXES) & (rows["mine.marginals"] != "independent")
-    fixed &= rows["schedule.first_probe"] == rows["lenet.epochs"] - 1
+    fixed &= rows["schedule.first_probe"] == rows["network.epochs"] - 1
     theirs = having(rows, _FINISHED) & rows["mine.noise_std"].isin((0.0, NOISE))
     theirs &= (rows["mine.architecture"] == 1) | (rows["mine.front"] == "redrawn")
     for variable, settings, noisy, name, word in STABILITY:

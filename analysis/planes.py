@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from analysis import frames, paper
-from trainables.settings import LAYERS
 
 
 class Panel(NamedTuple):
@@ -109,7 +108,7 @@ def authors_points(figure: str) -> pd.DataFrame:
     values = {pair: one for points in paper.POINTS if figure in points.figures for pair, one in points.values.items()}
     made = [
         {"layer": layer, "run": run, "x": x, "y": y}
-        for layer in LAYERS
+        for layer in paper.LAYERS
         for run, (x, y) in enumerate(zip(values[f"X;{layer}"], values[f"Y;{layer}"], strict=True), 1)
     ]
     return pd.DataFrame(made).assign(

@@ -24,7 +24,8 @@ from analysis import (
     stability,
     tables,
 )
-from trainables.records import paths, schemas
+from trainables import places
+from trainables.records import schemas
 from trainables.records.resultfiles import write_local
 from trainables.sentences import counted
 from trainables.settings import InputError, fields
@@ -106,18 +107,18 @@ def write(results: str, out: str) -> Path:
         write_local(folder / "report.html", page)
         _forget(folder / "figures", {str(one["name"]) for one in pictures})
     except OSError as error:
-        raise InputError(f"out is {out!r}; it must be a folder that can be written ({paths.said(error)}).") from error
+        raise InputError(f"out is {out!r}; it must be a folder that can be written ({places.said(error)}).") from error
     return folder / "report.html"
 
 
 def _prepared(out: str) -> Path:
     """The folder for the report; files that are there stay."""
-    folder = paths.local(out, "out")
+    folder = places.local(out, "out")
     try:
         for part in (folder / "figures", folder / "tables"):
             part.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"out is {out!r}; it must be a folder that can be written ({paths.said(error)}).") from error
+        raise InputError(f"out is {out!r}; it must be a folder that can be written ({places.said(error)}).") from error
     return folder
 
 
@@ -135,7 +136,7 @@ def _tables(
     trials = study.trials
     settled = stability.table(trials, fits)
     by_pair = stability.table(trials, fits, by_pair=True)
-    learnt = accuracy.table(trials, study.lenet)
+    learnt = accuracy.table(trials, study.network)
     epochs = convergence.table(trials, converged)
     consistent = consistency.table(trials, fits)
     order = disorder.table(trials, fits)
@@ -143,7 +144,7 @@ def _tables(
     return {
         "stability": ("Stability (the paper's Table 2)", settled, stability.notes(trials, settled)),
         "pairs": ("Stability by pair", by_pair, [*stability.notes(trials, by_pair), "Each row links to its curves."]),
-        "accuracy": ("Accuracy of LeNet-5 (the paper's Table 3)", learnt, accuracy.notes(trials, learnt)),
+        "accuracy": ("Accuracy of the network (the paper's Table 3)", learnt, accuracy.notes(trials, learnt)),
         "convergence": ("Convergence: reinit and finetune", epochs, convergence.notes(trials, epochs)),
         "consistency": ("Consistency", consistent, consistency.notes(trials, consistent)),
         "order": ("Order of the layers (eq. 6 and 7)", order, disorder.notes(trials, order)),

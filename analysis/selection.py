@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.frames import SIZES, setting
-from trainables.settings import TRAIN_SAMPLES, InputError, fields, short_name
+from analysis.frames import SIZES, TRAINING_SAMPLES, setting
+from trainables.settings import InputError, fields, short_name
 
 
 def path_of(name: str, said: str) -> str:
@@ -70,7 +70,7 @@ def _matches(trials: pd.DataFrame, path: str, text: str) -> NDArray[np.bool_]:
     text = "all" if path in SIZES and text == "None" else text
     same = (column.map(setting) == text) | (column.map(str) == text)
     if path in SIZES:  # unset is the whole training set
-        column = column.fillna(trials["data.name"].map(TRAIN_SAMPLES))
+        column = column.fillna(trials["data.name"].map(TRAINING_SAMPLES))
     try:
         number = float(text)
     except ValueError:

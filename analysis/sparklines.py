@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from analysis import drawings, figures, frames
-from trainables.settings import PAIRS
 from trainables.verdict import OUTCOMES
 
 WIDTH, HEIGHT = 150, 80
@@ -68,7 +67,7 @@ def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame) -> l
         group = trials[trials["configuration"] == one]
         sparks = [
             _spark(one, pair, cells[one, pair], known.loc[(one, pair)], counts.loc[(one, pair)])
-            for pair in PAIRS
+            for pair in frames.pairs(trials)
             if (one, pair) in cells
         ]
         seeds = ", ".join(map(str, sorted(group["seed"])))

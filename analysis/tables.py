@@ -72,7 +72,7 @@ def build(
     study = frames.Results(results)
     trials = selection.having(study.trials, where)
     if which == "accuracy":
-        rows = accuracy.table(trials, study.lenet[study.lenet["key"].isin(trials.index)])
+        rows = accuracy.table(trials, study.network[study.network["key"].isin(trials.index)])
         notes, untold = accuracy.notes(trials, rows), []
     else:
         fits = judging.of(trials, judging.fits(study))

@@ -22,7 +22,7 @@ with interrupts.OneLine("interrupted.", begun=False):
     from study.cluster import Cluster
     from study.resources import Resources
     from study.search import SearchOptions
-    from trainables.records import paths
+    from trainables import places
     from trainables.sentences import counted
     from trainables.settings import InputError, TrialConfig, descriptions, fields
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 1
         except OSError as error:  # a full disk, a file in the way: what the system says names it
-            print(f"mine-study: {paths.said(error)}; run the same command again when that is mended.", file=sys.stderr)
+            print(f"mine-study: {places.said(error)}; run the same command again when that is mended.", file=sys.stderr)
             code = 2
     sys.exit(code)
 
@@ -98,12 +98,13 @@ def trial(
     chosen = devices.choose_device(device)
     memory.check_trial(config, chosen)
     resultfiles.check_writable(results)
-    data.load(config.data)  # what is wrong with the data is said before the trial starts
+    data.load(**vars(config.data))  # what is wrong with the data is said before the trial starts
     if config.mine.epochs < (least := verdict.VerdictRule().least_epochs):
         print(
             f"mine.epochs is {config.mine.epochs}: fits of fewer than {least} are too short to be judged; none settles"
         )
-    print(f"trial {key(config)} on {chosen}, {torch.get_num_threads()} threads: LeNet-5, its truths, then MINE")
+    place = f"{chosen}, {torch.get_num_threads()} threads"
+    print(f"trial {key(config)} on {place}: {config.network.name}, its truths, then MINE")
     progress = None
     try:
         for progress in one_trial.run(config, results, chosen):
@@ -135,9 +136,8 @@ def _probe_lines(progress: Any) -> str:
 
     rows = progress.rows["estimates"][-1].to_pandas()
     rows["outcome"], rows["exploded"] = verdict.outcome(rows), verdict.exploded_epoch(rows)
-    lines = [
-        f"LeNet-5 epoch {progress.epoch}: accuracy {progress.accuracy:.1%}; MINE run {progress.run}, nats by replicate:"
-    ]
+    where = f"{progress.config.network.name} epoch {progress.epoch}: accuracy {progress.accuracy:.1%}"
+    lines = [f"{where}; MINE run {progress.run}, nats by replicate:"]
     by_pair = {pair: fits for pair, fits in rows.groupby("pair", sort=False)}
     shown = {pair: ", ".join(map(_fit, fits.itertuples())) for pair, fits in by_pair.items()}
     width = max(map(len, shown.values()))

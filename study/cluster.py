@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.resources import Resources
-from trainables.records import paths, resultfiles
+from trainables import places
+from trainables.records import resultfiles
 from trainables.settings import InputError, TrialConfig, flatten, unflatten
 
 _CONNECT_SECONDS = 10
@@ -40,8 +41,8 @@ class Cluster:
     def tune_folder(self, results: str) -> str:
         """Where Tune keeps its own state: the storage, else beside the records."""
         if self.storage is None:
-            return inside(paths.place(results, "results"), "tune")
-        return paths.place(self.storage, "storage")
+            return inside(places.place(results, "results"), "tune")
+        return places.place(self.storage, "storage")
 
 
 def inside(place: str, name: str) -> str:

@@ -9,29 +9,27 @@ import torch
 
 from study.resources import Resources
 from trainables import devices, records
-from trainables.draws import generator, steps
+from trainables.draws import derive_seed, generator, steps
 from trainables.estimators import memory as fits
 from trainables.estimators import mine
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.settings import (
-    CLASSES,
-    TEST_SAMPLES,
-    TRAIN_SAMPLES,
     InputError,
     TrialConfig,
     configuration_key,
-    derive_seed,
     key,
-    lenet_key,
+    network_key,
 )
-from trainables.subjects import data, lenet
-from trainables.trial import fit_rows, memory, provenance
+from trainables.subjects import probing, training
+from trainables.subjects.data import Examples
+from trainables.subjects.datasets import DATASETS
+from trainables.trial import fit_rows, memory, network_run, provenance
 
 _STEPS = 10
 """Steps that are timed, after as many that warm up ..."""
 
-_MOST_IMAGES = 20_000
-"""... and fewer with large batches, to hold no more images than these."""
+_MOST_SAMPLES = 20_000
+"""... and fewer with large batches, to hold no more samples than these."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,7 @@ def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int, dev
         memory.check_trial(largest, device)
     bytes_of = {one: _trial_bytes(config) for one, config in _kinds(planned).items()}
     disk = sum(bytes_of[configuration_key(config)] for config in planned)
-    state = sum(p.nbytes for p in lenet.LeNet5(torch.Generator()).parameters())
-    disk += state * sum(config.runs for config in _lenets(planned))
+    disk += sum(config.runs * _state_bytes(config) for config in _networks(planned))
     needed = sum(memory.of_trial(largest, kind).values())
     return Cost(disk, needed, None if device is None else _here(planned, resources, cpus, device))
 
@@ -105,7 +102,7 @@ def _here(planned: Sequence[TrialConfig], resources: Resources, cpus: int, devic
     torch.set_num_threads(resources.threads)
     seconds_of = {one: config.runs * _run_seconds(config, device) for one, config in _kinds(planned).items()}
     work = sum(seconds_of[configuration_key(config)] for config in planned)
-    work += sum(_lenet_seconds(config, device) for config in _lenets(planned))
+    work += sum(_network_seconds(config, device) for config in _networks(planned))
     concurrent = _concurrent(len(planned), resources, cpus)
     name = "this machine" if device.type == "cpu" else provenance.device_name(device)
     return Here(name, fits.there(device), concurrent, work / concurrent)
@@ -116,9 +113,9 @@ def _kinds(planned: Sequence[TrialConfig]) -> dict[str, TrialConfig]:
     return {configuration_key(config): config for config in planned}
 
 
-def _lenets(planned: Sequence[TrialConfig]) -> list[TrialConfig]:
-    """A trial of each LeNet-5: one serves many trials."""
-    return list({lenet_key(config): config for config in planned}.values())
+def _networks(planned: Sequence[TrialConfig]) -> list[TrialConfig]:
+    """A trial of each network: one serves many trials."""
+    return list({network_key(config): config for config in planned}.values())
 
 
 def _concurrent(trials: int, resources: Resources, cpus: int) -> int:
@@ -139,50 +136,55 @@ def _seconds(device: torch.device, work: Callable[[], object]) -> float:
 
 
 def _steps(batch_size: int) -> int:
-    return max(1, min(_STEPS, _MOST_IMAGES // batch_size))
+    return max(1, min(_STEPS, _MOST_SAMPLES // batch_size))
 
 
-def _images(samples: int, device: torch.device) -> data.Images:
-    source = generator(0, "cost")
-    pixels = torch.rand(samples, 1, data.IMAGE_SIDE, data.IMAGE_SIDE, generator=source)
-    return data.Images(pixels.to(device), torch.randint(CLASSES, (samples,), generator=source).to(device))
+def _state_bytes(config: TrialConfig) -> int:
+    network = training.build(config.network.name, config.data.name, generator(0, "cost"))
+    return sum(one.nbytes for one in network.state_dict().values())
 
 
-def _lenet_seconds(config: TrialConfig, device: torch.device) -> float:
-    """LeNet-5's epochs with their tests, and the activations at every probe."""
-    batch = config.lenet.batch_size
-    images = _images(max(_steps(batch) * batch, lenet.EVALUATION_BATCH), device)
-    network = lenet.LeNet5(generator(0, "cost")).to(device)
-    optimizer = lenet.make_optimizer(network, config.lenet)
-    learning = _seconds(device, lambda: lenet.train_epoch(network, optimizer, images, batch, generator(0, "cost")))
-    per_image = _seconds(device, lambda: lenet.activations(network, images)) / len(images)
-    learnt = config.lenet.train_samples or TRAIN_SAMPLES[config.data.name]
-    tested = TEST_SAMPLES[config.data.name] * config.lenet.epochs + config.mine_samples * config.runs
-    taken = config.lenet.epochs * steps(learnt, batch, config.lenet.last_batch)
-    return taken * learning / (len(images) // batch) + tested * per_image
+def _samples(config: TrialConfig, samples: int, device: torch.device) -> Examples:
+    """Random inputs and labels."""
+    source, described = generator(0, "cost"), DATASETS[config.data.name]
+    inputs = torch.rand(samples, *described.shape, generator=source)
+    return Examples(inputs, torch.randint(described.classes, (samples,), generator=source)).to(device)
+
+
+def _network_seconds(config: TrialConfig, device: torch.device) -> float:
+    """The network's epochs with their tests, and the activations at every probe."""
+    settings, batch = config.network, config.network.batch_size
+    samples = _samples(config, max(_steps(batch) * batch, probing.EVALUATION_BATCH), device)
+    network = training.build(settings.name, config.data.name, generator(0, "cost")).to(device)
+    optimizer = training.make_optimizer(network, settings)
+    learning = _seconds(device, lambda: training.train_epoch(network, optimizer, samples, batch, generator(0, "cost")))
+    probe = _seconds(device, lambda: probing.activations(network, samples.inputs, config.layers))
+    tested = DATASETS[config.data.name].test * settings.epochs + config.mine_samples * config.runs
+    taken = settings.epochs * steps(settings.train_samples or config.available, batch, settings.last_batch)
+    return taken * learning / (len(samples) // batch) + tested * probe / len(samples)
 
 
 def _run_seconds(config: TrialConfig, device: torch.device) -> float:
     """One run of MINE."""
     batch = config.mine.batch_size
     settings = replace(config.mine, epochs=1)
-    images = _images(_steps(batch) * batch, device)
+    given = _samples(config, _steps(batch) * batch, device)
+    shapes = dict(network_run.shapes(config.network.name, config.data.name))
     outputs = {
-        layer: torch.rand(len(images), math.prod(lenet.LAYER_SHAPES[layer]), generator=generator(0, "cost")).to(device)
-        for layer in settings.layers
+        layer: torch.rand(len(given), math.prod(shapes[layer]), generator=generator(0, "cost")).to(device)
+        for layer in config.layers
     }
-    samples = mine.Samples(images.pixels.flatten(1), images.labels, outputs)
-    shapes = {"X": (1, data.IMAGE_SIDE, data.IMAGE_SIDE), **lenet.LAYER_SHAPES}
-    networks = StatisticsNetworks(settings, shapes, seed=0, device=device)
+    samples = mine.Samples(given.inputs.flatten(1), given.labels, outputs)
+    networks = StatisticsNetworks(settings, shapes, seed=0, device=device, pairs=config.pairs)
     per_step = _seconds(device, lambda: mine.train(networks, samples, seed=0)) / _steps(batch)
     return config.mine.epochs * steps(config.mine_samples, batch, config.mine.last_batch) * per_step
 
 
 def _trial_bytes(config: TrialConfig) -> int:
     """Size of a trial's curves, by far its largest part, with random values in them."""
-    shape = (config.mine.epochs, len(config.mine.pairs), config.mine.replicates)
+    shape = (config.mine.epochs, len(config.pairs), config.mine.replicates)
     values = np.random.default_rng(derive_seed(0, "cost")).random((4, *shape))
     bound, pooled, partition, norm = torch.from_numpy(values)
     none = torch.zeros(shape[1:], dtype=torch.int64)
-    curves = mine.Curves(config.mine.pairs, bound, pooled, partition, norm, bound > -1, none, none)
+    curves = mine.Curves(config.pairs, bound, pooled, partition, norm, bound > -1, none, none)
     return config.runs * records.to_parquet(fit_rows.curves(key(config), 1, 0, curves)).size

@@ -232,7 +232,7 @@ def _clock(seconds: float) -> str:
 def _position(result: dict[str, Any]) -> str:
     if "run" not in result:
         return "starting"
-    return f"LeNet-5 epoch {result['epoch']}, MINE run {result['run']} of {result['runs']}"
+    return f"network epoch {result['epoch']}, MINE run {result['run']} of {result['runs']}"
 
 
 def _exploded(result: dict[str, Any]) -> str:

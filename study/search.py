@@ -139,7 +139,7 @@ class Search:
             yield {path: values[i] for (path, values), i in zip(self.axes.items(), indices, strict=True)}
 
     def shared(self) -> list[TrialConfig]:
-        """Trials that between them need every LeNet-5 and every truth that the search may ask for."""
+        """Trials that between them need every network and every truth that the search may ask for."""
         deciding = [path for path in self.axes if not path.startswith("mine.")]
         deciding += [path for path in ("mine.noise_std", "mine.samples") if path in self.axes]
         return [

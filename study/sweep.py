@@ -12,11 +12,12 @@ import torch
 from study import cluster as clusters
 from study.cluster import Cluster
 from study.resources import Resources
-from trainables import records
-from trainables.records import paths, resultfiles, schemas
+from trainables import places, records
+from trainables.records import resultfiles, schemas
 from trainables.records.plans import Plan
 from trainables.records.plans import write as write_plan
-from trainables.settings import InputError, TrialConfig, flatten, key, lenet_key
+from trainables.sentences import counted
+from trainables.settings import InputError, TrialConfig, flatten, key, network_key
 from trainables.subjects.data import load
 from trainables.trial import memory
 from trainables.trial.schedule import failed_parts
@@ -74,7 +75,7 @@ def check(planned: list[TrialConfig], results: str, storage: str | None = None, 
     if storage is not None:
         resultfiles.check_writable(storage, "storage")
     for data in dict.fromkeys(config.data for config in planned):
-        load(data)
+        load(**vars(data))
 
 
 def launch(
@@ -160,7 +161,7 @@ def _run(
         tensorboard: whether Tune writes what trials report as TensorBoard's event files, below its own state.
         plan: what to write beside the rows before the first wave; a search writes its own.
     """
-    results = paths.place(results, "results")  # workers have another working directory
+    results = places.place(results, "results")  # workers have another working directory
     with clusters.connection(cluster, resources):
         try:
             probe = clusters.check_seen(results)
@@ -232,7 +233,7 @@ def _run_tune(
 
 
 def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:
-    """What trials have in common: one entry a LeNet-5 run and sample size, with all layers and noise stds.
+    """What trials have in common: one entry per training of a network and sample size, with all layers and noise stds.
 
     >>> from trainables.settings import replace
     >>> noisy = replace(TrialConfig(), {"mine.noise_std": 0.3})
@@ -242,16 +243,16 @@ def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:
     work: dict[tuple[str, int], dict[str, Any]] = {}
     for config in planned:
         shared = work.setdefault(
-            (lenet_key(config), config.mine_samples), {"trial": flatten(config), "layers": [], "noise_stds": [0.0]}
+            (network_key(config), config.mine_samples), {"trial": flatten(config), "layers": [], "noise_stds": [0.0]}
         )
-        shared["layers"] += [layer for layer in config.mine.layers if layer not in shared["layers"]]
+        shared["layers"] += [layer for layer in config.layers if layer not in shared["layers"]]
         if config.mine.noise_std not in shared["noise_stds"]:
             shared["noise_stds"].append(config.mine.noise_std)
     return list(work.values())
 
 
 def _first_wave(planned: list[TrialConfig], resources: Resources, common: dict[str, Any]) -> None:
-    """Train every LeNet-5 and compute its truths once, before the trials that share them.
+    """Train every network and compute its truths once, before the trials that share them.
 
     A task that fails stops nothing: its trials do the work themselves, and leave a row with the error if they
     cannot.
@@ -267,21 +268,21 @@ def _first_wave(planned: list[TrialConfig], resources: Resources, common: dict[s
     waiting = shared_work(planned)
     running: dict[Any, dict[str, Any]] = {}
     total, done, start = len(waiting), 0, time.monotonic()
-    print(f"first wave: {total} LeNet-5 runs and their truths; those already there are read")
+    print(f"first wave: {counted(total, 'network')} and their truths; those already there are read")
     while waiting or running:
         while waiting and len(running) < (resources.max_concurrent or total):
             work = waiting.pop(0)
             running[task.remote({**work, **common})] = work["trial"]
         (ended,), _ = ray.wait(list(running))
         trial, done = running.pop(ended), done + 1
-        label = f"{trial['data.name']} seed {trial['seed']}"
+        label = f"{trial['network.name']} on {trial['data.name']} seed {trial['seed']}"
         try:
             ray.get(ended)
         except ray.exceptions.RayError as error:
             reason = str(error).strip().splitlines()[-1]
-            print(f"first wave: LeNet-5 on {label} failed ({reason}); its trials try for themselves")
+            print(f"first wave: {label} failed ({reason}); its trials try for themselves")
             continue
-        print(f"first wave: {done}/{total} after {time.monotonic() - start:.0f} s: LeNet-5 on {label}")
+        print(f"first wave: {done}/{total} after {time.monotonic() - start:.0f} s: {label}")
 
 
 def _record_loss(config: TrialConfig, error: str, results: str) -> None:

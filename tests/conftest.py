@@ -13,7 +13,7 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_AUTH_MODE"] = "disabled"
 
 from trainables.settings import TrialConfig, replace  # noqa: E402
-from trainables.subjects.data import ROOT_VARIABLE  # noqa: E402
+from trainables.subjects.official import ROOT_VARIABLE  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -29,9 +29,9 @@ def tiny() -> TrialConfig:
         TrialConfig(),
         {
             "data.name": "digits",
-            "lenet.epochs": 3,
-            "lenet.batch_size": 32,
-            "lenet.learning_rate": 3e-3,
+            "network.epochs": 3,
+            "network.batch_size": 32,
+            "network.learning_rate": 3e-3,
             "schedule.probe_every": 2,
             "mine.samples": 200,
             "mine.batch_size": 50,

@@ -9,18 +9,18 @@ from trainables.settings import TrialConfig, key, replace
 
 
 def provenance(state: str = "completed", error: str | None = None) -> dict[str, object]:
-    columns: dict[str, object] = {f"seconds_{phase}": 1.0 for phase in ("data", "lenet", "truth", "probe", "mine")}
+    columns: dict[str, object] = {f"seconds_{phase}": 1.0 for phase in ("data", "network", "truth", "probe", "mine")}
     columns |= {"state": state, "error": error, "started_at": schemas.now(), "git_commit": "abc", "versions": "{}"}
     return columns | {"device": "cpu", "threads": 1, "peak_memory_bytes": 1, "peak_device_bytes": None}
 
 
 def fit_columns(config: TrialConfig, runs: int, epochs: int = 1) -> dict[str, object]:
-    pairs, replicates = config.mine.pairs, config.mine.replicates
+    pairs, replicates = config.pairs, config.mine.replicates
     per_run = len(pairs) * replicates * epochs
     return {
         "key": [key(config)] * runs * per_run,
         "run": np.repeat(np.arange(1, runs + 1), per_run),
-        "lenet_epoch": np.repeat(np.array(config.probe_epochs), per_run),
+        "network_epoch": np.repeat(np.array(config.probe_epochs), per_run),
         "pair": np.tile(np.repeat(pairs, replicates * epochs), runs),
         "replicate": np.tile(np.repeat(np.arange(replicates), epochs), runs * len(pairs)),
     }
@@ -43,9 +43,9 @@ def write(
     Args:
         runs: where `changes` say nothing of LeNet-5's epochs, it has as many as this number of runs takes.
     """
-    shape = {"lenet.epochs": 4 * runs - 3, "mine.epochs": 20, "mine.replicates": 2}
+    shape = {"network.epochs": 4 * runs - 3, "mine.epochs": 20, "mine.replicates": 2}
     config = replace(TrialConfig(), shape | changes)
-    runs, lenet_epochs, epochs = config.runs, config.lenet.epochs, config.mine.epochs
+    runs, network_epochs, epochs = config.runs, config.network.epochs, config.mine.epochs
     trial = schemas.trial_row(
         config, provenance(state, "Traceback\nValueError: <b>made</b>" if state == "failed" else None)
     )
@@ -74,11 +74,11 @@ def write(
     bound[np.repeat(hit, epochs) & (epoch >= 8)] = np.nan
     curves = fit_columns(config, runs, epochs) | {"mine_epoch": epoch}
     curves |= {name: bound for name in ("bound", "pooled_bound", "log_mean_exp", "gradient_norm")}
-    lenet: dict[str, object] = {"key": [key(config)] * lenet_epochs, "epoch": range(lenet_epochs)}
-    lenet |= {"train_loss": np.ones(lenet_epochs), "test_accuracy": 0.5 + 0.02 * np.arange(lenet_epochs)}
-    lenet["test_accuracy"] += 0.01 * config.seed  # type: ignore[operator]
+    learnt: dict[str, object] = {"key": [key(config)] * network_epochs, "epoch": range(network_epochs)}
+    learnt |= {"train_loss": np.ones(network_epochs), "test_accuracy": 0.5 + 0.02 * np.arange(network_epochs)}
+    learnt["test_accuracy"] += 0.01 * config.seed  # type: ignore[operator]
     parts: dict[str, pa.Table] = {"trials": trial}
-    for name, made in (("estimates", columns), ("curves", curves), ("lenet", lenet)):
+    for name, made in (("estimates", columns), ("curves", curves), ("network", learnt)):
         parts[name] = schemas.table(name, made)  # type: ignore[arg-type]
     records.write_trial(results, parts)
     return config

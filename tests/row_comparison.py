@@ -9,7 +9,7 @@ from trainables import records
 
 KEYS = {
     "trials": ["key"],
-    "lenet": ["key", "epoch"],
+    "network": ["key", "epoch"],
     "estimates": ["key", "run", "pair", "replicate"],
     "curves": ["key", "run", "pair", "replicate", "mine_epoch"],
 }

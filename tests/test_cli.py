@@ -13,7 +13,7 @@ from trainables.records import plans
 from trainables.settings import key
 
 TINY = [
-    "--data.name", "digits", "--lenet.epochs", "1", "--lenet.train-samples", "200", "--mine.samples", "100",
+    "--data.name", "digits", "--network.epochs", "1", "--network.train-samples", "200", "--mine.samples", "100",
     "--mine.batch-size", "50", "--mine.epochs", "4",
 ]  # fmt: skip
 
@@ -100,10 +100,10 @@ def test_bad_input_is_one_sentence_and_exit_code_2(capsys, monkeypatch, tmp_path
 def test_a_trial_that_fails_ends_in_one_sentence_and_a_row(capsys, tmp_path):
     results = str(tmp_path / "r")
     code, out, err = run(
-        capsys, "trial", *TINY, "--lenet.epochs", "5", "--lenet.learning-rate", "1e6", "--results", results
+        capsys, "trial", *TINY, "--network.epochs", "5", "--network.learning-rate", "1e6", "--results", results
     )
     assert code == 1 and err.count("\n") == 1
-    assert "FloatingPointError: LeNet-5 has diverged" in err and f"{results}/trials has the whole error" in err
+    assert "FloatingPointError: the network has diverged" in err and f"{results}/trials has the whole error" in err
     (row,) = records.trials(results).rows.to_pylist()
     assert row["state"] == "failed" and row["error"].startswith("Traceback")
 

@@ -68,7 +68,7 @@ def test_the_commands_for_ones_own_machines_run_as_written(tmp_path):
     if not shutil.which("unshare") or subprocess.run([*NAMESPACES, "true"], capture_output=True).returncode:
         pytest.skip("needs namespaces of its own: unshare is missing or not permitted")
     sweep, table = block("sweep")
-    short = " --lenet.epochs 1 --mine.samples 200 --mine.epochs 3 --seeds 0"
+    short = " --network.epochs 1 --mine.samples 200 --mine.epochs 3 --seeds 0"
     script = [
         "set -euo pipefail",
         "ip link set lo up && ip addr add 10.77.0.1/32 dev lo && ip addr add 10.77.0.2/32 dev lo",

@@ -172,8 +172,8 @@ def test_failed_unfinished_damaged_and_old_parts_stay(tmp_path):
     path = tmp_path / "lenet" / f"{key(damaged)}.parquet"
     path.write_bytes(path.read_bytes()[:100])
     compaction.compact(results)
-    left = {name: len(list((tmp_path / name).iterdir())) for name in schemas.SCHEMAS}
-    assert left == {"trials": 1, "lenet": 2, "estimates": 1, "curves": 1}
+    left = {name: len(list((tmp_path / schemas.folder(name)).iterdir())) for name in schemas.SCHEMAS}
+    assert left == {"trials": 1, "network": 2, "estimates": 1, "curves": 1}
     assert set(records.read(results, "estimates", ["key"]).rows["key"].to_pylist()) == {key(config), key(damaged)}
     assert (tmp_path / "estimates" / f"{key(unfinished)}.parquet").exists()
 
@@ -212,7 +212,7 @@ def test_an_object_store_that_drops_empty_folders_is_read(tmp_path):
     made_results.write(results, {"seed": 0})
     compaction.compact(results)
     for name in schemas.SCHEMAS:
-        (tmp_path / name).rmdir()
+        (tmp_path / schemas.folder(name)).rmdir()
     assert len(records.trial_states(results).states) == 1
     assert records.read(results, "curves").rows.num_rows == 6 * 8 * 2 * 20
 

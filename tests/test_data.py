@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from trainables import truth
-from trainables.settings import DataConfig, InputError
-from trainables.subjects import data
+from trainables.settings import InputError
+from trainables.subjects import data, official
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:
@@ -21,24 +21,24 @@ def write_idx(path: Path, values: np.ndarray) -> None:
 
 
 def test_digits_are_28x28_in_0_1_and_split_by_class():
-    digits = data.load(DataConfig(name="digits"))
-    assert digits.train.pixels.shape == (1_437, 1, 28, 28)
-    assert digits.test.pixels.shape == (360, 1, 28, 28)
-    assert 0 <= digits.train.pixels.min() and digits.train.pixels.max() <= 1
+    digits = data.load("digits")
+    assert digits.train.inputs.shape == (1_437, 1, 28, 28)
+    assert digits.test.inputs.shape == (360, 1, 28, 28)
+    assert 0 <= digits.train.inputs.min() and digits.train.inputs.max() <= 1
     assert digits.train.labels.bincount().min() > 130
     assert digits.test.labels.bincount().min() > 30
-    assert torch.equal(data.load(DataConfig(name="digits")).train.pixels, digits.train.pixels)
+    assert torch.equal(data.load("digits").train.inputs, digits.train.inputs)
 
 
 def test_standardized_pixels_have_mean_0_and_deviation_1_and_the_same_ceiling():
-    unit, scaled = (data.load(DataConfig(name="digits", scaling=scaling)) for scaling in ("unit", "standardized"))
-    assert scaled.train.pixels.mean().item() == pytest.approx(0, abs=5e-4)
-    assert scaled.train.pixels.std(correction=0).item() == pytest.approx(1, abs=5e-4)
+    unit, scaled = (data.load("digits", scaling=scaling) for scaling in ("unit", "standardized"))
+    assert scaled.train.inputs.mean().item() == pytest.approx(0, abs=5e-4)
+    assert scaled.train.inputs.std(correction=0).item() == pytest.approx(1, abs=5e-4)
     for part in ("train", "test"):
         before, after = getattr(unit, part), getattr(scaled, part)
-        torch.testing.assert_close(after.pixels * 0.3247 + 0.3054, before.pixels)
+        torch.testing.assert_close(after.inputs * 0.3247 + 0.3054, before.inputs)
         assert torch.equal(after.labels, before.labels)
-        assert truth.entropy(after.pixels) == truth.entropy(before.pixels)
+        assert truth.entropy(after.inputs) == truth.entropy(before.inputs)
 
 
 def test_subsets_are_stratified_nested_and_fixed():
@@ -51,31 +51,31 @@ def test_subsets_are_stratified_nested_and_fixed():
 
 
 def test_a_subset_of_images_keeps_pixels_and_labels_together():
-    train = data.load(DataConfig(name="digits")).train
+    train = data.load("digits").train
     subset = train.subset(200)
-    for pixels, label in zip(subset.pixels[:20], subset.labels[:20], strict=True):
-        row = (train.pixels == pixels).flatten(1).all(dim=1).nonzero()[0]
+    for pixels, label in zip(subset.inputs[:20], subset.labels[:20], strict=True):
+        row = (train.inputs == pixels).flatten(1).all(dim=1).nonzero()[0]
         assert train.labels[row] == label
 
 
 def test_the_root_comes_from_the_configuration_then_the_variable_then_the_cache(monkeypatch):
-    monkeypatch.setenv(data.ROOT_VARIABLE, "/from/variable")
-    assert data.data_root(DataConfig(root="/from/flag")) == Path("/from/flag")
-    assert data.data_root(DataConfig()) == Path("/from/variable")
-    monkeypatch.delenv(data.ROOT_VARIABLE)
-    assert data.data_root(DataConfig()).name == "mine-study"
+    monkeypatch.setenv(official.ROOT_VARIABLE, "/from/variable")
+    assert official.data_root("/from/flag") == Path("/from/flag")
+    assert official.data_root(None) == Path("/from/variable")
+    monkeypatch.delenv(official.ROOT_VARIABLE)
+    assert official.data_root(None).name == "mine-study"
 
 
 def test_real_mnist(mnist_root):
-    mnist = data.load(DataConfig(name="mnist", root=mnist_root))
-    assert mnist.train.pixels.shape == (60_000, 1, 28, 28)
+    mnist = data.load("mnist", root=mnist_root)
+    assert mnist.train.inputs.shape == (60_000, 1, 28, 28)
     assert mnist.train.labels.bincount().tolist()[:3] == [5923, 6742, 5958]
-    assert mnist.test.pixels.shape == (10_000, 1, 28, 28)
-    assert mnist.train.pixels.mean().item() == pytest.approx(0.1307, abs=1e-4)
-    scaled = data.load(DataConfig(name="mnist", root=mnist_root, scaling="standardized"))
-    assert scaled.train.pixels.mean().item() == pytest.approx(0, abs=5e-4)
-    assert scaled.train.pixels.std().item() == pytest.approx(1, abs=5e-4)
-    assert truth.entropy(scaled.train.pixels) == truth.entropy(mnist.train.pixels)
+    assert mnist.test.inputs.shape == (10_000, 1, 28, 28)
+    assert mnist.train.inputs.mean().item() == pytest.approx(0.1307, abs=1e-4)
+    scaled = data.load("mnist", root=mnist_root, scaling="standardized")
+    assert scaled.train.inputs.mean().item() == pytest.approx(0, abs=5e-4)
+    assert scaled.train.inputs.std().item() == pytest.approx(1, abs=5e-4)
+    assert truth.entropy(scaled.train.inputs) == truth.entropy(mnist.train.inputs)
 
 
 def test_mnist_is_read_from_its_compressed_files(mnist_root, tmp_path):
@@ -83,7 +83,7 @@ def test_mnist_is_read_from_its_compressed_files(mnist_root, tmp_path):
     raw.mkdir(parents=True)
     for archive in (Path(mnist_root) / "MNIST" / "raw").glob("*.gz"):
         shutil.copy(archive, raw)
-    assert len(data.load(DataConfig(root=str(tmp_path))).train) == 60_000
+    assert len(data.load("mnist", root=str(tmp_path)).train) == 60_000
     assert not list(raw.glob("*ubyte")), "a folder that cannot be written will do"
 
 
@@ -98,7 +98,7 @@ def broken_mnist(mnist_root, tmp_path) -> Path:
 
 def load_and_fail(root: Path, name: str = "mnist") -> str:
     with pytest.raises(InputError) as caught:
-        data.load(DataConfig(name=name, root=str(root)))
+        data.load(name, root=str(root))
     message = str(caught.value)
     assert str(root) in message and "\n" not in message
     return message
@@ -131,20 +131,20 @@ def made(request, tmp_path, monkeypatch) -> tuple[Path, str]:
             file = raw / f"{part}-{kind}-ubyte"
             write_idx(file, random.integers(0, 10, shape))
             sums[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
-    monkeypatch.setitem(data._SHA256, request.param, sums)
+    monkeypatch.setitem(official._SHA256, request.param, sums)
     return raw, request.param
 
 
 def test_unpacked_and_compressed_files_are_the_same(made):
     raw, name = made
-    unpacked = data.load(DataConfig(name=name, root=str(raw.parents[1])))
-    assert unpacked.train.pixels.shape == (30, 1, 28, 28) and len(unpacked.test) == 20
-    assert unpacked.train.pixels.max().item() == pytest.approx(9 / 255)
+    unpacked = data.load(name, root=str(raw.parents[1]))
+    assert unpacked.train.inputs.shape == (30, 1, 28, 28) and len(unpacked.test) == 20
+    assert unpacked.train.inputs.max().item() == pytest.approx(9 / 255)
     for file in list(raw.iterdir()):
         file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
         file.unlink()
-    compressed = data.load(DataConfig(name=name, root=str(raw.parents[1])))
-    assert torch.equal(compressed.train.pixels, unpacked.train.pixels)
+    compressed = data.load(name, root=str(raw.parents[1]))
+    assert torch.equal(compressed.train.inputs, unpacked.train.inputs)
     assert torch.equal(compressed.test.labels, unpacked.test.labels)
 
 
@@ -200,12 +200,12 @@ def test_a_root_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     load_and_fail(tmp_path / "file")
     with pytest.raises(InputError, match="a character that no path has"):
-        data.load(DataConfig(root="a\0b"))
+        data.load("mnist", root="a\0b")
 
 
 def test_real_fashion_mnist(mnist_root):
     if not (Path(mnist_root) / "FashionMNIST").is_dir():
         pytest.skip("needs Fashion-MNIST beside MNIST")
-    fashion = data.load(DataConfig(name="fashion_mnist", root=mnist_root))
+    fashion = data.load("fashion_mnist", root=mnist_root)
     assert fashion.train.labels.bincount().tolist() == [6_000] * 10
-    assert fashion.test.pixels.shape == (10_000, 1, 28, 28)
+    assert fashion.test.inputs.shape == (10_000, 1, 28, 28)

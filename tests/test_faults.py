@@ -15,7 +15,7 @@ from trainables import records
 pytestmark = pytest.mark.cluster
 
 SHORT = (
-    "--lenet.epochs", "2", "--schedule.probe-every", "1", "--mine.samples", "200", "--mine.epochs", "4",
+    "--network.epochs", "2", "--schedule.probe-every", "1", "--mine.samples", "200", "--mine.epochs", "4",
     "--seeds", "0", "--mine.marginals", "permutation", "--mine.noise-std", "0", "0.3", "1", "2",
 )  # fmt: skip
 """Four trials of two probes each."""

@@ -3,13 +3,14 @@ import math
 import pytest
 import torch
 
+from tests import lenet5
+from tests.lenet5 import PAIRS
 from trainables.estimators import front
 from trainables.estimators.front import Front
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.settings import PAIRS, InputError, MineConfig
-from trainables.subjects import lenet
+from trainables.settings import InputError, MineConfig
 
-SHAPES = {"X": (1, 28, 28), "Y": (10,), **lenet.LAYER_SHAPES}
+SHAPES = lenet5.SHAPES
 CPU = torch.device("cpu")
 
 
@@ -20,7 +21,7 @@ def settings(architecture, **others) -> MineConfig:
 def mapped(config, pairs, seed=0, run=1, steps=1):
     """What each pair's map makes of ones, step after step."""
     redraw = Front(config, pairs, SHAPES, seed, run, CPU)
-    layers = {layer: torch.ones(2, math.prod(shape)) for layer, shape in lenet.LAYER_SHAPES.items()}
+    layers = {layer: torch.ones(2, math.prod(shape)) for layer, shape in lenet5.SHAPES.items() if layer not in "XY"}
     found = []
     for _ in range(steps):
         variables, outputs = redraw({"X": torch.ones(2, 784)}, layers)
@@ -42,7 +43,7 @@ def test_the_maps_are_the_authors(architecture):
 
 
 def test_no_parameter_belongs_to_a_map():
-    networks = StatisticsNetworks(settings(3), {"X": (1, 28, 28), **lenet.LAYER_SHAPES}, seed=0)
+    networks = StatisticsNetworks(settings(3), lenet5.SHAPES, seed=0)
     assert {name.split(".")[0] for name in networks.parameters} == {"first", "last"}
     assert networks.parameters["first.X;relu3.weight"].shape == (1, 1, 3, 500)
     assert networks.parameters["first.Y.weight"].shape == (4, 1, 3, 10)

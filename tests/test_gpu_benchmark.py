@@ -43,7 +43,7 @@ def test_a_check_that_fails_says_so(capsys):
 
 def test_another_noise_is_far_from_the_reference(tmp_path, monkeypatch):
     """What the check of the weights is there to find."""
-    config = gpu.replace(gpu.TrialConfig(), {**gpu.SMALL, "lenet.epochs": 1, "mine.pairs": ("X;sm1", "Y;relu3")})
+    config = gpu.replace(gpu.TrialConfig(), {**gpu.SMALL, "network.epochs": 1, "mine.pairs": ("X;sm1", "Y;relu3")})
     cpu, results = torch.device("cpu"), str(tmp_path)
     parts, networks = gpu.trial(config, cpu, results)
     weights, bounds = gpu.apart(config, cpu, results, parts, networks)

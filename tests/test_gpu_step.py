@@ -9,16 +9,26 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException
 
+from tests import lenet5
+from tests.lenet5 import PAIRS
 from tests.pretended_gpu import GPU, Watch, by_hand, pretended
 from trainables import truth
 from trainables.draws import generator
 from trainables.estimators import mine
 from trainables.estimators.mine import Samples
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.settings import PAIRS, LeNetConfig, MineConfig
-from trainables.subjects import lenet
+from trainables.settings import MineConfig, NetworkConfig
+from trainables.subjects import probing, training
+from trainables.subjects.data import Examples
 
-SHAPES = {"X": (1, 6, 6), "maxpool1": (3, 5, 5), "maxpool2": (4, 4, 4), "relu3": (12,), "sm1": (10,)}
+SHAPES = {
+    "X": (1, 6, 6),
+    "Y": (10,),
+    "maxpool1": (3, 5, 5),
+    "maxpool2": (4, 4, 4),
+    "relu3": (12,),
+    "sm1": (10,),
+}
 SIZE, BATCH, EPOCHS = 16, 8, 2
 
 STEPS = SIZE // BATCH * (EPOCHS - 1)
@@ -136,21 +146,22 @@ def test_what_waits_is_found():
 
 def test_lenet_learns_and_is_probed_on_the_gpu():
     """Its epoch waits twice: for the order of the images, and for the loss."""
-    network = lenet.LeNet5(generator(0, "t"))
+    network = lenet5.make(generator(0, "t"))
     with pretended() as watch:
         for module in network.modules():
             for name, parameter in module._parameters.items():
                 module._parameters[name] = nn.Parameter(torch.empty_like(parameter, device=GPU))
-        images = lenet.Images(torch.rand(SIZE, 1, 28, 28, device=GPU), torch.zeros(SIZE, dtype=torch.int64, device=GPU))
-        optimizer = lenet.make_optimizer(network, LeNetConfig())
+        images = Examples(torch.rand(SIZE, 1, 28, 28, device=GPU), torch.zeros(SIZE, dtype=torch.int64, device=GPU))
+        optimizer = training.make_optimizer(network, NetworkConfig())
         watch.forget()
         with pytest.raises(DataDependentOutputException):
-            lenet.train_epoch(network, optimizer, images, BATCH, generator(0, "order"))
+            training.train_epoch(network, optimizer, images, BATCH, generator(0, "order"))
         assert (
             len(watch.waits) == 1 and watch.operations["max_pool2d_with_indices_backward.default"] == 2 * SIZE // BATCH
         )
-        outputs = network.layers(images.pixels)
-        assert {values.device for values in outputs.values()} == {GPU}
+        with probing._read(network, lenet5.LAYERS, "softmax") as outputs:
+            network(images.inputs)
+        assert {values.device for (values,) in outputs.values()} == {GPU}
 
 
 @pytest.mark.parametrize("noise_stds", [[0.3], [1e-9, 2.0]], ids=str)

@@ -39,7 +39,7 @@ def one_gpu():
 
 @pytest.fixture
 def quick(tiny):
-    changes = {"mine.pairs": ("Y;sm1",), "mine.samples": 100, "mine.epochs": 2, "lenet.train_samples": 200}
+    changes = {"mine.pairs": ("Y;sm1",), "mine.samples": 100, "mine.epochs": 2, "network.train_samples": 200}
     return replace(tiny, changes)
 
 

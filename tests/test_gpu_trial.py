@@ -18,7 +18,9 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def quick(tiny):
     """Two runs of one small pair."""
-    return replace(tiny, {"mine.pairs": ("Y;sm1",), "mine.samples": 100, "mine.epochs": 2, "lenet.train_samples": 200})
+    return replace(
+        tiny, {"mine.pairs": ("Y;sm1",), "mine.samples": 100, "mine.epochs": 2, "network.train_samples": 200}
+    )
 
 
 @pytest.mark.parametrize("gpus", [0.25, 0.5, 1.0, 1])
@@ -65,7 +67,7 @@ def test_a_device_has_its_number():
 
 def test_the_peak_of_a_gpus_memory_is_that_of_the_trial(tiny, monkeypatch):
     """A worker may have run another trial before."""
-    monkeypatch.setattr(schedule.data, "load", lambda _: 1 / 0)
+    monkeypatch.setattr(schedule.data, "load", lambda **_: 1 / 0)
     with driverless() as calls:
         with pytest.raises(ZeroDivisionError):
             next(schedule.run(tiny, GPU))

@@ -44,7 +44,7 @@ def test_a_table_is_made_without_torch_and_ray(tiny, tmp_path):
 
     from trainables.trial import recorded as trial
 
-    list(trial.run(replace(tiny, {"lenet.epochs": 1, "mine.epochs": 2}), str(tmp_path), torch.device("cpu")))
+    list(trial.run(replace(tiny, {"network.epochs": 1, "mine.epochs": 2}), str(tmp_path), torch.device("cpu")))
     ended = run_without(("torch", "ray"), f"from study.cli import main\nmain(['table', {str(tmp_path)!r}])")
     assert ended.returncode == 0, ended.stderr
     assert "| variable" in ended.stdout
@@ -57,7 +57,7 @@ def test_the_command_line_starts_without_torch_and_ray():
 
 def test_a_trial_runs_without_ray(tmp_path):
     arguments = [
-        "trial", "--data.name", "digits", "--lenet.epochs", "1", "--lenet.train-samples", "200", "--mine.samples",
+        "trial", "--data.name", "digits", "--network.epochs", "1", "--network.train-samples", "200", "--mine.samples",
         "100", "--mine.batch-size", "50", "--mine.epochs", "2", "--threads", "1", "--results", str(tmp_path),
     ]  # fmt: skip
     ended = run_without(("ray",), f"from study.cli import main\nmain({arguments!r})")

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from analysis import differences, intervals, judging, levels, stability, tables
+from tests.lenet5 import PAIRS
 from tests.test_stability import made_fits, made_trials
-from trainables.settings import PAIRS
 
 X = PAIRS[:4]
 

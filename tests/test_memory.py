@@ -36,7 +36,7 @@ def test_weights_are_those_of_the_networks(settings):
         ({"mine.replicates": 10**6}, "mine.replicates is"),
         ({"mine.batch_size": 60_000, "mine.hidden_units": 2_000}, "mine.(batch_size|hidden_units) is"),
         ({"mine.epochs": 10**12}, "mine.epochs is .* for the curves"),
-        ({"lenet.epochs": 10**15}, "lenet.epochs is"),
+        ({"network.epochs": 10**15}, "network.epochs is"),
         ({"data.name": "digits", "mine.hidden_units": 10**9}, "mine.hidden_units is"),
     ],
 )
@@ -50,8 +50,8 @@ def test_the_limit_decides():
     memory.check_trial(TrialConfig(), CPU, limit=needed)
     with pytest.raises(InputError, match=r"mine.samples is 60000; it must be smaller, .* 2.3 GB of memory"):
         memory.check_trial(TrialConfig(), CPU, limit=needed - 1)
-    with pytest.raises(InputError, match="lenet.batch_size is 60000; .* for LeNet-5's batch"):
-        memory.check_trial(replace(TrialConfig(), {"lenet.batch_size": 60_000}), CPU, limit=5 * 10**9)
+    with pytest.raises(InputError, match="network.batch_size is 60000; .* for the network's batch"):
+        memory.check_trial(replace(TrialConfig(), {"network.batch_size": 60_000}), CPU, limit=5 * 10**9)
     assert fits.there(CPU) > 10**9
 
 

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from tests import plain_mine
 from trainables import draws
-from trainables.estimators import mine, noise
+from trainables.estimators import mine, noise, plain
 from trainables.estimators.bounds import log_mean_exp
 from trainables.estimators.mine import Samples
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.settings import MineConfig
 
-SHAPES = {"X": (6,), "relu3": (4,), "sm1": (3,)}
+SHAPES = {"X": (6,), "Y": (10,), "relu3": (4,), "sm1": (3,)}
 PAIRS = ("X;relu3", "X;sm1", "Y;relu3", "Y;sm1")
 SETTINGS = [
     {},
@@ -71,17 +70,17 @@ def test_curves_equal_algorithm_1_written_plainly(settings):
     for pair in PAIRS:
         for replicate in range(2):
             normals = noise_of(pair, chosen, len(samples))
-            expected, _ = plain_mine.fit(chosen, SHAPES, samples, pair, replicate, normals)
+            expected, _ = plain.fit(chosen, SHAPES, samples, pair, replicate, normals)
             found = curves.bound[:, curves.pairs.index(pair), replicate].numpy()
             np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
 
 
 def test_a_redrawn_front_of_images_equals_algorithm_1_written_plainly():
     """X and the first layer images, the second flat: a convolution for X;maxpool1, a Linear for the three others."""
-    shapes = {"X": (1, 5, 6), "maxpool1": (2, 3, 3), "relu3": (4,)}
+    shapes = {"X": (1, 5, 6), "Y": (10,), "maxpool1": (2, 3, 3), "relu3": (4,)}
     source = draws.generator(0, "test images")
     x = torch.rand(40, 30, generator=source, dtype=torch.float64)
-    layers = {name: x[:, : math.prod(shape)] ** 2 for name, shape in shapes.items() if name != "X"}
+    layers = {name: x[:, : math.prod(shape)] ** 2 for name, shape in shapes.items() if name not in "XY"}
     samples = Samples(x, x[:, :5].argmax(dim=1), layers)
     pairs = ("X;maxpool1", "X;relu3", "Y;maxpool1", "Y;relu3")
     chosen = config(architecture=2, front="redrawn", pairs=pairs, replicates=1)
@@ -92,7 +91,7 @@ def test_a_redrawn_front_of_images_equals_algorithm_1_written_plainly():
         "first.Y;maxpool1.weight": (1, 1, 5, 10),
     }  # fmt: skip
     for pair in pairs:
-        expected, _ = plain_mine.fit(chosen, shapes, samples, pair, 0, iter(()))
+        expected, _ = plain.fit(chosen, shapes, samples, pair, 0, iter(()))
         np.testing.assert_allclose(curves.bound[:, curves.pairs.index(pair), 0].numpy(), expected, rtol=1e-7, atol=1e-9)
 
 

@@ -3,11 +3,13 @@
 import pytest
 import torch
 
-from tests import test_mine
+from tests import lenet5, test_mine
 from trainables import numerics
 from trainables.draws import generator
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.subjects import lenet
+from trainables.subjects import probing, training
+from trainables.subjects.data import Examples
+from trainables.subjects.lenet import LeNet5
 
 BACKENDS = torch.backends
 
@@ -116,17 +118,17 @@ def seen_in(monkeypatch, owner, name: str, work) -> list[tuple[str, bool, bool]]
 def test_mine_and_lenet_run_with_deterministic_algorithms_and_lenet_in_float32(monkeypatch):
     """cuDNN may otherwise add weight gradients by atomics: trials that train one LeNet-5 would publish two."""
     pixels = torch.rand(8, 1, 28, 28, generator=generator(0, "pixels"))
-    images = lenet.Images(pixels, torch.arange(8))
-    network = lenet.LeNet5(generator(0, "t"))
+    images = Examples(pixels, torch.arange(8))
+    network = lenet5.make(generator(0, "t"))
     optimizer = torch.optim.SGD(network.parameters())
     BACKENDS.cudnn.benchmark = True
     try:
         for work in (
-            lambda: lenet.train_epoch(network, optimizer, images, 4, generator(0, "order")),
-            lambda: lenet.accuracy(network, images),
-            lambda: lenet.activations(network, images),
+            lambda: training.train_epoch(network, optimizer, images, 4, generator(0, "order")),
+            lambda: training.accuracy(network, images),
+            lambda: probing.activations(network, images.inputs, lenet5.LAYERS),
         ):
-            assert set(seen_in(monkeypatch, lenet.LeNet5, "layers", work)) == {("ieee", True, False)}
+            assert set(seen_in(monkeypatch, LeNet5, "forward", work)) == {("ieee", True, False)}
         chosen = test_mine.config(matmul_precision="high", epochs=1)
         fit = seen_in(
             monkeypatch, StatisticsNetworks, "__call__", lambda: test_mine.fit(chosen, test_mine.samples_of())

@@ -12,6 +12,7 @@ import pytest
 
 from analysis import curve_samples, curves, drawings, frames, judging, report, sparklines, tables
 from tests import made_results
+from trainables.records import schemas
 from trainables.settings import InputError, key
 from trainables.verdict import VerdictRule
 
@@ -30,7 +31,7 @@ TABLES = (
 
 def change(folder: Path, name: str, column: str, made: Callable) -> None:
     """Write a column of a table again, made from what it holds."""
-    for path in (folder / name).iterdir():
+    for path in (folder / schemas.folder(name)).iterdir():
         rows = pq.read_table(path)
         place, field = rows.column_names.index(column), rows.schema.field(column)
         values = np.broadcast_to(made(rows[column].to_numpy()), len(rows))
@@ -154,8 +155,8 @@ def test_the_page_says_that_rows_of_completed_trials_are_gone(tmp_path, monkeypa
     monkeypatch.setattr(drawings, "draw", lambda *frames: ())  # they take the time
     for seed in (0, 1):
         config = made_results.write(str(tmp_path / "r"), {"seed": seed})
-    for name in ("estimates", "lenet"):
-        (tmp_path / "r" / name / f"{key(config)}.parquet").unlink()
+    for name in ("estimates", "network"):
+        (tmp_path / "r" / schemas.folder(name) / f"{key(config)}.parquet").unlink()
     text = report.write(str(tmp_path / "r"), str(tmp_path / "out")).read_text()
-    for name in ("estimates", "lenet"):
+    for name in ("estimates", "network"):
         assert f"1 of 2 completed trials have no rows in the table {name}" in text

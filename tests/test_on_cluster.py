@@ -17,7 +17,7 @@ from trainables.records import resultfiles
 pytestmark = pytest.mark.cluster
 
 SHORT = (
-    "--lenet.epochs", "1", "--mine.samples", "200", "--mine.epochs", "3", "--seeds", "0",
+    "--network.epochs", "1", "--mine.samples", "200", "--mine.epochs", "3", "--seeds", "0",
     "--mine.marginals", "permutation", "--mine.noise-std", "0", "0.3", "1", "2",
 )  # fmt: skip
 """Four trials of one probe each."""

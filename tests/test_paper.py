@@ -19,7 +19,7 @@ def of_figure(units: int, epochs: int, variable: str, mode: str = "reinit") -> T
         config
         for config in studies.PAPER.configurations
         if (config.mine.hidden_units, config.mine.epochs, config.mine.transfer_mode) == (units, epochs, mode)
-        and {pair[0] for pair in config.mine.pairs} == {variable}
+        and {pair[0] for pair in config.pairs} == {variable}
     ]
     return found
 

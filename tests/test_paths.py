@@ -15,20 +15,20 @@ from analysis import load
 from study import cli
 from study.cluster import Cluster
 from tests import made_results
-from trainables import records
-from trainables.records import paths, resultfiles
-from trainables.settings import DataConfig, InputError
-from trainables.subjects import data
+from trainables import places, records
+from trainables.records import resultfiles
+from trainables.settings import InputError
+from trainables.subjects import official
 
 TINY = [
-    "--data.name", "digits", "--lenet.epochs", "1", "--lenet.train-samples", "200", "--mine.samples", "100",
+    "--data.name", "digits", "--network.epochs", "1", "--network.train-samples", "200", "--mine.samples", "100",
     "--mine.batch-size", "50", "--mine.epochs", "2", "--mine.replicates", "1", "--threads", "1",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["", " ", "s3://", "a\0b", "a\udcff", "~no-such-user/r"])
 def test_what_is_no_place_is_refused_in_a_sentence(text):
-    for function in (paths.place, paths.local):
+    for function in (places.place, places.local):
         with pytest.raises(InputError, match="^out .*; it must be a"):
             function(text, "out")
 
@@ -37,10 +37,10 @@ def test_a_place_on_this_machine_is_absolute(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     for text, place in (("~/r/", "home/r"), ("r", "r"), ("./r//x", "r/x"), ("ä b", "ä b")):
-        assert paths.place(text, "results") == str(tmp_path / place) == str(paths.local(text, "results"))
+        assert places.place(text, "results") == str(tmp_path / place) == str(places.local(text, "results"))
     assert resultfiles.filesystem((tmp_path / "r").as_uri() + "/")[1] == str(tmp_path / "r")
     with pytest.raises(InputError, match="it must be a path on this machine, not a URI"):
-        paths.local("s3://bucket/r", "out")
+        places.local("s3://bucket/r", "out")
 
 
 def test_every_flag_expands_a_home_folder(monkeypatch, tmp_path, capsys):
@@ -55,7 +55,7 @@ def test_every_flag_expands_a_home_folder(monkeypatch, tmp_path, capsys):
         assert ended.value.code == 0, capsys.readouterr()
     assert (home / "page" / "report.html").exists() and (home / "new" / "c.svg").exists()
     assert (home / "t" / "trials").is_dir() and list(tmp_path.iterdir()) == [home]
-    assert data.data_root(DataConfig(root="~/d")) == home / "d"
+    assert official.data_root("~/d") == home / "d"
     assert Cluster(storage="~/tune").tune_folder("r") == str(home / "tune")
     assert Cluster().tune_folder("~/r") == str(home / "r" / "tune")
 
@@ -115,7 +115,7 @@ def test_a_file_that_finds_no_room_leaves_the_old_one_and_nothing_else(tmp_path)
     with room(10_000), pytest.raises(OSError, match="page.html") as raised:
         resultfiles.write_local(path, "x" * 20_000)
     assert everything(tmp_path) == {"below/page.html": b"old"}
-    assert paths.said(raised.value) == f"{path}: File too large"
+    assert places.said(raised.value) == f"{path}: File too large"
 
 
 def test_a_stream_that_fails_when_it_is_closed_leaves_nothing(tmp_path, monkeypatch):
@@ -165,7 +165,7 @@ def test_on_a_full_disk_every_command_says_so_and_every_file_is_whole(tmp_path, 
 
 
 def test_a_trial_that_found_no_room_goes_on_when_there_is_some(tmp_path, capsys):
-    command = ["trial", *TINY, "--lenet.epochs", "2", "--schedule.probe-every", "1", "--results", str(tmp_path)]
+    command = ["trial", *TINY, "--network.epochs", "2", "--schedule.probe-every", "1", "--results", str(tmp_path)]
     with room(30_000), pytest.raises(SystemExit) as ended:
         cli.main(command)
     assert ended.value.code == 2

@@ -87,7 +87,7 @@ def test_the_table_shows_states_pace_and_verdicts(planned, capsys):
     text = screen.file.getvalue()
     assert "4 trials: 1 completed, 1 running, 1 failed, 1 waiting" in text
     assert "4 of 72 fits exploded" in text
-    assert "est./truth" in text and "LeNet-5 epoch 8, MINE run 3 of 6  100% settled              0.25" in text
+    assert "est./truth" in text and "network epoch 8, MINE run 3 of 6  100% settled              0.25" in text
     assert "completed                         8% exploded, 92% settled  0.25" in text
     assert "lost too often" in capsys.readouterr().out  # kept above the table
 

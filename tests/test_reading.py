@@ -33,7 +33,7 @@ def configs(tmp_path) -> list[TrialConfig]:
 
 
 def part(folder: Path, table: str, config: TrialConfig) -> Path:
-    return folder / table / f"{key(config)}.parquet"
+    return folder / schemas.folder(table) / f"{key(config)}.parquet"
 
 
 def seen(folder: Path) -> dict[str, pd.DataFrame]:
@@ -41,7 +41,7 @@ def seen(folder: Path) -> dict[str, pd.DataFrame]:
     study = load(str(folder))
     return {
         "trials": study.trials.sort_index(),
-        "lenet": study.lenet.astype({"key": str}).sort_values(["key", "epoch"], ignore_index=True),
+        "network": study.network.astype({"key": str}).sort_values(["key", "epoch"], ignore_index=True),
         "estimates": study.estimates.astype({"key": str, "pair": str}).sort_values(
             ["key", "run", "pair", "replicate"], ignore_index=True
         ),
@@ -146,7 +146,7 @@ def test_exchanged_names_lose_nothing_when_compacted(tmp_path, configs, table):
     assert_alike(seen(tmp_path), before) and load(str(tmp_path)).skipped == []
 
 
-@pytest.mark.parametrize("table", ["lenet", "estimates", "curves"])
+@pytest.mark.parametrize("table", ["network", "estimates", "curves"])
 @pytest.mark.parametrize("cut", [3, -1, 0, "doubled"])
 def test_a_part_with_other_rows_than_its_trial_has_is_named(tmp_path, configs, table, cut):
     path = part(tmp_path, table, configs[1])
@@ -165,11 +165,11 @@ STRANGE = {
     "an unknown pair": ("estimates", "pair", lambda values: ["X;conv1", *values[1:]]),
     "another pair": ("curves", "pair", lambda values: ["X;relu3" if pair == "X;sm1" else pair for pair in values]),
     "a replicate twice": ("estimates", "replicate", lambda values: [0] * len(values)),
-    "an epoch twice": ("lenet", "epoch", lambda values: [0, *values[:-1]]),
+    "an epoch twice": ("network", "epoch", lambda values: [0, *values[:-1]]),
     "no MINE epoch": ("curves", "mine_epoch", lambda values: [0, *values[1:]]),
     "no pair": ("estimates", "pair", lambda values: [None, *values[1:]]),
     "no truth": ("estimates", "truth", lambda values: [None, *values[1:]]),
-    "another epoch of the network": ("estimates", "lenet_epoch", lambda values: [99] * len(values)),
+    "another epoch of the network": ("estimates", "network_epoch", lambda values: [99] * len(values)),
     "another number of epochs": ("estimates", "epochs", lambda values: [7] * len(values)),
     "a state that is none": ("trials", "state", lambda values: ["done"]),
     "no seed": ("trials", "seed", lambda values: [None]),
@@ -189,7 +189,7 @@ def test_a_file_with_values_that_no_trial_has_is_named_and_the_rest_is_read(tmp_
     list(study.curve_pieces(["key"]))
     assert any(str(path) in problem for problem in study.skipped)
     left = sorted({*map(key, configs)} - {key(configs[0])})
-    assert table == "curves" or sorted(study.read(path.parent.name)["key"].unique()) == left
+    assert table == "curves" or sorted(study.read(table)["key"].unique()) == left
     assert table != "trials" or str(path) in status.report(str(tmp_path))
     assert sum(str(path) in problem for one in compaction.compact(str(tmp_path)) for problem in one.problems) == 1
 
@@ -221,11 +221,11 @@ def test_a_file_in_another_tables_folder_an_empty_one_and_a_folder_with_a_files_
     before = seen(tmp_path)
     for table in TABLES:
         for other in set(TABLES) - {table}:
-            shutil.copy(part(tmp_path, other, configs[0]), tmp_path / table / f"{other}.parquet")
-        (tmp_path / table / "empty.parquet").write_bytes(b"")
-        (tmp_path / table / "folder.parquet").mkdir()
-        (tmp_path / table / ".hidden.parquet").write_bytes(b"PAR1")
-        (tmp_path / table / "list.txt").write_text("not ours")
+            shutil.copy(part(tmp_path, other, configs[0]), tmp_path / schemas.folder(table) / f"{other}.parquet")
+        (tmp_path / schemas.folder(table) / "empty.parquet").write_bytes(b"")
+        (tmp_path / schemas.folder(table) / "folder.parquet").mkdir()
+        (tmp_path / schemas.folder(table) / ".hidden.parquet").write_bytes(b"PAR1")
+        (tmp_path / schemas.folder(table) / "list.txt").write_text("not ours")
     assert_alike(seen(tmp_path), before)
     assert len(load(str(tmp_path)).skipped) == 3 * 5
     compaction.compact(str(tmp_path))
@@ -269,7 +269,7 @@ def test_a_part_among_the_merged_files_is_named(tmp_path, configs):
     compaction.compact(str(tmp_path))
     again = made_results.write(str(tmp_path), {"seed": 9}, runs=1)
     for table in TABLES:
-        shutil.move(part(tmp_path, table, again), tmp_path / partfiles.MERGED / table / "z.parquet")
+        shutil.move(part(tmp_path, table, again), tmp_path / partfiles.MERGED / schemas.folder(table) / "z.parquet")
     study = load(str(tmp_path))
     assert len(study.skipped) == 3 and all("z.parquet, which does not list its trials" in one for one in study.skipped)
     assert_alike(seen(tmp_path), before)
@@ -282,7 +282,7 @@ def test_a_copy_of_a_merged_file_counts_nothing_twice(tmp_path, configs):
     before = seen(tmp_path)
     compaction.compact(str(tmp_path))
     for table in TABLES:
-        (path,) = (tmp_path / partfiles.MERGED / table).iterdir()
+        (path,) = (tmp_path / partfiles.MERGED / schemas.folder(table)).iterdir()
         shutil.copy(path, path.with_name(f"{path.stem} (1).parquet"))
     assert_alike(seen(tmp_path), before)
     compaction.compact(str(tmp_path))
@@ -302,7 +302,9 @@ def test_completed_trials_without_rows_are_told(tmp_path, configs):
     shutil.rmtree(tmp_path / "lenet")
     part(tmp_path, "curves", configs[0]).unlink()
     study = load(str(tmp_path))
-    assert study.lenet.empty and study.skipped[0].startswith("4 of 4 completed trials have no rows in the table lenet")
+    assert study.network.empty and study.skipped[0].startswith(
+        "4 of 4 completed trials have no rows in the table network"
+    )
     assert len(study.curves("X;sm1")["key"].unique()) == 3
     assert study.skipped[1].startswith("1 of 4 completed trials have no rows in the table curves")
     assert any("1 of 4" in note for note in tables.build("convergence", str(tmp_path))[1])
@@ -354,15 +356,19 @@ def test_a_bit_that_flips_on_the_disk_is_found(tmp_path, configs):
 @pytest.mark.parametrize("table", TABLES)
 def test_what_is_named_as_a_file_and_is_none_is_named(tmp_path, configs, table):
     before = seen(tmp_path)
-    (tmp_path / table / "gone.parquet").symlink_to("nowhere")
-    (tmp_path / table / "itself.parquet").symlink_to("itself.parquet")
-    os.mkfifo(tmp_path / table / "pipe.parquet")
-    shutil.copy(part(tmp_path, table, configs[0]), os.path.join(os.fsencode(tmp_path / table), b"\xff.parquet"))
+    (tmp_path / schemas.folder(table) / "gone.parquet").symlink_to("nowhere")
+    (tmp_path / schemas.folder(table) / "itself.parquet").symlink_to("itself.parquet")
+    os.mkfifo(tmp_path / schemas.folder(table) / "pipe.parquet")
+    shutil.copy(
+        part(tmp_path, table, configs[0]), os.path.join(os.fsencode(tmp_path / schemas.folder(table)), b"\xff.parquet")
+    )
     assert_alike(seen(tmp_path), before)
     for name in ("gone", "itself", "pipe"):
-        assert len(named(tmp_path, tmp_path / table / f"{name}.parquet")) == 1, name
+        assert len(named(tmp_path, tmp_path / schemas.folder(table) / f"{name}.parquet")) == 1, name
     told = "".join(problem for one in compaction.compact(str(tmp_path)) for problem in one.problems)
-    assert all(f"/{table}/{name}.parquet, which is a link" in told for name in ("gone", "itself", "pipe"))
+    assert all(
+        f"/{schemas.folder(table)}/{name}.parquet, which is a link" in told for name in ("gone", "itself", "pipe")
+    )
     assert_alike(seen(tmp_path), before)
 
 

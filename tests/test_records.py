@@ -15,13 +15,15 @@ from trainables.records import resultfiles, schemas
 from trainables.settings import InputError, TrialConfig, key
 
 
-def lenet_rows(trial: str, epochs=21) -> pa.Table:
+def network_rows(trial: str, epochs=21) -> pa.Table:
     columns = {"key": [trial] * epochs, "epoch": range(epochs), "train_loss": [0.5] * epochs}
-    return schemas.table("lenet", {**columns, "test_accuracy": [0.9] * epochs})
+    return schemas.table("network", {**columns, "test_accuracy": [0.9] * epochs})
 
 
 def trial_rows(state="completed") -> pa.Table:
-    provenance = dict.fromkeys(("seconds_data", "seconds_lenet", "seconds_truth", "seconds_probe", "seconds_mine"), 0.0)
+    provenance = dict.fromkeys(
+        ("seconds_data", "seconds_network", "seconds_truth", "seconds_probe", "seconds_mine"), 0.0
+    )
     provenance |= {"state": state, "error": None, "started_at": schemas.now(), "git_commit": None, "versions": "{}"}
     provenance |= {"device": "cpu", "threads": 1, "peak_memory_bytes": 1, "peak_device_bytes": None}
     return schemas.trial_row(TrialConfig(), provenance)
@@ -36,12 +38,12 @@ def test_every_column_is_described(name):
 def test_a_misspelt_column_is_refused():
     columns = {"key": ["a"], "epoch": [0], "train_loss": [0.1]}
     with pytest.raises(ValueError, match="test_accuracy, test_acuracy"):
-        schemas.table("lenet", {**columns, "test_acuracy": [0.9]})
+        schemas.table("network", {**columns, "test_acuracy": [0.9]})
 
 
 def test_a_missing_value_is_null_where_it_may_be_and_refused_where_not():
     with pytest.raises(ValueError, match="train_loss has missing values"):
-        schemas.table("lenet", {"key": ["a"], "epoch": [0], "train_loss": [None], "test_accuracy": [0.9]})
+        schemas.table("network", {"key": ["a"], "epoch": [0], "train_loss": [None], "test_accuracy": [0.9]})
     column = schemas._array(np.array([1.0, np.nan]), schemas.SCHEMAS["estimates"].field("estimate"))
     assert column.to_pylist() == [1.0, None]
     column = schemas._array(np.array([1.0, np.nan, np.inf]), schemas.SCHEMAS["curves"].field("bound"))
@@ -52,10 +54,10 @@ def test_a_missing_value_is_null_where_it_may_be_and_refused_where_not():
 def test_written_rows_are_read_back(tmp_path, as_uri):
     results = tmp_path.as_uri() if as_uri else str(tmp_path)
     trial = key(TrialConfig())
-    records.write_trial(results, {"trials": trial_rows(), "lenet": lenet_rows(trial)})
-    assert records.read(results, "lenet").rows.to_pylist() == lenet_rows(trial).to_pylist()
+    records.write_trial(results, {"trials": trial_rows(), "network": network_rows(trial)})
+    assert records.read(results, "network").rows.to_pylist() == network_rows(trial).to_pylist()
     rows, problems = records.read(results, "trials", ["key", "mine.pairs"])
-    assert rows["mine.pairs"][0].as_py() == list(TrialConfig().mine.pairs) and problems == []
+    assert rows["mine.pairs"][0].as_py() == list(TrialConfig().pairs) and problems == []
     assert records.trial_states(results) == ({trial: "completed"}, [])
     assert records.trial_state(results, trial) == "completed"
     assert records.trial_state(results, "other") is None
@@ -66,10 +68,10 @@ def test_written_rows_are_read_back(tmp_path, as_uri):
 
 def test_a_repeated_trial_overwrites_itself(tmp_path):
     for state in ("failed", "completed"):
-        parts = {"trials": trial_rows(state), "lenet": lenet_rows(key(TrialConfig()))}
+        parts = {"trials": trial_rows(state), "network": network_rows(key(TrialConfig()))}
         records.write_trial(str(tmp_path), parts)
     assert records.trial_states(str(tmp_path)).states == {key(TrialConfig()): "completed"}
-    assert records.read(str(tmp_path), "lenet").rows.num_rows == 21
+    assert records.read(str(tmp_path), "network").rows.num_rows == 21
 
 
 def test_any_pyarrow_file_system_serves(monkeypatch):
@@ -95,7 +97,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_files(tmp_path):
         "from trainables.records import resultfiles, schemas\n"
         "n = 200_000\n"
         "columns = {'key': ['a'] * n, 'epoch': np.arange(n), 'train_loss': np.random.rand(n)}\n"
-        "rows = schemas.table('lenet', {**columns, 'test_accuracy': np.random.rand(n)})\n"
+        "rows = schemas.table('network', {**columns, 'test_accuracy': np.random.rand(n)})\n"
         "content = records.to_parquet(rows)\n"
         "store, root = resultfiles.filesystem(sys.argv[1])\n"
         "print('ready', flush=True)\n"
@@ -146,9 +148,9 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
 )
 def test_a_damaged_file_names_all_that_must_go_for_its_trials_to_run_again(tmp_path, path, words):
     trial, results = key(TrialConfig()), str(tmp_path)
-    records.write_trial(results, {"trials": trial_rows(), "lenet": lenet_rows(trial)})
+    records.write_trial(results, {"trials": trial_rows(), "network": network_rows(trial)})
     damaged = tmp_path / path.format(trial)
     damaged.parent.mkdir(parents=True, exist_ok=True)
     damaged.write_bytes(b"PAR1")
-    problems = records.read(results, "trials" if path.startswith("trials") else "lenet").problems
+    problems = records.read(results, "trials" if path.startswith("trials") else "network").problems
     assert words.format(trial) in problems[0]

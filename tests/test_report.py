@@ -258,11 +258,11 @@ def test_the_papers_planes_join_x_and_y_of_two_configurations_beside_the_authors
 
 def test_labels_leave_out_what_a_configuration_does_not_use_and_what_changes_together():
     trials = pd.DataFrame([{**flatten(config), "mine.pairs": "X;sm1"} for config in studies.PAPER.configurations])
-    assert {"lenet.epochs", "lenet.learning_rate", "schedule.first_probe"} <= set(frames.varied_columns(trials))
-    assert frames.telling_columns(trials)[:3] == ["lenet.epochs", "mine.architecture", "mine.front"]
+    assert {"network.epochs", "network.learning_rate", "schedule.first_probe"} <= set(frames.varied_columns(trials))
+    assert frames.telling_columns(trials)[:3] == ["network.epochs", "mine.architecture", "mine.front"]
     first, last = trials.index[0], trials.index[-1]
     assert drawings.label(trials, first) == (
-        "lenet.epochs 21, architecture 1, noise_std 2, hidden_units 20, transfer_mode reinit, mine.epochs 30"
+        "network.epochs 21, architecture 1, noise_std 2, hidden_units 20, transfer_mode reinit, mine.epochs 30"
     )
     assert "front trained" in drawings.label(trials, last)
 

@@ -17,7 +17,7 @@ def finish(config, progress=None):
 
 
 def same_rows(left, right) -> bool:
-    return all(left[name].equals(right[name]) for name in ("lenet", "estimates", "curves"))
+    return all(left[name].equals(right[name]) for name in ("network", "estimates", "curves"))
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def done(tiny):
 def test_every_fit_of_the_schedule_leaves_its_rows(tiny, done):
     estimates = done["estimates"].to_pandas()
     assert done["trials"]["state"].to_pylist() == ["completed"]
-    assert done["lenet"]["epoch"].to_pylist() == [0, 1, 2]
+    assert done["network"]["epoch"].to_pylist() == [0, 1, 2]
     assert len(estimates) == 2 * 8 * 2
-    assert estimates.groupby("run").lenet_epoch.first().to_dict() == {1: 0, 2: 2}
+    assert estimates.groupby("run").network_epoch.first().to_dict() == {1: 0, 2: 2}
     assert not estimates.duplicated(["run", "pair", "replicate"]).any()
     curves = done["curves"].to_pandas()
     assert len(curves) == 2 * 8 * 2 * 4
@@ -53,8 +53,8 @@ def test_standardized_pixels_change_the_curves_and_no_ceiling(tiny, done):
 
 
 def test_log_softmax_changes_the_pairs_and_truths_of_sm1_alone(tiny, done):
-    logs = finish(replace(tiny, {"lenet.output": "log_softmax"}))
-    assert logs["lenet"]["test_accuracy"].equals(done["lenet"]["test_accuracy"])
+    logs = finish(replace(tiny, {"network.output": "log_softmax"}))
+    assert logs["network"]["test_accuracy"].equals(done["network"]["test_accuracy"])
     same = [parts["estimates"].to_pandas().set_index(["pair", "run", "replicate"]) for parts in (logs, done)]
     for column in ("truth", "estimate"):
         equal = (same[0][column] == same[1][column]).groupby("pair").agg(["all", "any"])
@@ -64,9 +64,9 @@ def test_log_softmax_changes_the_pairs_and_truths_of_sm1_alone(tiny, done):
 
 def test_a_finished_network_is_probed_once(tiny, done):
     finished = finish(replace(tiny, {"schedule.first_probe": 2}))
-    assert finished["lenet"]["train_loss"].equals(done["lenet"]["train_loss"])
+    assert finished["network"]["train_loss"].equals(done["network"]["train_loss"])
     estimates = finished["estimates"].to_pandas()
-    assert set(estimates.run) == {1} and set(estimates.lenet_epoch) == {2}
+    assert set(estimates.run) == {1} and set(estimates.network_epoch) == {2}
     truths = done["estimates"].to_pandas().query("run == 2").truth.tolist()
     assert estimates.truth.tolist() == truths
 
@@ -75,13 +75,13 @@ def test_the_same_trial_gives_the_same_rows_and_another_seed_others(tiny, done):
     assert same_rows(done, finish(tiny))
     other = finish(replace(tiny, {"seed": 1}))
     assert not (set(done["curves"]["bound"].to_pylist()) & set(other["curves"]["bound"].to_pylist()))
-    assert done["lenet"]["train_loss"] != other["lenet"]["train_loss"]
+    assert done["network"]["train_loss"] != other["network"]["train_loss"]
 
 
 @pytest.mark.parametrize("mode", ["reinit", "finetune"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_resumed_trial_gives_the_same_rows(tiny, mode, optimizer):
-    config = replace(tiny, {"mine.transfer_mode": mode, "lenet.optimizer": optimizer})
+    config = replace(tiny, {"mine.transfer_mode": mode, "network.optimizer": optimizer})
     checkpoint = schedule.save(next(schedule.run(config, CPU)))
     resumed = finish(config, schedule.restore(config, CPU, checkpoint))
     assert same_rows(resumed, finish(config))
@@ -135,13 +135,13 @@ def test_pairs_do_not_change_one_another(tiny, done):
 
 
 def test_trailing_epochs_after_the_last_probe_are_recorded(tiny):
-    parts = finish(replace(tiny, {"lenet.epochs": 4}))
-    assert parts["lenet"]["epoch"].to_pylist() == [0, 1, 2, 3]
+    parts = finish(replace(tiny, {"network.epochs": 4}))
+    assert parts["network"]["epoch"].to_pylist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("settings", [{"mine.architecture": 2}, {"mine.architecture": 3}, {"mine.hidden_layers": 2}])
 def test_other_architectures_run_through(tiny, settings):
-    estimates = finish(replace(tiny, {**settings, "lenet.epochs": 1, "mine.epochs": 2}))["estimates"].to_pandas()
+    estimates = finish(replace(tiny, {**settings, "network.epochs": 1, "mine.epochs": 2}))["estimates"].to_pandas()
     assert estimates.estimate.notna().all()
 
 
@@ -189,7 +189,7 @@ def test_a_trial_cut_off_after_its_last_probe_completes(tiny, tmp_path, epochs):
     from trainables import records
     from trainables.records import resultfiles
 
-    config, results = replace(tiny, {"lenet.epochs": epochs}), str(tmp_path)
+    config, results = replace(tiny, {"network.epochs": epochs}), str(tmp_path)
     running = trial.run(config, results, CPU)
     assert [next(running).run, next(running).run] == [1, 2]
     running.close()
@@ -201,15 +201,15 @@ def test_a_trial_cut_off_after_its_last_probe_completes(tiny, tmp_path, epochs):
     resultfiles.write_snapshot(results, trial.CHECKPOINTS, key(config), checkpoint)
     assert [progress.run for progress in trial.run(config, results, CPU)] == [2]
     assert records.trial_state(results, key(config)) == "completed"
-    assert records.read(results, "lenet").rows.num_rows == epochs
+    assert records.read(results, "network").rows.num_rows == epochs
     assert list((tmp_path / trial.CHECKPOINTS).iterdir()) == []
 
 
 def test_a_lenet_that_diverges_fails_the_trial_and_is_no_explosion(tiny, tmp_path):
     from trainables import records
 
-    with pytest.raises(FloatingPointError, match="LeNet-5 has diverged"):
-        list(trial.run(replace(tiny, {"lenet.learning_rate": 1e6}), str(tmp_path), CPU))
+    with pytest.raises(FloatingPointError, match="the network has diverged"):
+        list(trial.run(replace(tiny, {"network.learning_rate": 1e6}), str(tmp_path), CPU))
     assert records.read(str(tmp_path), "trials").rows["state"].to_pylist() == ["failed"]
     assert records.read(str(tmp_path), "estimates").rows.num_rows == 0
 
@@ -246,7 +246,7 @@ def test_unknown_devices_are_refused():
 
 
 def test_replicates_keep_their_draws_when_more_are_asked_for(tiny, done):
-    more = finish(replace(tiny, {"mine.replicates": 3, "lenet.epochs": 1}))["estimates"].to_pandas()
+    more = finish(replace(tiny, {"mine.replicates": 3, "network.epochs": 1}))["estimates"].to_pandas()
     whole = done["estimates"].to_pandas().query("run == 1")
     joined = whole.merge(more, on=["run", "pair", "replicate"])
     assert len(joined) == 16
@@ -258,7 +258,7 @@ def test_explosion_on_mnist_is_recorded_and_leaves_the_other_pairs_intact(mnist_
     """Architecture 1, 10 units, no noise, deranged marginals, naive: T drifts past the ceiling, then exp overflows."""
     torch.set_num_threads(2)
     changes = {
-        "data.root": mnist_root, "lenet.epochs": 1, "lenet.batch_size": 128, "mine.samples": 12_000,
+        "data.root": mnist_root, "network.epochs": 1, "network.batch_size": 128, "mine.samples": 12_000,
         "mine.epochs": 100, "mine.learning_rate": 1e-3, "mine.marginals": "derangement",
     }  # fmt: skip
     estimates = finish(replace(TrialConfig(), changes))["estimates"].to_pandas()

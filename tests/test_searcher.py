@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.cluster
 def test_a_search_runs_its_budget_under_tune_and_tells_optuna_what_the_rows_say(tiny, tmp_path, capsys):
-    quick = replace(tiny, {"lenet.epochs": 1, "mine.samples": 100, "mine.epochs": 2, "mine.replicates": 1})
+    quick = replace(tiny, {"network.epochs": 1, "mine.samples": 100, "mine.epochs": 2, "mine.replicates": 1})
     study = Study("tiny", "For tests.", (quick,), seeds=(0, 1))
     narrow = {"mine.noise_std": (0.0, 0.3), "mine.architecture": (1,), "mine.transfer_mode": ("reinit",)}
     found = search.plan(study, SearchOptions(search="optuna", trials=6), narrow, None)
@@ -49,7 +49,7 @@ def stored(journal: Path) -> list[optuna.trial.FrozenTrial]:
 def start(results: Path) -> subprocess.Popen:
     arguments = [
         "sweep", "demo", "--search", "optuna", "--trials", "8", "--seeds", "0", "1", "--results", str(results),
-        "--lenet.epochs", "1", "--mine.samples", "200", "--mine.epochs", "3", "--mine.architecture", "1", "3",
+        "--network.epochs", "1", "--mine.samples", "200", "--mine.epochs", "3", "--mine.architecture", "1", "3",
     ]  # fmt: skip
     command = [sys.executable, "-m", "study.cli", *arguments]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

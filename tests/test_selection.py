@@ -19,7 +19,7 @@ def test_every_field_is_known_by_its_path_its_shown_name_and_its_flag():
         ("noise", "it may be mine.noise_std"),
         ("noise_sd", "it may be mine.noise_std"),
         ("hiden_units", "it may be mine.hidden_units or mine.branch_units"),
-        ("batch_size", "it may be lenet.batch_size or mine.batch_size"),
+        ("batch_size", "it may be network.batch_size or mine.batch_size"),
         ("variable", "`mine-study sweep --help` lists them"),
         ("", "`mine-study sweep --help` lists them"),
     ],

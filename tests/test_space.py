@@ -5,7 +5,8 @@ import pytest
 
 from analysis import paper
 from study import space, studies
-from trainables.settings import PAIRS, InputError, TrialConfig, flatten, key, replace
+from tests.lenet5 import PAIRS
+from trainables.settings import InputError, TrialConfig, flatten, key, replace
 
 
 def rows_of(configurations) -> pd.DataFrame:
@@ -14,7 +15,7 @@ def rows_of(configurations) -> pd.DataFrame:
         {**flatten(config), "variable": variable}
         for config in configurations
         for variable in "XY"
-        if any(pair.startswith(variable) for pair in config.mine.pairs)
+        if any(pair.startswith(variable) for pair in config.pairs)
     ]
     return pd.DataFrame(made)
 
@@ -33,7 +34,7 @@ def test_the_paper_study_has_one_configuration_for_all_points_of_a_figure():
     trials = pd.DataFrame(map(flatten, studies.PAPER.configurations))
     for points in paper.POINTS:
         same = itertools.compress(studies.PAPER.configurations, paper.having(trials, points.settings))
-        (chosen,) = [config for config in same if set(points.values) <= set(config.mine.pairs)]
+        (chosen,) = [config for config in same if set(points.values) <= set(config.pairs)]
         assert {len(values) for values in points.values.values()} == {chosen.runs}
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from analysis import stability, tables
 from analysis.paper import STABILITY
-from trainables.settings import PAIRS, TrialConfig, configuration_key, flatten, replace
+from tests.lenet5 import PAIRS
+from trainables.settings import TrialConfig, configuration_key, flatten, replace
 from trainables.verdict import VerdictRule
 
 
@@ -167,9 +168,9 @@ FINISHED = {"schedule.first_probe": 20}
 """One run, on the finished network, as in the paper's Table 2."""
 
 AUTHORS = {
-    "data.scaling": "standardized", "lenet.output": "log_softmax", "lenet.learning_rate": 0.01, "lenet.momentum": 0.5,
-    "lenet.batch_size": 64, "lenet.last_batch": "kept", "lenet.epochs": 10, "schedule.first_probe": 9,
-    "mine.batch_size": 256, "mine.last_batch": "kept", "mine.learning_rate": 1e-3,
+    "data.scaling": "standardized", "network.output": "log_softmax", "network.learning_rate": 0.01,
+    "network.momentum": 0.5, "network.batch_size": 64, "network.last_batch": "kept", "network.epochs": 10,
+    "schedule.first_probe": 9, "mine.batch_size": 256, "mine.last_batch": "kept", "mine.learning_rate": 1e-3,
 }  # fmt: skip
 """Their Table 2, where it is not what a trial has by default."""
 
@@ -207,9 +208,10 @@ def test_only_the_authors_own_construction_is_counted():
     counted = papers_rows(*({**AUTHORS, **row} for row in ROWS))
     assert len(counted) == len(STABILITY) and set(counted["counted"]) == {"yes"}
     others = [
-        {"data.scaling": "unit"}, {"lenet.output": "softmax"}, {"lenet.learning_rate": 3e-4}, {"lenet.momentum": 0.9},
-        {"lenet.optimizer": "adam"}, {"lenet.batch_size": 128}, {"lenet.last_batch": "dropped"},
-        {"lenet.epochs": 21, "schedule.first_probe": 20}, {"lenet.train_samples": 6000}, {"mine.noise_std": 1.0},
+        {"data.scaling": "unit"}, {"network.output": "softmax"},
+        {"network.learning_rate": 3e-4}, {"network.momentum": 0.9},
+        {"network.optimizer": "adam"}, {"network.batch_size": 128}, {"network.last_batch": "dropped"},
+        {"network.epochs": 21, "schedule.first_probe": 20}, {"network.train_samples": 6000}, {"mine.noise_std": 1.0},
         {"mine.samples": 6000}, {"mine.batch_size": 100}, {"mine.last_batch": "dropped"}, {"mine.optimizer": "sgd"},
         {"mine.learning_rate": 1e-4}, {"mine.marginals": "derangement"}, {"mine.log_mean_exp": "stable"},
         {"mine.epochs": 99}, {"mine.transfer_mode": "finetune"},
@@ -218,6 +220,7 @@ def test_only_the_authors_own_construction_is_counted():
     for other in others:
         one = papers_rows({**AUTHORS, "mine.noise_std": 2.0, "mine.hidden_units": 20, **other})
         assert set(one["counted"]) == {"no"}, other
+    assert papers_rows({**AUTHORS, "mine.noise_std": 2.0, "mine.hidden_units": 20, "network.name": "mlp"}).empty
 
 
 def test_truth_and_optimum_are_told_apart():

@@ -1,12 +1,13 @@
 import pytest
 import torch
 
-from tests.plain_mine import PlainNetwork
+from tests.lenet5 import PAIRS
 from trainables import draws
+from trainables.estimators.plain import PlainNetwork
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.settings import PAIRS, MineConfig
+from trainables.settings import MineConfig
 
-SHAPES = {"X": (1, 6, 6), "maxpool1": (3, 5, 5), "maxpool2": (4, 4, 4), "relu3": (12,), "sm1": (10,)}
+SHAPES = {"X": (1, 6, 6), "Y": (10,), "maxpool1": (3, 5, 5), "maxpool2": (4, 4, 4), "relu3": (12,), "sm1": (10,)}
 BATCH = 7
 KINDS = [
     {"architecture": 1},

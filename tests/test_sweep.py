@@ -14,19 +14,20 @@ from study import space, sweep
 from study.resources import Resources
 from study.space import Study
 from trainables import records
+from trainables.records import schemas
 from trainables.settings import InputError, key, replace
 from trainables.trial import schedule
 
 ROOT = Path(__file__).parents[1]
 TINY = [
-    "--lenet.epochs", "1", "--mine.samples", "200", "--mine.epochs", "3", "--seeds", "0",
+    "--network.epochs", "1", "--mine.samples", "200", "--mine.epochs", "3", "--seeds", "0",
     "--mine.marginals", "permutation", "--mine.noise-std", "0", "0.5", "1", "2",
 ]  # fmt: skip
 
 
 @pytest.fixture
 def tiny_study(tiny) -> Study:
-    quick = replace(tiny, {"lenet.epochs": 1, "mine.samples": 100, "mine.epochs": 2, "mine.replicates": 1})
+    quick = replace(tiny, {"network.epochs": 1, "mine.samples": 100, "mine.epochs": 2, "mine.replicates": 1})
     axes = {"mine.hidden_units": (3, 5), "mine.noise_std": (0.0, 0.3)}
     return Study("tiny", "For tests.", space.grid(quick, axes), seeds=(0,))
 
@@ -46,7 +47,7 @@ def test_a_sweep_gives_the_rows_of_single_trials_and_does_only_what_is_missing(t
         *_, last = schedule.run(config, torch.device("cpu"))
         for name, alone in last.parts().items():
             if name != "trials":
-                assert pq.read_table(tmp_path / name / f"{key(config)}.parquet").equals(alone), name
+                assert pq.read_table(tmp_path / schemas.folder(name) / f"{key(config)}.parquet").equals(alone), name
 
 
 @pytest.mark.cluster

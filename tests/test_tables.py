@@ -11,9 +11,10 @@ from scipy import stats
 from analysis import consistency, convergence, figure_data, frames, judging, load, order, report, tables
 from study import studies
 from tests import made_results
+from tests.lenet5 import PAIRS
 from trainables import objectives, records
 from trainables.records import compaction, plans
-from trainables.settings import ADDED, PAIRS, InputError, fields, flatten, key, replace
+from trainables.settings import ADDED, InputError, fields, flatten, key, replace
 from trainables.verdict import VerdictRule
 
 NAMES = (
@@ -45,7 +46,7 @@ def test_loading_gives_typed_frames_by_field_path(results):
     assert set(fields()) <= set(study.trials.columns) and study.trials.index.name == "key"
     assert study.trials["mine.samples"].dtype == pd.Int64Dtype() and study.trials["mine.noise_std"].dtype == float
     assert isinstance(study.estimates["pair"].dtype, pd.CategoricalDtype)
-    assert (len(study.lenet), len(study.estimates), study.skipped) == (12 * 21, 12 * 6 * 8 * 2, [])
+    assert (len(study.network), len(study.estimates), study.skipped) == (12 * 21, 12 * 6 * 8 * 2, [])
     fits = study.configured(study.estimates, ["mine.noise_std"])
     assert fits.groupby("mine.noise_std").size().to_dict() == {0.0: 576, 1.0: 576}
     assert len(study.curves("Y;sm1")) == 12 * 6 * 2 * 20
@@ -358,7 +359,7 @@ def test_an_unfinished_trial_has_no_rows(tmp_path):
     (tmp_path / "trials" / f"{key(cut)}.parquet").unlink()
     (tmp_path / "curves" / ".half.tmp").write_bytes(b"PAR1")
     assert tables.build("stability", folder)[0]["seeds"].tolist() == [1, 1]
-    assert len(frames.lenet(folder)) == 21
+    assert len(frames.network(folder)) == 21
     assert len(judging.fits(folder)) == 6 * 8 * 2
 
 
@@ -422,15 +423,15 @@ def test_a_table_of_no_trials_is_refused(results):
 
 
 def test_fields_of_one_name_keep_their_columns(tmp_path):
-    """lenet.batch_size and mine.batch_size, in tables and in the words of `differences`."""
+    """network.batch_size and mine.batch_size, in tables and in the words of `differences`."""
     folder = str(tmp_path)
     for lenet, mine in ((64, 50), (64, 100), (128, 50)):
-        made_results.write(folder, {"lenet.batch_size": lenet, "mine.batch_size": mine})
+        made_results.write(folder, {"network.batch_size": lenet, "mine.batch_size": mine})
     printed = tables.fold(tables.build("stability", folder)[0])
-    assert printed["lenet.batch_size"].unique().tolist() == ["64", "128"]
+    assert printed["network.batch_size"].unique().tolist() == ["64", "128"]
     assert printed["mine.batch_size"].unique().tolist() == ["50", "100"]
     others = tables.build("differences", folder, field="mine.batch_size")[0]["others"]
-    assert others.unique().tolist() == ["lenet.batch_size 64"]
+    assert others.unique().tolist() == ["network.batch_size 64"]
 
 
 def test_configurations_that_share_no_settled_cell_have_no_difference(tmp_path):
@@ -506,7 +507,7 @@ def test_pairs_stand_in_tables_by_variable_and_are_chosen_so(paper_study):
 def test_a_setting_that_changes_no_number_splits_no_row(tmp_path):
     folder = str(tmp_path)
     for seed in (0, 1):
-        made_results.write(folder, {"seed": seed, "lenet.optimizer": "adam", "lenet.momentum": 0.9 - 0.4 * seed})
+        made_results.write(folder, {"seed": seed, "network.optimizer": "adam", "network.momentum": 0.9 - 0.4 * seed})
     for name in ("accuracy", "stability"):
         assert tables.build(name, folder)[0]["seeds"].eq(2).all()
 

@@ -2,12 +2,13 @@
 
 trial/         the schedule over a subject, its checkpoints and rows; the Ray trainable
 estimators/    bounds, statistics networks, the training loop; people's own arrays; problems with known answers
-subjects/      what is studied: networks and data sets
 records/       a results folder: Parquet tables, read and written
 truth.py       the exact mutual information
-verdict.py     the outcome of a fit; objectives.py: what a search minimises
-draws.py, devices.py, numerics.py, sentences.py    random streams, devices, precision, words
 settings/      the configuration: fields, paths, keys
+subjects/      what is studied: networks and data sets, each a description
+verdict.py     the outcome of a fit; objectives.py: what a search minimises
+draws.py, devices.py, numerics.py     random streams, devices, precision
+errors.py, places.py, sentences.py    the error of bad input, people's paths, words
 """
 
 import os

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from trainables.settings import InputError
+from trainables.errors import InputError
 
 
 def choose_device(name: Any = None) -> torch.device:

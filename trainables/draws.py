@@ -4,14 +4,24 @@ The same rows: a trial gives the same rows bit for bit, alone, in a sweep or res
 version of PyTorch, as many replicates and, on a CPU, as many threads. Index draws and initial weights are made on the
 CPU whatever the trial's device, so they are the same everywhere. Noise is drawn where it is used: on another model of
 GPU it is another draw of the same law, and sums are rounded in another order. So a checkpoint carries its device and
-is not used on another (`schedule.restore`), and every trial's row names it (`provenance`). A LeNet-5 run and its truths
-are published once for all trials of a results folder, whatever device made them.
+is not used on another (`schedule.restore`), and every trial's row names it (`provenance`). A network's training and its
+truths are published once for all trials of a results folder, whatever device made them.
 """
+
+import hashlib
 
 import torch
 from torch import Tensor
 
-from trainables.settings import derive_seed
+
+def derive_seed(seed: int, *purpose: object) -> int:
+    """A 63-bit seed for one purpose of one trial; different purposes give unrelated streams.
+
+    >>> derive_seed(0, "noise", 1) == derive_seed(0, "noise", 2)
+    False
+    """
+    text = "/".join(map(str, (seed, *purpose)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def generator(seed: int, *purpose: object, device: torch.device | str = "cpu") -> torch.Generator:

@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from tests.lenet5 import PAIRS
 from trainables import records
 from trainables.records import compaction, schemas
-from trainables.settings import PAIRS, TrialConfig, key, replace
+from trainables.settings import TrialConfig, key, replace
 
 RUNS, REPLICATES = 6, 3
 LENET_EPOCHS = range(0, 21, 4)
@@ -73,7 +74,7 @@ def make(results: str, trials: int, seeds: int, curve_epochs: int = 0) -> dict[s
         if not failed:
             estimates = _estimates(config, rng)
             fits += estimates.num_rows
-            parts |= {"estimates": estimates, "lenet": _lenet(config, rng)}
+            parts |= {"estimates": estimates, "network": _network(config, rng)}
             if curve_epochs:
                 parts["curves"] = _curves(estimates, curve_epochs, rng)
         records.write_trial(results, parts)
@@ -81,17 +82,17 @@ def make(results: str, trials: int, seeds: int, curve_epochs: int = 0) -> dict[s
 
 
 def _trial(config: TrialConfig, failed: bool) -> pa.Table:
-    columns: dict[str, object] = {f"seconds_{phase}": 1.0 for phase in ("data", "lenet", "truth", "probe", "mine")}
+    columns: dict[str, object] = {f"seconds_{phase}": 1.0 for phase in ("data", "network", "truth", "probe", "mine")}
     columns |= {"state": "failed" if failed else "completed", "started_at": schemas.now(), "git_commit": "made"}
     columns |= {"error": "Traceback\nRuntimeError: made to fail" if failed else None, "versions": "{}"}
     columns |= {"device": "none", "threads": 1, "peak_memory_bytes": 1, "peak_device_bytes": None}
     return schemas.trial_row(config, columns)
 
 
-def _lenet(config: TrialConfig, rng: np.random.Generator) -> pa.Table:
+def _network(config: TrialConfig, rng: np.random.Generator) -> pa.Table:
     accuracy = 1 - 0.5 / (1 + np.arange(21)) + 0.005 * rng.standard_normal(21)
     columns = {"key": [key(config)] * 21, "epoch": range(21), "train_loss": 1 - accuracy}
-    return schemas.table("lenet", {**columns, "test_accuracy": accuracy})
+    return schemas.table("network", {**columns, "test_accuracy": accuracy})
 
 
 def _fit_columns(config: TrialConfig, repeat: int = 1) -> dict[str, object]:
@@ -99,7 +100,7 @@ def _fit_columns(config: TrialConfig, repeat: int = 1) -> dict[str, object]:
     return {
         "key": [key(config)] * rows,
         "run": np.repeat(np.arange(1, RUNS + 1), pairs * REPLICATES * repeat),
-        "lenet_epoch": np.repeat(LENET_EPOCHS, pairs * REPLICATES * repeat),
+        "network_epoch": np.repeat(LENET_EPOCHS, pairs * REPLICATES * repeat),
         "pair": np.tile(np.repeat(PAIRS, REPLICATES * repeat), RUNS),
         "replicate": np.tile(np.repeat(np.arange(REPLICATES), repeat), RUNS * pairs),
     }

@@ -21,7 +21,7 @@ from tests import row_comparison
 from tests.ray_nodes import Nodes, kill_all, start_sweep
 
 TRIALS = (
-    "--lenet.epochs", "3", "--schedule.probe-every", "1", "--mine.samples", "400", "--mine.epochs", "150",
+    "--network.epochs", "3", "--schedule.probe-every", "1", "--mine.samples", "400", "--mine.epochs", "150",
     "--seeds", "0", "1", "--mine.marginals", "permutation", "derangement", "--mine.noise-std", "0", "0.3", "1",
 )  # fmt: skip
 """Twelve trials of three probes, so three checkpoints, each."""

@@ -5,7 +5,7 @@
     python -m tests.benchmarks.gpu --device cpu --samples 200
 
 It needs torch, numpy, pyarrow and platformdirs alone, and makes its own images. One small trial per architecture is
-compared with Algorithm 1 written plainly in float64 on the CPU (`tests/plain_mine.py`), on the GPU's own noise; then
+compared with Algorithm 1 written plainly in float64 on the CPU (`tests/plain.py`), on the GPU's own noise; then
 each piece is timed at full size.
 """
 
@@ -21,28 +21,29 @@ from unittest import mock
 import numpy as np
 import torch
 
-from tests import plain_mine
+from tests import lenet5
 from tests.benchmarks import measure
 from trainables import truth
 from trainables.devices import choose_device
 from trainables.draws import generator
-from trainables.estimators import mine, noise
+from trainables.estimators import mine, noise, plain
 from trainables.estimators.mine import Samples
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.settings import TEST_SAMPLES, TRAIN_SAMPLES, LeNetConfig, MineConfig, TrialConfig, replace
-from trainables.subjects import lenet
-from trainables.subjects.data import IMAGE_SIDE, DataSet, Images
-from trainables.trial import lenet_run, provenance, schedule
+from trainables.settings import MineConfig, NetworkConfig, TrialConfig, replace
+from trainables.subjects import probing, training
+from trainables.subjects.data import DataSet, Examples
+from trainables.subjects.datasets import DATASETS
+from trainables.trial import network_run, provenance, schedule
 
-SHAPES = {"X": (1, IMAGE_SIDE, IMAGE_SIDE), **lenet.LAYER_SHAPES}
+SHAPES = lenet5.SHAPES
 ARCHITECTURES = (1, 2, 3)
 ALLOWED = {"weights": 1e-3, "bounds": 1e-5, "LeNet-5's loss": 1e-3, "truth": 1e-6}
 """Largest difference from the CPU: of how far a fit's weights moved, as a share of that; the others in nats. Float32
 against float64 for the first two (on a CPU 4e-5 and 7e-8), then float32 twice, float64 twice."""
 
 SMALL = {
-    "data.name": "digits", "lenet.epochs": 2, "schedule.probe_every": 1, "lenet.train_samples": 320,
-    "lenet.batch_size": 32, "lenet.optimizer": "adam", "lenet.learning_rate": 3e-3,
+    "data.name": "digits", "network.epochs": 2, "schedule.probe_every": 1, "network.train_samples": 320,
+    "network.batch_size": 32, "network.optimizer": "adam", "network.learning_rate": 3e-3,
     "mine.samples": 200, "mine.batch_size": 50, "mine.epochs": 3, "mine.replicates": 1, "mine.optimizer": "sgd",
     "mine.learning_rate": 0.1, "mine.noise_std": 0.05, "mine.matmul_precision": "highest",
 }  # fmt: skip
@@ -59,17 +60,17 @@ at N = {samples}: seconds and peak memory of an epoch of LeNet-5, of the layers'
   of an epoch of MINE per architecture (eight pairs, three replicates, batch 100, noise)"""
 
 
-def images(count: int, seed: int = 0) -> Images:
+def images(count: int, seed: int = 0) -> Examples:
     """Noisy copies of ten random pictures."""
     source = generator(seed, "made images", count)
     labels = torch.arange(count) % 10
-    pictures = torch.rand(10, 1, IMAGE_SIDE, IMAGE_SIDE, generator=generator(0, "pictures"))
-    pixels = pictures[labels] + 0.3 * torch.randn(count, 1, IMAGE_SIDE, IMAGE_SIDE, generator=source)
-    return Images(pixels.clamp(0, 1), labels)
+    pictures = torch.rand(10, 1, 28, 28, generator=generator(0, "pictures"))
+    pixels = pictures[labels] + 0.3 * torch.randn(count, 1, 28, 28, generator=source)
+    return Examples(pixels.clamp(0, 1), labels)
 
 
 def small_set() -> DataSet:
-    return DataSet(images(TRAIN_SAMPLES["digits"]), images(TEST_SAMPLES["digits"], seed=1))
+    return DataSet(images(DATASETS["digits"].train), images(DATASETS["digits"].test, seed=1))
 
 
 class Report:
@@ -109,7 +110,7 @@ class Report:
 
 def trial(config: TrialConfig, device: torch.device, results: str | None, resumed: bool = False) -> tuple[dict, dict]:
     """A trial's tables, and its networks after the first run; saved and resumed there, or not."""
-    with mock.patch.object(schedule.data, "load", lambda _: small_set()):
+    with mock.patch.object(schedule.data, "load", lambda **_: small_set()):
         running = schedule.run(config, device, results)
         progress = next(running)
         networks = progress.networks_state
@@ -121,12 +122,12 @@ def trial(config: TrialConfig, device: torch.device, results: str | None, resume
 
 def outputs_of(
     config: TrialConfig, device: torch.device, results: str | None = None
-) -> tuple[Images, dict[str, torch.Tensor], list[float]]:
+) -> tuple[Examples, dict[str, torch.Tensor], list[float]]:
     """What MINE reads in the first run of a trial, and LeNet-5's losses."""
     given = small_set().to(device)
-    trained = lenet_run.obtain(config, given, results)
+    trained = network_run.obtain(config, given, results)
     probed = given.train.subset(config.mine.samples)
-    return probed, trained.outputs(0, probed, config.mine.layers, config.lenet.output), trained.train_loss
+    return probed, trained.outputs(config, 0, probed, tuple(config.layers)), trained.train_loss
 
 
 def apart(
@@ -135,15 +136,15 @@ def apart(
     """How far a trial's first run is from Algorithm 1 in float64 on the CPU, on the device's noise: weights, bounds."""
     probed, outputs, _ = outputs_of(config, device, results)
     samples = Samples(
-        probed.pixels.flatten(1).cpu().double(),
+        probed.inputs.flatten(1).cpu().double(),
         probed.labels.cpu(),
         {layer: values.cpu().double() for layer, values in outputs.items()},
     )
     start = StatisticsNetworks(config.mine, SHAPES, config.seed)
     rows = [row for row in parts["curves"].to_pylist() if row["run"] == 1]
     weights, bounds = [], []
-    for pair in config.mine.pairs:
-        expected, plain = plain_mine.fit(
+    for pair in config.pairs:
+        expected, network = plain.fit(
             config.mine, SHAPES, samples, pair, 0, normals_of(config, device, pair[2:], outputs), config.seed
         )
         bounds.append(np.abs(expected - [row["bound"] for row in rows if row["pair"] == pair]).max())
@@ -151,7 +152,7 @@ def apart(
         for name, initial in start.parameters.items():
             if pair in start.pairs_with(name):
                 at = start.pairs_with(name).index(pair), 0
-                there = plain.weights[name.replace(".", "_")].detach()
+                there = network.weights[name.replace(".", "_")].detach()
                 moved += float((there - initial[at].detach()).square().sum())
                 wrong += float((there - networks[name][at].cpu()).square().sum())
         weights.append((wrong / moved) ** 0.5)
@@ -179,7 +180,7 @@ def check_trials(report: Report, device: torch.device, results: str, architectur
         first, networks = report.cost(f"small trial, {name}", partial(trial, config, device, own))
         for again in ("again", "resumed"):
             parts, _ = trial(config, device, results, resumed=again == "resumed")
-            same = all(parts[table].equals(first[table]) for table in ("lenet", "estimates", "curves"))
+            same = all(parts[table].equals(first[table]) for table in ("network", "estimates", "curves"))
             report.check(f"{name}, {again}", "bit for bit" if same else "other rows", "bit for bit")
         for what, found in zip(("weights", "bounds"), apart(config, device, results, first, networks), strict=True):
             report.check(f"{name}, {what} against float64", found, ALLOWED[what])
@@ -200,7 +201,7 @@ def check_waits(report: Report, device: torch.device, results: str, architecture
         changes = {"mine.architecture": architecture, "mine.epochs": 4, "mine.optimizer": "adam"}
         config = replace(TrialConfig(), SMALL | changes)
         probed, outputs, _ = outputs_of(config, device, results)
-        samples = Samples(probed.pixels.flatten(1), probed.labels, outputs)
+        samples = Samples(probed.inputs.flatten(1), probed.labels, outputs)
 
         def population(epoch: int, samples: Samples = samples) -> Samples:
             if device.type == "cuda":
@@ -221,16 +222,16 @@ def check_waits(report: Report, device: torch.device, results: str, architecture
 def costs(report: Report, device: torch.device, count: int, architectures: Sequence[int]) -> None:
     """Each piece once at full size, after a small one of its kind has run."""
     given = images(count).to(device)
-    network = lenet.LeNet5(generator(0, "lenet weights")).to(device)
-    optimizer = lenet.make_optimizer(network, LeNetConfig())
+    network = lenet5.make(generator(0, "lenet weights")).to(device)
+    optimizer = training.make_optimizer(network, NetworkConfig())
     order = generator(0, "order")
-    report.cost("LeNet-5, an epoch", lambda: lenet.train_epoch(network, optimizer, given, 128, order))
-    outputs = report.cost("the layers' outputs", lambda: lenet.activations(network, given))
+    report.cost("LeNet-5, an epoch", lambda: training.train_epoch(network, optimizer, given, 128, order))
+    outputs = report.cost("the layers' outputs", lambda: probing.activations(network, given.inputs, lenet5.LAYERS))
     source = generator(0, "truth")
     report.cost(
         "truth of maxpool1", lambda: truth.compute(outputs["maxpool1"], given.labels, [1.0], source, most_draws=1)
     )
-    samples = Samples(given.pixels.flatten(1), given.labels, outputs)
+    samples = Samples(given.inputs.flatten(1), given.labels, outputs)
     for architecture in architectures:
         config = MineConfig(architecture=architecture, noise_std=1.0, epochs=3, batch_size=min(100, count))
         networks, began = StatisticsNetworks(config, SHAPES, seed=0, device=device), []

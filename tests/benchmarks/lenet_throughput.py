@@ -15,39 +15,40 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from tests import lenet5
 from tests.benchmarks import measure
 from trainables.draws import generator
-from trainables.settings import CLASSES, DataConfig, LeNetConfig
-from trainables.subjects import data, lenet
-from trainables.subjects.data import Images
+from trainables.settings import NetworkConfig
+from trainables.subjects import data, training
+from trainables.subjects.data import Examples
 
 
 def plain() -> nn.Module:
     """The layers as they are usually listed: the ReLU before the pooling, PyTorch's default memory format."""
     return nn.Sequential(
         nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, CLASSES),
+        nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10),
     )  # fmt: skip
 
 
-def ours() -> lenet.LeNet5:
-    return lenet.LeNet5(generator(0, "lenet weights"))
+def ours() -> nn.Module:
+    return lenet5.make(generator(0, "lenet weights"))
 
 
-def epoch(network: nn.Module, images: Images, batch_size: int, gather: bool = True) -> Callable[[], Any]:
+def epoch(network: nn.Module, images: Examples, batch_size: int, gather: bool = True) -> Callable[[], Any]:
     """An epoch of SGD; without `gather` by indexing, as it is usually written."""
     optimizer = torch.optim.SGD(network.parameters(), lr=3e-4, momentum=0.9)
     source = generator(0, "lenet batches", 0)
     if gather:
-        return lambda: lenet.train_epoch(network, optimizer, images, batch_size, source)  # type: ignore[arg-type]
+        return lambda: training.train_epoch(network, optimizer, images, batch_size, source)  # type: ignore[arg-type]
     return lambda: _indexed_epoch(network, optimizer, images, batch_size, source)
 
 
 def _indexed_epoch(
-    network: nn.Module, optimizer: torch.optim.Optimizer, images: Images, batch_size: int, source: torch.Generator
+    network: nn.Module, optimizer: torch.optim.Optimizer, images: Examples, batch_size: int, source: torch.Generator
 ) -> None:
     for rows in torch.randperm(len(images), generator=source).split(batch_size):
-        loss = functional.cross_entropy(network(images.pixels[rows]), images.labels[rows])
+        loss = functional.cross_entropy(network(images.inputs[rows]), images.labels[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -59,8 +60,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json")
     options = parser.parse_args()
-    images = data.load(DataConfig()).train.subset(options.samples)
-    batch_size = LeNetConfig().batch_size
+    images = data.load("mnist").train.subset(options.samples)
+    batch_size = NetworkConfig().batch_size
     work = {
         "ours": epoch(ours(), images, batch_size),
         "plain": epoch(plain(), images, batch_size, gather=False),

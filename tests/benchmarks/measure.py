@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
+from tests import lenet5
 from trainables.draws import generator
 from trainables.estimators import mine
-from trainables.settings import DataConfig, LeNetConfig
-from trainables.subjects import data, lenet
+from trainables.settings import NetworkConfig
+from trainables.subjects import data, probing, training
 
 
 def alternate(work: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
@@ -50,7 +51,15 @@ def write_json(path: str | None, content: dict[str, Any]) -> None:
 
 def mnist_samples(count: int) -> mine.Samples:
     """`count` training images of MNIST and the layers of a LeNet-5 that has learnt them for one epoch."""
-    images = data.load(DataConfig()).train.subset(count)
-    network = lenet.LeNet5(generator(0, "lenet weights"))
-    lenet.train_epoch(network, lenet.make_optimizer(network, LeNetConfig()), images, 128, generator(0, "order"))
-    return mine.Samples(images.pixels.flatten(1), images.labels, lenet.activations(network, images))
+    images = data.load("mnist").train.subset(count)
+    network = lenet5.make(generator(0, "lenet weights"))
+    training.train_epoch(
+        network,
+        training.make_optimizer(network, NetworkConfig()),
+        images,
+        128,
+        generator(0, "order"),
+    )
+    return mine.Samples(
+        images.inputs.flatten(1), images.labels, probing.activations(network, images.inputs, lenet5.LAYERS)
+    )

@@ -17,15 +17,15 @@ from typing import Any
 
 import torch
 
+from tests import lenet5
 from tests.benchmarks import measure, plain_loop
 from trainables.estimators import mine
 from trainables.estimators.mine import Samples
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.settings import MineConfig
-from trainables.subjects import lenet
 from trainables.trial.provenance import peak_memory_bytes
 
-SHAPES = {"X": (1, 28, 28), **lenet.LAYER_SHAPES}
+SHAPES = lenet5.SHAPES
 EPOCHS = 4
 """Of a fused run; a plain run is one epoch, since it is slow."""
 

@@ -30,6 +30,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from tests import lenet5
 from tests.benchmarks.measure import write_json
 from trainables import truth, verdict
 from trainables.draws import generator
@@ -37,9 +38,9 @@ from trainables.estimators import mine, problems, validate
 from trainables.estimators.bounds import divergence
 from trainables.estimators.mine import Curves, Samples
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.settings import DataConfig, LeNetConfig, MineConfig, ScheduleConfig, TrialConfig
-from trainables.subjects import data, lenet
-from trainables.trial import lenet_run
+from trainables.settings import DataConfig, MineConfig, NetworkConfig, ScheduleConfig, TrialConfig
+from trainables.subjects import data, official
+from trainables.trial import network_run
 
 LONGER = 4
 """How many times as long as its normal length a fit is trained to see whether it had settled."""
@@ -100,7 +101,7 @@ def cases() -> list[Case]:
     for problem in problems.PROBLEMS:
         several = ("permutation",) if problem.name.endswith("d = 20") else ("permutation", "independent")
         found += [Case(problem.name, validate.settings(problem, marginals)) for marginals in several]
-    sources = ["digits", "mnist"] if os.environ.get(data.ROOT_VARIABLE) else ["digits"]
+    sources = ["digits", "mnist"] if os.environ.get(official.ROOT_VARIABLE) else ["digits"]
     found += [case for source in sources for case in _on_layers(source)]
     return [Case(case.source, replace(case.config, matmul_precision="highest")) for case in found]
 
@@ -126,25 +127,25 @@ def _of_problem(case: Case, seed: int) -> Population:
 def _of_layers(case: Case, seed: int, shared: str) -> Population:
     """LeNet-5's outputs after a few epochs; its run and its truths are kept in `shared` for the other cases."""
     is_mnist = case.source == "mnist"
-    trained = LeNetConfig(
+    trained = NetworkConfig(
         epochs=5 if is_mnist else 9,
         learning_rate=0.01,
         batch_size=64,
         train_samples=12_000 if is_mnist else None,
     )
     config = TrialConfig(seed, DataConfig(case.source), trained, ScheduleConfig(4), case.config)
-    images = data.load(config.data)
+    images = data.load(**vars(config.data))
     probed = images.train.subset(case.config.samples)
-    run = lenet_run.obtain(config, images, shared)
+    run = network_run.obtain(config, images, shared)
     std, epoch = case.config.noise_std, config.probe_epochs[-1]
-    known = lenet_run.obtain_truths(config, run, probed, lenet.LAYER_SHAPES, (0.0, std), shared)
-    ceilings = {"X": truth.entropy(probed.pixels), "Y": truth.entropy(probed.labels)}
+    known = network_run.obtain_truths(config, run, probed, tuple(config.layers), (0.0, std), shared)
+    ceilings = {"X": truth.entropy(probed.inputs), "Y": truth.entropy(probed.labels)}
     of_layer = {pair: known[epoch, pair[2:], std].of(pair[0]) for pair in case.config.pairs}
     marginals, batch = case.config.marginals, case.config.batch_size
-    outputs = run.outputs(epoch, probed, tuple(lenet.LAYER_SHAPES), config.lenet.output)
+    outputs = run.outputs(config, epoch, probed, tuple(config.layers))
     return Population(
-        Samples(probed.pixels.flatten(1), probed.labels, outputs),
-        {"X": (1, data.IMAGE_SIDE, data.IMAGE_SIDE), **lenet.LAYER_SHAPES},
+        Samples(probed.inputs.flatten(1), probed.labels, outputs),
+        lenet5.SHAPES,
         case.config.pairs,
         {pair: ceilings[pair[0]] for pair in of_layer},
         {pair: information for pair, (information, _, _) in of_layer.items()},

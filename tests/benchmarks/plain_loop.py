@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.lenet5 import PAIRS
 from trainables.estimators.mine import Samples
-from trainables.settings import CLASSES, MineConfig
+from trainables.settings import MineConfig
 
 
 class StatisticsNetwork(nn.Module):
@@ -27,8 +28,8 @@ def train(samples: Samples, config: MineConfig) -> dict[str, list[float]]:
         The mean bound of each epoch, in nats, by pair.
     """
     assert samples.x is not None and samples.y is not None
-    variables = {"X": samples.x, "Y": functional.one_hot(samples.y, CLASSES).float()}
-    return {pair: _fit(variables[pair[0]], samples.layers[pair[2:]], config) for pair in config.pairs}
+    variables = {"X": samples.x, "Y": functional.one_hot(samples.y).float()}
+    return {pair: _fit(variables[pair[0]], samples.layers[pair[2:]], config) for pair in config.pairs or PAIRS}
 
 
 def _fit(variable: Tensor, layer: Tensor, config: MineConfig) -> list[float]:

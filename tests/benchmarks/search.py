@@ -24,7 +24,7 @@ from trainables.settings import TrialConfig, key
 from trainables.trial import recorded as trial
 
 OVERRIDES = {
-    "lenet.epochs": (5,),
+    "network.epochs": (5,),
     "mine.samples": (1_000,),
     "mine.epochs": (12,),
     "mine.replicates": (1,),

@@ -25,7 +25,7 @@ from trainables.records import compaction
 from trainables.settings import InputError
 
 TRIALS = (
-    "--lenet.epochs", "2", "--schedule.probe-every", "1", "--mine.samples", "200", "--mine.epochs", "60",
+    "--network.epochs", "2", "--schedule.probe-every", "1", "--mine.samples", "200", "--mine.epochs", "60",
     "--mine.replicates", "1", "--seeds", "0", "1", "--mine.marginals", "permutation", "derangement", "independent",
     "--mine.noise-std", "0", "0.3", "1", "2",
 )  # fmt: skip

@@ -21,7 +21,7 @@ from trainables.settings import TrialConfig, replace
 from trainables.trial import provenance, ray_trainable
 
 SMALLEST = {
-    "data.name": "digits", "lenet.epochs": 1, "lenet.train_samples": 100, "lenet.batch_size": 50,
+    "data.name": "digits", "network.epochs": 1, "network.train_samples": 100, "network.batch_size": 50,
     "mine.samples": 100, "mine.batch_size": 50, "mine.epochs": 1, "mine.replicates": 1, "mine.pairs": ("Y;sm1",),
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from tests.benchmarks import measure
 
-PHASES = ["data", "lenet", "truth", "probe", "mine"]
+PHASES = ["data", "network", "truth", "probe", "mine"]
 
 
 def main() -> None:

@@ -11,10 +11,12 @@ import time
 
 import torch
 
+from tests import lenet5
+from tests.lenet5 import LAYERS
 from trainables import truth
 from trainables.draws import generator
-from trainables.settings import LAYERS, DataConfig, LeNetConfig
-from trainables.subjects import data, lenet
+from trainables.settings import NetworkConfig
+from trainables.subjects import data, probing, training
 from trainables.trial.provenance import peak_memory_bytes
 
 
@@ -24,14 +26,14 @@ def main() -> None:
     parser.add_argument("--noise-stds", type=float, nargs="*", default=[0.1, 0.3, 1.0, 3.0])
     parser.add_argument("--compare", action="store_true")
     options = parser.parse_args()
-    train = data.load(DataConfig()).train
-    network = lenet.LeNet5(generator(0, "lenet weights"))
-    optimizer = lenet.make_optimizer(network, LeNetConfig())
+    train = data.load("mnist").train
+    network = lenet5.make(generator(0, "lenet weights"))
+    optimizer = training.make_optimizer(network, NetworkConfig())
     # Batch 64 and standardised pixels, as where the expected values were taken.
-    standardised = data.Images((train.pixels - 0.1307) / 0.3081, train.labels)
-    lenet.train_epoch(network, optimizer, standardised, 64, generator(0, "lenet batches", 0))
+    standardised = data.Examples((train.inputs - 0.1307) / 0.3081, train.labels)
+    training.train_epoch(network, optimizer, standardised, 64, generator(0, "lenet batches", 0))
     images = standardised.subset(options.samples)
-    outputs = lenet.activations(network, images)
+    outputs = probing.activations(network, images.inputs, lenet5.LAYERS)
     before = peak_memory_bytes()
     print(f"N = {options.samples}, {torch.get_num_threads()} threads; values in nats, standard errors in brackets")
     print(f"{'layer':9s} {'sigma':>6s} {'I(X;Z)':>18s} {'I(Y;Z)':>18s} {'draws':>6s}")

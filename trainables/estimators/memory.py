@@ -22,17 +22,17 @@ PROCESS = {"cpu": 900_000_000, "cuda": 500_000_000}
 FLOAT = 4
 
 SIZES = (
-    "lenet.epochs", "lenet.batch_size", "mine.hidden_units", "mine.hidden_layers", "mine.branch_units",
+    "network.epochs", "network.batch_size", "mine.hidden_units", "mine.hidden_layers", "mine.branch_units",
     "mine.conv_channels", "mine.conv_kernel", "mine.replicates", "mine.epochs", "mine.batch_size",
 )  # fmt: skip
 """Settings that a trial may be too large by."""
 
 _WHAT = {
     "process": "PyTorch itself",
-    "images": "the images",
+    "data": "the data set",
     "layers": "the layers' outputs",
     "truth": "the truths' distances",
-    "lenet": "LeNet-5's batch",
+    "network": "the network's batch",
     "weights": "the weights of the statistics networks",
     "batch": "a batch in the statistics networks",
     "maps": "the random maps of the redrawn front",

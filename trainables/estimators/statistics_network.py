@@ -16,7 +16,7 @@ from torch.nn import functional
 from trainables.draws import generator
 from trainables.estimators import front
 from trainables.estimators.head import Last, Meet
-from trainables.settings import CLASSES, MineConfig
+from trainables.settings import MineConfig
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,14 @@ class StatisticsNetworks:
 
         Args:
             shapes: shape of one sample of "X" and of each layer that the pairs name; of "Y" the number of
-                classes, `(10,)` if left out.
-            pairs: pairs of layers of any names; None: those of the configuration.
+                classes.
+            pairs: None: those of the configuration, and where it names none, all of the shapes' layers.
         """
-        self.config, self.shapes = config, {"Y": (CLASSES,), **shapes}
+        self.config, self.shapes = config, dict(shapes)
         self.device, self.dtype = torch.device(device), dtype
-        named = config.pairs if pairs is None else pairs
-        self.layers = tuple(layer for layer in shapes if any(pair.split(";")[1] == layer for pair in named))
+        there = [name for name in shapes if name not in ("X", "Y")]
+        named = pairs or config.pairs or tuple(f"{variable};{layer}" for variable in "XY" for layer in there)
+        self.layers = tuple(layer for layer in there if any(pair.split(";")[1] == layer for pair in named))
         # Pairs in the layers' order, so that the layers' products stand side by side as they come.
         self.pairs = tuple(pair for layer in self.layers for pair in named if pair.endswith(f";{layer}"))
         self.sides = {pair: front.sides(config, pair) for pair in self.pairs}
@@ -81,7 +82,7 @@ class StatisticsNetworks:
         self.variables = tuple(v for v in "XY" if any(pair.startswith(v) for pair in self.pairs))
         by_variable = [pair for v in self.variables for pair in self.pairs if pair.startswith(v)]
         self._variable_order = torch.tensor([by_variable.index(pair) for pair in self.pairs], device=device)
-        self._labels = torch.eye(*self.shapes["Y"], device=device, dtype=dtype)
+        self._labels = torch.eye(*self.shapes.get("Y", (0,)), device=device, dtype=dtype)
         self._pairs_with: dict[str, tuple[str, ...]] = {}
         # Where rows are looked up, their gradient adds up in an order that a GPU decides; a product's does not.
         self._looks_up = self.device.type == "cpu"

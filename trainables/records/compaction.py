@@ -66,7 +66,7 @@ def _compact(results: str, table: str, completed: Mapping[str, TrialConfig]) -> 
 
     def parts(*_: object) -> Sources:
         """All parts; notes how each was when it was first seen."""
-        there = partfiles.list_files(store, f"{root}/{table}")
+        there = partfiles.list_files(store, f"{root}/{schemas.folder(table)}")
         infos.update({info.path: info for info in there if info.path not in infos})
         return [info.path for info in there], []
 
@@ -76,13 +76,13 @@ def _compact(results: str, table: str, completed: Mapping[str, TrialConfig]) -> 
         keys = _publish(store, root, table, rows)
         merged += len(rows)
         for key in keys:
-            _delete(store, infos[f"{root}/{table}/{key}.parquet"])
+            _delete(store, infos[f"{root}/{schemas.folder(table)}/{key}.parquet"])
     _join(request, store, root)
     return Compacted(table, before, _count(store, root, table), merged, list(problems.values()))
 
 
 def _count(store: pa.fs.FileSystem, root: str, table: str) -> int:
-    folders = f"{root}/{table}", f"{root}/{partfiles.MERGED}/{table}"
+    folders = f"{root}/{schemas.folder(table)}", f"{root}/{partfiles.MERGED}/{schemas.folder(table)}"
     return sum(len(partfiles.list_files(store, folder)) for folder in folders)
 
 
@@ -109,7 +109,7 @@ def _publish(store: pa.fs.FileSystem, root: str, table: str, rows: pa.Table) -> 
     generation = 1 + _again(
         lambda: max((one.generation for one in partfiles.merged_files(store, root, table)), default=0)
     )
-    path = f"{root}/{partfiles.MERGED}/{table}/{uuid.uuid4().hex}.parquet"
+    path = f"{root}/{partfiles.MERGED}/{schemas.folder(table)}/{uuid.uuid4().hex}.parquet"
     schema = schemas.SCHEMAS[table].with_metadata(partfiles.merged_metadata(keys, generation))
     resultfiles.write_bytes(store, path, records.to_parquet(rows.cast(schema)))
     try:

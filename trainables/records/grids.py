@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainables.errors import require
 from trainables.records.schemas import SCHEMAS, STATES
 from trainables.settings import InputError, TrialConfig, fields, replace, unflatten
 
@@ -30,11 +31,11 @@ def axes(table: str, config: TrialConfig, pair: str | None = None) -> Axes:
         pair: the rows of this pair alone.
     """
     mine = config.mine
-    pairs = mine.pairs if pair is None else tuple(one for one in mine.pairs if one == pair)
+    pairs = config.pairs if pair is None else tuple(one for one in config.pairs if one == pair)
     fits: Axes = (("run", range(1, config.runs + 1)), ("pair", pairs), ("replicate", range(mine.replicates)))
     grids: dict[str, Axes] = {
         "trials": (),
-        "lenet": (("epoch", range(config.lenet.epochs)),),
+        "network": (("epoch", range(config.network.epochs)),),
         "estimates": fits,
         "curves": (*fits, ("mine_epoch", range(1, mine.epochs + 1))),
     }
@@ -52,7 +53,7 @@ def size(grid: Axes) -> int:
 
 def columns(table: str) -> list[str]:
     """The columns that say which row of its trial's grid a row is, and those that follow from this."""
-    told = ("lenet_epoch", "epochs") if table == "estimates" else ()
+    told = ("network_epoch", "epochs") if table == "estimates" else ()
     return ["key", *(column for column, _ in axes(table, TrialConfig())), *told]
 
 
@@ -63,6 +64,7 @@ def configurations(rows: pa.Table) -> dict[str, TrialConfig | InputError]:
     for row in rows.select(["key", "seed", *paths]).to_pylist():
         values = tuple(tuple(row[path]) if isinstance(row[path], list) else row[path] for path in paths)
         try:
+            require(len(row["mine.pairs"] or ()) > 0, "mine.pairs", (), "one pair or more")  # a row names them all
             found[row["key"]] = replace(_configuration(values), {"seed": row["seed"]})
         except InputError as error:
             found[row["key"]] = error
@@ -99,7 +101,7 @@ def faults(table: str, rows: pa.Table, trials: Mapping[str, TrialConfig], pair: 
             wrong[number] = f"has rows that are doubled or not of its configuration ({names})"
     if table == "estimates":
         for number in _off_schedule(rows, trial, [trials[key] for key in keys]):
-            wrong.setdefault(number, "has another lenet_epoch of a run, or epochs, than its configuration")
+            wrong.setdefault(number, "has another network_epoch of a run, or epochs, than its configuration")
     told = {keys[number]: what for number, what in wrong.items()}
     if table == "trials":
         told |= _unusable(rows.filter(pc.invert(pc.is_in(rows["key"], pa.array(list(told), pa.string())))))
@@ -135,10 +137,10 @@ def _off_schedule(rows: pa.Table, trial: NDArray[np.int_], trials: Sequence[Tria
     """The trials whose fits are said to be of another epoch of the network, or of another length, than they are."""
     shapes = [(one.schedule.first_probe, one.schedule.probe_every, one.mine.epochs) for one in trials]
     first, every, epochs = np.array(shapes, dtype=np.int64).reshape(-1, 3)[trial].T
-    run, lenet_epoch, told = (
-        rows[column].fill_null(0).to_numpy().astype(np.int64) for column in ("run", "lenet_epoch", "epochs")
+    run, network_epoch, told = (
+        rows[column].fill_null(0).to_numpy().astype(np.int64) for column in ("run", "network_epoch", "epochs")
     )
-    return np.unique(trial[(lenet_epoch != first + (run - 1) * every) | (told != epochs)]).tolist()
+    return np.unique(trial[(network_epoch != first + (run - 1) * every) | (told != epochs)]).tolist()
 
 
 def _positions(column: pa.Array, values: Sequence[Any]) -> NDArray[np.int_]:

@@ -17,7 +17,7 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from trainables.records.resultfiles import named, unreadable
-from trainables.records.schemas import LATER, RENAMED, SCHEMA_VERSION, SCHEMAS
+from trainables.records.schemas import LATER, RENAMED, SCHEMA_VERSION, SCHEMAS, folder
 from trainables.settings import ADDED
 
 MERGED = "merged"
@@ -44,14 +44,18 @@ Sources = tuple[list[str], list[tuple[MergedFile, frozenset[str]]]]
 """The paths of parts, and merged files, each with the keys of its rows that count."""
 
 
-def list_files(store: pa.fs.FileSystem, folder: str) -> list[pa.fs.FileInfo]:
+def list_files(store: pa.fs.FileSystem, where: str) -> list[pa.fs.FileInfo]:
     """The Parquet files of a folder, by name, and what has such a name and is none; nothing if it is not there."""
-    return named(store, folder, ".parquet")
+    return named(store, where, ".parquet")
 
 
 def strange(store: pa.fs.FileSystem, root: str, table: str) -> dict[str, str]:
     """What is named like a file of a table and is neither a file nor a folder, with a sentence on each."""
-    paths = [path for where in (root, f"{root}/{MERGED}") for path in unreadable(store, f"{where}/{table}", ".parquet")]
+    paths = [
+        path
+        for where in (root, f"{root}/{MERGED}")
+        for path in unreadable(store, f"{where}/{folder(table)}", ".parquet")
+    ]
     return {path: f"{path}, which is a link to nothing, a pipe or the like; delete it." for path in paths}
 
 
@@ -63,7 +67,7 @@ def key_of(path: str) -> str:
 def merged_files(store: pa.fs.FileSystem, root: str, table: str) -> list[MergedFile]:
     """The merged files of a table, the one that counts first."""
     found = []
-    for info in list_files(store, f"{root}/{MERGED}/{table}"):
+    for info in list_files(store, f"{root}/{MERGED}/{folder(table)}"):
         try:
             metadata = pa.parquet.read_schema(info.path, filesystem=store).metadata or {}
             keys, generation = frozenset(json.loads(metadata[b"keys"])), int(metadata[b"generation"])
@@ -85,7 +89,7 @@ def sources(store: pa.fs.FileSystem, root: str, table: str) -> Sources:
 
     The parts are listed first: one that a compaction removes meanwhile is in a merged file by then.
     """
-    parts = [info.path for info in list_files(store, f"{root}/{table}")]
+    parts = [info.path for info in list_files(store, f"{root}/{folder(table)}")]
     taken = {key_of(path) for path in parts}
     merged = []
     for file in merged_files(store, root, table):
@@ -98,7 +102,7 @@ def sources(store: pa.fs.FileSystem, root: str, table: str) -> Sources:
 
 def sources_of(store: pa.fs.FileSystem, root: str, table: str, trial: str) -> Sources:
     """The file to read for one trial's rows, without a listing of all parts; none if it has none."""
-    part = f"{root}/{table}/{trial}.parquet"
+    part = f"{root}/{folder(table)}/{trial}.parquet"
     if store.get_file_info(part).type == pa.fs.FileType.File:
         return [part], []
     holding = [file for file in merged_files(store, root, table) if trial in file.keys]
@@ -107,8 +111,8 @@ def sources_of(store: pa.fs.FileSystem, root: str, table: str, trial: str) -> So
 
 def exist(store: pa.fs.FileSystem, root: str, table: str) -> bool:
     """Whether the folder holds or held rows of a table."""
-    folders = store.get_file_info([f"{root}/{table}", f"{root}/{MERGED}/{table}"])
-    return any(info.type == pa.fs.FileType.Directory for info in folders)
+    found = store.get_file_info([f"{root}/{folder(table)}", f"{root}/{MERGED}/{folder(table)}"])
+    return any(info.type == pa.fs.FileType.Directory for info in found)
 
 
 def opened(

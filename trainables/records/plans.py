@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from trainables.records import resultfiles
 from trainables.sentences import in_a_line
-from trainables.settings import InputError, TrialConfig, content_key, flatten, key, unflatten
+from trainables.settings import InputError, TrialConfig, content_key, fields, flatten, key, stored, unflatten
 
 FOLDER = "plans"
 """Folder of the plans, beside the tables."""
@@ -102,7 +102,7 @@ def _parse(content: dict[str, Any]) -> Plan:
         raise ValueError(f"version {content['version']}, not {VERSION}")
     plan = Plan(
         content["study"],
-        tuple(unflatten({**content["base"], **changes}) for changes in content["changes"]),
+        tuple(unflatten(_present({**content["base"], **changes})) for changes in content["changes"]),
         content["search"],
         content["expected"],
     )
@@ -112,6 +112,12 @@ def _parse(content: dict[str, Any]) -> Plan:
             raise ValueError(f"{name} is {content[name]!r}")
     _name(plan.search or plan.study)
     return plan
+
+
+def _present(flat: dict[str, Any]) -> dict[str, Any]:
+    """Fields by their present names, which those of the network had not in version 1."""
+    names = {stored(path): path for path in fields()}
+    return {names.get(path, path): value for path, value in flat.items()}
 
 
 def unfinished(plans: list[Plan], completed: set[str]) -> tuple[int, int]:

@@ -16,7 +16,7 @@ import pyarrow.fs
 from trainables.records import grids, partfiles
 from trainables.records.partfiles import MergedFile, Sources
 from trainables.records.resultfiles import filesystem
-from trainables.records.schemas import SCHEMAS
+from trainables.records.schemas import SCHEMAS, folder
 from trainables.sentences import counted, in_a_line
 from trainables.settings import InputError, TrialConfig
 
@@ -107,7 +107,7 @@ def _absent(request: Request, root: str, done: set[str]) -> Problems:
         f"results folder are missing (of trial {gone[0]}{' and others' if len(gone) > 1 else ''}); put them back from "
         "a copy, or delete their files in trials and run their sweep again."
     )
-    return {f"{root}/{request.table}": sentence}
+    return {f"{root}/{folder(request.table)}": sentence}
 
 
 def _pass(request: Request, store: pa.fs.FileSystem, root: str, sources: Sources, done: set[str]) -> Iterator[Piece]:
@@ -125,7 +125,8 @@ def _pass(request: Request, store: pa.fs.FileSystem, root: str, sources: Sources
 def _noted(piece: Piece, request: Request, done: set[str]) -> Piece:
     done.update(piece.rows["key"].unique().to_pylist(), piece.without)
     told = {path: in_a_line(what) for path, what in piece.problems.items()}  # a file may have any name
-    return Piece(piece.rows.select(request.columns), told, piece.without)
+    schema = pa.schema([SCHEMAS[request.table].field(column) for column in request.columns])
+    return Piece(piece.rows.select(request.columns).cast(schema), told, piece.without)
 
 
 def _of_parts(request: Request, store: pa.fs.FileSystem, paths: list[str]) -> tuple[Piece, list[str]]:

@@ -14,7 +14,7 @@ import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
 
-from trainables.records import paths
+from trainables import places
 from trainables.settings import InputError
 
 PROBES = "probes"
@@ -28,9 +28,9 @@ def filesystem(results: str, field: str = "results") -> tuple[pa.fs.FileSystem, 
     """The file system and the path of a results folder given as a local path or a URI; `field` is what it is called.
 
     Raises:
-        InputError: if it is no path (see `trainables.records.paths.place`), or the URI's scheme is not known.
+        InputError: if it is no path (see `trainables.places.place`), or the URI's scheme is not known.
     """
-    where = paths.place(results, field)
+    where = places.place(results, field)
     if "://" not in where:
         return pa.fs.LocalFileSystem(), where
     try:
@@ -97,7 +97,7 @@ def check_writable(results: str, field: str = "results") -> None:
         store.delete_file(probe)
     except OSError as error:
         raise InputError(
-            f"{field} {results!r} cannot be written ({paths.said(error)}); it must be a writable folder or URI."
+            f"{field} {results!r} cannot be written ({places.said(error)}); it must be a writable folder or URI."
         ) from error
 
 
@@ -109,7 +109,7 @@ def _existing(path: str) -> str:
 
 
 def write_snapshot(results: str, folder: str, name: str, content: bytes) -> None:
-    """Write a file that is no table (a checkpoint, a LeNet-5 run, a truth), in place of the one before."""
+    """Write a file that is no table (a checkpoint, a trained network, a truth), in place of the one before."""
     store, root = filesystem(results)
     write_bytes(store, f"{root}/{folder}/{name}.pt", content)
 

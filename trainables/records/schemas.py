@@ -16,7 +16,7 @@ import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
 
-from trainables.settings import TrialConfig, descriptions, fields, flatten, key
+from trainables.settings import TrialConfig, descriptions, fields, flatten, key, stored
 
 SCHEMA_VERSION = "1"
 """Raised when a column changes its meaning or goes away. Where a column of the configuration is not there, it came
@@ -26,8 +26,20 @@ later, and what `config.ADDED` says of it is read."""
 LATER = frozenset({"late_slope", "late_slope_error"})
 """Columns that came after the first results, and are read as null where a file does not have them."""
 
-RENAMED: Mapping[str, str] = {"optimum": "target"}
+RENAMED: Mapping[str, str] = {
+    "optimum": "target",
+    **{name: stored(name) for name in (*fields(), "network_epoch", "seconds_network") if stored(name) != name},
+}
 """Columns that had another name in earlier files, in which they are read under that."""
+
+
+def folder(table: str) -> str:
+    """The folder of a table's files, which keeps the name that it had in version 1.
+
+    >>> folder("network"), folder("trials")
+    ('lenet', 'trials')
+    """
+    return stored(table)
 
 
 STATES = ("completed", "failed")
@@ -61,7 +73,7 @@ _KEY = _field("key", pa.string(), "Trial key: hash of all that changes the trial
 _FIT = [
     _KEY,
     _field("run", pa.int32(), "Run: the n-th MINE training of the schedule, from 1."),
-    _field("lenet_epoch", pa.int32(), "LeNet-5's epoch after which the run took place, from 0."),
+    _field("network_epoch", pa.int32(), "The network's epoch after which the run took place, from 0."),
     _field("pair", pa.string(), "Pair, variable;layer."),
     _field("replicate", pa.int32(), "Replicate: which of the statistics networks side by side, from 0."),
 ]
@@ -80,7 +92,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("device", pa.string(), "Device that the trial ran on."),
             _field("threads", pa.int32(), "Threads that torch used."),
             _field("seconds_data", pa.float64(), "Loading the data.", "s"),
-            _field("seconds_lenet", pa.float64(), "Training and testing LeNet-5, or reading its run.", "s"),
+            _field("seconds_network", pa.float64(), "Training and testing the network, or reading its run.", "s"),
             _field("seconds_truth", pa.float64(), "Computing truths and ceilings, or reading them.", "s"),
             _field("seconds_probe", pa.float64(), "Computing the layers' outputs.", "s"),
             _field("seconds_mine", pa.float64(), "Training the statistics networks.", "s"),
@@ -88,12 +100,12 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("peak_device_bytes", pa.int64(), "Peak memory on the GPU; null on a CPU.", "byte", nullable=True),
         ]
     ),
-    "lenet": pa.schema(
+    "network": pa.schema(
         [
             _KEY,
-            _field("epoch", pa.int32(), "LeNet-5's training epoch, from 0."),
+            _field("epoch", pa.int32(), "The network's training epoch, from 0."),
             _field("train_loss", pa.float64(), "Mean cross-entropy over the epoch.", "nat"),
-            _field("test_accuracy", pa.float64(), "Share of test images classified rightly after the epoch."),
+            _field("test_accuracy", pa.float64(), "Share of test samples classified rightly after the epoch."),
         ]
     ),
     "estimates": pa.schema(
@@ -159,7 +171,7 @@ def _array(values: Sequence[Any] | np.ndarray, field: pa.Field) -> pa.Array:
 def trial_row(config: TrialConfig, provenance: Mapping[str, Any]) -> pa.Table:
     """The one row of `trials`: key, configuration, and `provenance`, which holds every other column."""
     columns: dict[str, Any] = {"key": key(config), **flatten(config), **provenance}
-    columns["mine.pairs"] = list(config.mine.pairs)
+    columns["mine.pairs"] = list(config.pairs)
     return table("trials", {name: [value] for name, value in columns.items()})
 
 

@@ -17,7 +17,7 @@ from trainables.records import grids, partfiles, reading
 from trainables.records.partfiles import Sources
 from trainables.records.reading import Request
 from trainables.records.resultfiles import filesystem, write_bytes
-from trainables.records.schemas import SCHEMAS
+from trainables.records.schemas import SCHEMAS, folder
 from trainables.settings import InputError, TrialConfig, key
 
 
@@ -64,7 +64,7 @@ def write_trial(results: str, parts: Mapping[str, pa.Table]) -> None:
     store, root = filesystem(results)
     trial = parts["trials"].column("key")[0].as_py()
     for name in sorted(parts, key=lambda name: name == "trials"):
-        write_bytes(store, f"{root}/{name}/{trial}.parquet", to_parquet(parts[name]))
+        write_bytes(store, f"{root}/{folder(name)}/{trial}.parquet", to_parquet(parts[name]))
 
 
 def trials(results: str, may_be_empty: bool = False) -> Trials:

@@ -4,68 +4,58 @@ import functools
 import math
 import sys
 import typing
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from trainables.settings.errors import require
-
-LAYERS = ("maxpool1", "maxpool2", "relu3", "sm1")
-"""The probed layers of LeNet-5, in the order of the network (paper, Table 1)."""
-
-PAIRS = tuple(f"{variable};{layer}" for variable in "XY" for layer in LAYERS)
-"""The eight pairs (variable;layer) of the paper, X the input and Y the label."""
-
-TRAIN_SAMPLES = {"mnist": 60_000, "fashion_mnist": 60_000, "digits": 1_437}
-"""Size of each data set's training set."""
-
-TEST_SAMPLES = {"mnist": 10_000, "fashion_mnist": 10_000, "digits": 360}
-"""Size of each data set's test set."""
-
-CLASSES = 10
-"""Number of classes of every data set."""
+from trainables.errors import require
+from trainables.subjects import networks
+from trainables.subjects.datasets import DATASETS
+from trainables.subjects.networks import NETWORKS
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """The data set."""
 
-    name: Literal["mnist", "fashion_mnist", "digits"] = "mnist"
-    """Data set: mnist, fashion_mnist, or digits (scikit-learn's 1,797 digits; no download)."""
+    name: Literal[tuple(DATASETS)] = "mnist"  # type: ignore[valid-type]  # a Literal of a constant
+    """Data set; digits are scikit-learn's 1,797 digits, without a download."""
     root: str | None = None
     """Folder of the data sets; unset: $MINE_STUDY_DATA, then the platform's cache folder."""
     scaling: Literal["unit", "standardized"] = "unit"
-    """Pixels that LeNet-5 and MINE read: unit, in [0, 1]; standardized, less the data set's mean, over its std."""
+    """Inputs that the network and MINE read: unit, in [0, 1]; standardized, less the data set's mean, over its std."""
 
 
 @dataclass(frozen=True)
-class LeNetConfig:
-    """How LeNet-5 is trained."""
+class NetworkConfig:
+    """The network that is studied, and how it is trained."""
 
+    name: Literal[tuple(NETWORKS)] = "lenet5"  # type: ignore[valid-type]  # a Literal of a constant
+    """Network: lenet5, the paper's; or mlp, three hidden layers of 64, 32 and 16 tanh units."""
     epochs: int = 21
-    """Training epochs of LeNet-5 (paper: 21)."""
+    """Training epochs of the network (paper: 21)."""
     optimizer: Literal["sgd", "adam"] = "sgd"
-    """Optimizer of LeNet-5 (left open by the paper)."""
+    """Optimizer of the network (left open by the paper)."""
     learning_rate: float = 3e-4
-    """Learning rate of LeNet-5 (paper: 0.0003)."""
+    """Learning rate of the network (paper: 0.0003)."""
     momentum: float = 0.9
     """Momentum of sgd; adam does not use it."""
     batch_size: int = 128
-    """Batch size of LeNet-5 (left open by the paper)."""
+    """Batch size of the network (left open by the paper)."""
     last_batch: Literal["dropped", "kept"] = "dropped"
-    """An epoch's last, smaller batch of LeNet-5, where there is one."""
+    """An epoch's last, smaller batch of the network, where there is one."""
     train_samples: int | None = None
-    """Training images that LeNet-5 learns from, a fixed stratified subset; None: all."""
+    """Training samples that the network learns from, a fixed stratified subset; None: all."""
     output: Literal["softmax", "log_softmax"] = "softmax"
-    """What the layer sm1 is, for MINE and truth: the class probabilities, or their logarithms."""
+    """What the layer of the output (sm1) is, for MINE and truth: the class probabilities, or their logarithms."""
 
     def __post_init__(self) -> None:
-        _check_types(self, "lenet")
-        require(self.epochs >= 1, "lenet.epochs", self.epochs, "at least 1")
-        _positive("lenet.learning_rate", self.learning_rate)
-        require(0 <= self.momentum < 1, "lenet.momentum", self.momentum, "at least 0 and below 1")
-        require(self.batch_size >= 1, "lenet.batch_size", self.batch_size, "at least 1")
-        _optional_at_least_one("lenet.train_samples", self.train_samples)
+        _check_types(self, "network")
+        require(self.epochs >= 1, "network.epochs", self.epochs, "at least 1")
+        _positive("network.learning_rate", self.learning_rate)
+        require(0 <= self.momentum < 1, "network.momentum", self.momentum, "at least 0 and below 1")
+        require(self.batch_size >= 1, "network.batch_size", self.batch_size, "at least 1")
+        _optional_at_least_one("network.train_samples", self.train_samples)
 
 
 @dataclass(frozen=True)
@@ -73,9 +63,9 @@ class ScheduleConfig:
     """When MINE runs."""
 
     probe_every: int = 4
-    """MINE runs after every n-th of LeNet-5's epochs, from first_probe on (paper: every 4th)."""
+    """MINE runs after every n-th of the network's epochs, from first_probe on (paper: every 4th)."""
     first_probe: int = 0
-    """Epoch of LeNet-5 (the first is 0) of MINE's first run; lenet.epochs - 1: one run, on the finished network."""
+    """The network's epoch, from 0, of MINE's first run; network.epochs - 1: one run, on the finished network."""
 
     def __post_init__(self) -> None:
         _check_types(self, "schedule")
@@ -132,9 +122,9 @@ class MineConfig:
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
     """Of products, in PyTorch's words: highest, float32; high, TF32 on a GPU; medium, bfloat16 on a CPU that has it."""
     samples: int | None = None
-    """Training images that MINE and truth use, a fixed stratified subset; None: all."""
-    pairs: tuple[Literal[PAIRS], ...] = PAIRS  # type: ignore[valid-type]  # a Literal of a constant
-    """Pairs to estimate, each variable;layer."""
+    """Training samples that MINE and truth use, a fixed stratified subset; None: all."""
+    pairs: tuple[str, ...] = ()
+    """Pairs to estimate, each variable;layer (X;sm1); none given: all of the network's."""
 
     def __post_init__(self) -> None:
         _check_types(self, "mine")
@@ -152,19 +142,11 @@ class MineConfig:
         rate = self.moving_average_rate
         require(0 < rate <= 1, "mine.moving_average_rate", rate, "above 0 and at most 1")
         _optional_at_least_one("mine.samples", self.samples)
-        require(len(self.pairs) > 0, "mine.pairs", self.pairs, f"one or more of {', '.join(PAIRS)}")
-        # One order, each pair once: the order in which pairs are named changes no number.
-        object.__setattr__(self, "pairs", tuple(pair for pair in PAIRS if pair in self.pairs))
 
     @property
     def redraws_front(self) -> bool:
         """Whether one side of each pair goes through a random map; architecture 1 has no front."""
         return self.front == "redrawn" and self.architecture != 1
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The layers that the pairs name, in the network's order."""
-        return tuple(layer for layer in LAYERS if any(pair.endswith(f";{layer}") for pair in self.pairs))
 
 
 @dataclass(frozen=True)
@@ -174,7 +156,7 @@ class TrialConfig:
     seed: int = 0
     """Seed of everything random in the trial."""
     data: DataConfig = field(default_factory=DataConfig)
-    lenet: LeNetConfig = field(default_factory=LeNetConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     mine: MineConfig = field(default_factory=MineConfig)
 
@@ -182,12 +164,12 @@ class TrialConfig:
         _check_types(self, "")
         _check_types(self.data, "data")
         require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
-        first, last = self.schedule.first_probe, self.lenet.epochs - 1
-        require(first <= last, "schedule.first_probe", first, f"at most {last}, the last epoch of lenet.epochs")
-        available = TRAIN_SAMPLES[self.data.name]
+        first, last = self.schedule.first_probe, self.network.epochs - 1
+        require(first <= last, "schedule.first_probe", first, f"at most {last}, the last epoch of network.epochs")
+        available = self.available
         limit = f"at most {available}, the size of {self.data.name}'s training set"
         for path, samples, batch in (
-            ("lenet.train_samples", self.lenet.train_samples, self.lenet.batch_size),
+            ("network.train_samples", self.network.train_samples, self.network.batch_size),
             ("mine.samples", self.mine.samples, self.mine.batch_size),
         ):
             require(samples is None or samples <= available, path, samples, limit)
@@ -195,21 +177,43 @@ class TrialConfig:
             batch_path = f"{path.split('.')[0]}.batch_size"
             require(batch <= used, batch_path, batch, f"at most {used}, the samples in use ({path})")
         check_last_batch(self.mine, self.mine_samples)
+        everything = networks.pairs(NETWORKS[self.network.name].layers)
+        for pair in self.mine.pairs:
+            require(pair in everything, "mine.pairs", pair, f"one of {', '.join(everything)}")
+        # One order, each pair once, none where all are named: none of this changes a number.
+        named = tuple(pair for pair in everything if pair in self.mine.pairs)
+        object.__setattr__(self, "mine", replace(self.mine, pairs=() if named == everything else named))
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """The pairs to estimate: those of X in the network's order, then those of Y."""
+        return self.mine.pairs or networks.pairs(NETWORKS[self.network.name].layers)
+
+    @property
+    def layers(self) -> Mapping[str, str]:
+        """The probed layers that the pairs name, in the network's order, each with its module."""
+        described = NETWORKS[self.network.name].layers
+        return {layer: module for layer, module in described.items() if {f"X;{layer}", f"Y;{layer}"} & set(self.pairs)}
+
+    @property
+    def available(self) -> int:
+        """Number of the data set's training samples."""
+        return DATASETS[self.data.name].train
 
     @property
     def runs(self) -> int:
         """Number of MINE runs of the schedule (paper: 6)."""
-        return 1 + (self.lenet.epochs - 1 - self.schedule.first_probe) // self.schedule.probe_every
+        return 1 + (self.network.epochs - 1 - self.schedule.first_probe) // self.schedule.probe_every
 
     @property
     def probe_epochs(self) -> range:
-        """LeNet-5's epochs after which MINE runs."""
-        return range(self.schedule.first_probe, self.lenet.epochs, self.schedule.probe_every)
+        """The network's epochs after which MINE runs."""
+        return range(self.schedule.first_probe, self.network.epochs, self.schedule.probe_every)
 
     @property
     def mine_samples(self) -> int:
         """Number of samples N that MINE and truth use."""
-        return TRAIN_SAMPLES[self.data.name] if self.mine.samples is None else self.mine.samples
+        return self.available if self.mine.samples is None else self.mine.samples
 
 
 def check_last_batch(mine: MineConfig, samples: int) -> None:
@@ -269,12 +273,15 @@ def _check_value(path: str, value: object, kind: Any) -> None:
 def pairs_in_words(pairs: Iterable[str]) -> str:
     """Pairs as people read them: all, X or Y where all pairs of a variable are there, and the rest by name.
 
-    >>> pairs_in_words(PAIRS), pairs_in_words(PAIRS[:4]), pairs_in_words(["X;sm1", "Y;sm1"])
+    >>> everything = networks.pairs(NETWORKS["lenet5"].layers)
+    >>> pairs_in_words(everything), pairs_in_words(everything[:4]), pairs_in_words(["X;sm1", "Y;sm1"])
     ('all', 'X', 'X;sm1, Y;sm1')
     """
     given, found = tuple(pairs), []
+    known = (networks.pairs(one.layers) for one in NETWORKS.values())
+    of_network = next((one for one in known if set(given) <= set(one)), given)
     for variable in "XY":
-        of_variable = [pair for pair in PAIRS if pair.startswith(variable)]
+        of_variable = [pair for pair in of_network if pair.startswith(variable)]
         there = [pair for pair in of_variable if pair in given]
         found += [variable] if there == of_variable else there
-    return "all" if found == ["X", "Y"] else ", ".join(found)
+    return "all" if not given or found == ["X", "Y"] else ", ".join(found)

@@ -1,11 +1,11 @@
-"""What names a trial: a hash of all that changes its numbers; and the seeds of its random streams."""
+"""What names a trial: a hash of all that changes its numbers."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.settings.fields import TRAIN_SAMPLES, TrialConfig
+from trainables.settings.fields import TrialConfig
 from trainables.settings.paths import flatten
 
 
@@ -33,20 +33,30 @@ def configuration_key(config: TrialConfig) -> str:
     return content_key({path: value for path, value in _deciding(config).items() if path != "seed"})
 
 
-def lenet_key(config: TrialConfig) -> str:
-    """The key of the trial's LeNet-5 run: as `key`, without MINE's settings.
+def network_key(config: TrialConfig) -> str:
+    """The key of the trial's training of its network: as `key`, without MINE's settings.
 
     >>> from trainables.settings.paths import replace
-    >>> lenet_key(TrialConfig()) == lenet_key(replace(TrialConfig(), {"mine.hidden_units": 20}))
+    >>> network_key(TrialConfig()) == network_key(replace(TrialConfig(), {"mine.hidden_units": 20}))
     True
     """
     return content_key({path: value for path, value in _deciding(config).items() if not path.startswith("mine.")})
 
 
+def stored(name: str) -> str:
+    """What version 1 calls a field, a column, a table or a random stream of the network: it knew LeNet-5 alone.
+
+    >>> stored("network.epochs"), stored("network"), stored("mine.epochs")
+    ('lenet.epochs', 'lenet', 'mine.epochs')
+    """
+    return name.replace("network", "lenet")
+
+
 ADDED: Mapping[str, Any] = {
     "data.scaling": "unit",
-    "lenet.output": "softmax",
-    "lenet.last_batch": "dropped",
+    "network.name": "lenet5",
+    "network.output": "softmax",
+    "network.last_batch": "dropped",
     "schedule.first_probe": 0,
     "mine.bound": "donsker_varadhan",
     "mine.front": "trained",
@@ -58,16 +68,17 @@ and left out of the key, so that a trial keeps its key when a field is added."""
 
 
 def _deciding(config: TrialConfig) -> dict[str, Any]:
-    """The fields that decide the trial's numbers, sizes resolved."""
-    unused, available = unused_fields(config), TRAIN_SAMPLES[config.data.name]
+    """The fields that decide the trial's numbers, by the names that version 1 gave them, sizes and pairs resolved."""
+    unused = unused_fields(config)
     flat = {path: value for path, value in flatten(config).items() if path not in unused}
     flat = {path: value for path, value in flat.items() if path not in ADDED or value != ADDED[path]}
-    for path in ("lenet.train_samples", "mine.samples"):
-        flat[path] = available if flat[path] is None else flat[path]
+    flat["mine.pairs"] = config.pairs
+    for path in ("network.train_samples", "mine.samples"):
+        flat[path] = config.available if flat[path] is None else flat[path]
         section = path.partition(".")[0]
         if flat[path] % flat[f"{section}.batch_size"] == 0:  # there is no partial batch
             flat.pop(f"{section}.last_batch", None)
-    return flat
+    return {stored(path): value for path, value in flat.items()}
 
 
 def content_key(content: Mapping[str, Any]) -> str:
@@ -81,7 +92,7 @@ def unused_fields(config: TrialConfig) -> list[str]:
     mine = config.mine
     unused = {
         "data.root": True,
-        "lenet.momentum": config.lenet.optimizer != "sgd",
+        "network.momentum": config.network.optimizer != "sgd",
         "mine.front": mine.architecture == 1,
         "mine.branch_units": mine.architecture != 3 or mine.redraws_front,
         "mine.conv_channels": mine.architecture != 2 or mine.redraws_front,
@@ -91,15 +102,5 @@ def unused_fields(config: TrialConfig) -> list[str]:
     return [path for path, is_unused in unused.items() if is_unused]
 
 
-DECIDE_USE = ("lenet.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction")
+DECIDE_USE = ("network.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction")
 """The fields by which `unused_fields` decides."""
-
-
-def derive_seed(seed: int, *purpose: object) -> int:
-    """A 63-bit seed for one purpose of one trial; different purposes give unrelated streams.
-
-    >>> derive_seed(0, "noise", 1) == derive_seed(0, "noise", 2)
-    False
-    """
-    text = "/".join(map(str, (seed, *purpose)))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.settings.errors import require
+from trainables.errors import require
 from trainables.settings.fields import TrialConfig
 
 

@@ -1,5 +1,10 @@
-"""What is studied: networks and data sets. Uses settings, records' paths and draws.
+"""What is studied: networks and data sets. Knows no configuration; settings name what is described here.
 
-data.py   the data sets, as tensors
-lenet.py  LeNet-5: its layers, training and accuracy
+networks.py  the networks, each a description: how it is made, and which layers are probed; no torch until one is made
+datasets.py  the data sets, each a description: how it is loaded, its shape, classes and sizes
+lenet.py     LeNet-5
+official.py  MNIST and Fashion-MNIST from their official files
+data.py      a data set as tensors: scaled, moved, a stratified subset of it
+training.py  a network is built, learns for an epoch, is tested
+probing.py   the outputs of its layers, and their shapes
 """

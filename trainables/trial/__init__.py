@@ -1,7 +1,7 @@
 """One trial: the schedule over a subject, its records and checkpoints. Uses every other room; Ray in one file.
 
 schedule.py       the whole experiment, top to bottom
-lenet_run.py      LeNet-5's run and its truths, shared by the trials of a results folder
+network_run.py    a network's training and its truths, shared by the trials of a results folder
 fit_rows.py       rows of the tables from curves
 recorded.py       the schedule with its checkpoints, ending in rows
 snapshots.py      files of tensors

@@ -41,7 +41,7 @@ def known_answers(
 def estimates(
     trial: str,
     run: int,
-    lenet_epoch: int,
+    network_epoch: int,
     curves: Curves,
     answers: dict[str, KnownAnswers],
     started_from: np.ndarray,
@@ -63,7 +63,7 @@ def estimates(
     return schemas.table(
         "estimates",
         {
-            **_fit_columns(trial, run, lenet_epoch, curves, repeat=1),
+            **_fit_columns(trial, run, network_epoch, curves, repeat=1),
             "epochs": np.full(fits, epochs),
             **summary,
             "pooled_estimate": pooled[:, -1] if pooled.shape[1] else [None] * fits,
@@ -75,13 +75,13 @@ def estimates(
     )
 
 
-def curves(trial: str, run: int, lenet_epoch: int, run_curves: Curves) -> pa.Table:
+def curves(trial: str, run: int, network_epoch: int, run_curves: Curves) -> pa.Table:
     """One row a fit and MINE epoch."""
     epochs, pairs, replicates = run_curves.bound.shape
     return schemas.table(
         "curves",
         {
-            **_fit_columns(trial, run, lenet_epoch, run_curves, repeat=epochs),
+            **_fit_columns(trial, run, network_epoch, run_curves, repeat=epochs),
             "mine_epoch": np.tile(np.arange(1, epochs + 1), pairs * replicates),
             "bound": _by_fit(run_curves.bound).ravel(),
             "pooled_bound": _by_fit(run_curves.pooled_bound).ravel(),
@@ -96,13 +96,13 @@ def _by_fit(values: Any) -> np.ndarray:
     return values.flatten(1).T.contiguous().numpy()
 
 
-def _fit_columns(trial: str, run: int, lenet_epoch: int, curves: Curves, repeat: int) -> dict[str, Any]:
+def _fit_columns(trial: str, run: int, network_epoch: int, curves: Curves, repeat: int) -> dict[str, Any]:
     _, pairs, replicates = curves.bound.shape
     rows = pairs * replicates * repeat
     return {
         "key": [trial] * rows,
         "run": np.full(rows, run),
-        "lenet_epoch": np.full(rows, lenet_epoch),
+        "network_epoch": np.full(rows, network_epoch),
         "pair": np.repeat(curves.pairs, replicates * repeat),
         "replicate": np.tile(np.repeat(np.arange(replicates), repeat), pairs),
     }

@@ -10,29 +10,31 @@ from collections.abc import Sequence
 import torch
 
 from trainables.estimators import memory
-from trainables.settings import CLASSES, TEST_SAMPLES, TRAIN_SAMPLES, InputError, TrialConfig, flatten, replace
-from trainables.subjects.data import IMAGE_SIDE
-from trainables.subjects.lenet import LAYER_SHAPES
+from trainables.settings import InputError, TrialConfig, flatten, replace
+from trainables.subjects.datasets import DATASETS
+from trainables.trial import network_run
 
-_LENET_IMAGE = 160_000
-"""Of one image of a batch that LeNet-5 learns."""
+_LEARNT_SAMPLE = 160_000
+"""Of one sample of a batch that the network learns; measured on LeNet-5."""
 
 
 def of_trial(config: TrialConfig, device: str = "cpu") -> dict[str, int]:
     """Of a trial at its largest, by what takes it."""
-    pixels, samples, mine = IMAGE_SIDE**2 * memory.FLOAT, config.mine_samples, config.mine
-    loaded = (TRAIN_SAMPLES[config.data.name] + TEST_SAMPLES[config.data.name]) * pixels
-    learnt, probed = (0 if n is None else n * pixels for n in (config.lenet.train_samples, mine.samples))
-    widths = [math.prod(LAYER_SHAPES[layer]) for layer in mine.layers]
+    data, samples, mine = DATASETS[config.data.name], config.mine_samples, config.mine
+    shapes = network_run.shapes(config.network.name, config.data.name)
+    shapes = {name: shape for name, shape in shapes.items() if name in ("X", "Y", *config.layers)}
+    one = math.prod(data.shape) * memory.FLOAT
+    loaded = (data.train + data.test) * one
+    learnt, probed = (0 if n is None else n * one for n in (config.network.train_samples, mine.samples))
+    widths = [math.prod(shapes[layer]) for layer in config.layers]
     layers = samples * sum(widths) * memory.FLOAT
-    shapes = {"X": (1, IMAGE_SIDE, IMAGE_SIDE), "Y": (CLASSES,), **{name: LAYER_SHAPES[name] for name in mine.layers}}
-    fit = memory.of_fit(mine, shapes, mine.pairs, samples, config.runs)
+    fit = memory.of_fit(mine, shapes, config.pairs, samples, config.runs)
     process = {"process": memory.PROCESS[device]}
     phases = (
-        {"images": 2 * loaded},
-        {"images": loaded + learnt, "lenet": config.lenet.batch_size * _LENET_IMAGE},
-        {"images": loaded + probed, "layers": layers, "truth": memory.of_truth(samples, max(widths), device)},
-        {"images": probed or loaded, "layers": layers, **fit},
+        {"data": 2 * loaded},
+        {"data": loaded + learnt, "network": config.network.batch_size * _LEARNT_SAMPLE},
+        {"data": loaded + probed, "layers": layers, "truth": memory.of_truth(samples, max(widths), device)},
+        {"data": probed or loaded, "layers": layers, **fit},
     )
     return max(({**process, **phase} for phase in phases), key=lambda parts: sum(parts.values()))
 

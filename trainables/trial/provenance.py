@@ -28,7 +28,7 @@ class Stopwatch:
     def __init__(self, device: torch.device, seconds: dict[str, float] | None = None) -> None:
         self.device = device
         self.seconds = {} if seconds is None else seconds
-        for phase in ("data", "lenet", "truth", "probe", "mine"):
+        for phase in ("data", "network", "truth", "probe", "mine"):
             self.seconds.setdefault(phase, 0.0)
 
     @contextmanager

@@ -13,7 +13,7 @@ from trainables import devices, records, verdict
 from trainables.records import resultfiles
 from trainables.settings import InputError, key, unflatten
 from trainables.subjects import data
-from trainables.trial import lenet_run
+from trainables.trial import network_run
 from trainables.trial import recorded as trial
 from trainables.trial.schedule import Progress
 
@@ -54,7 +54,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
             counts = _counts(progress)
             position = {"epoch": progress.epoch, "run": progress.run, "runs": config.runs}
             tune.report({"state": "running", **position, **counts, **_levels(progress)})
-        tune.report({"state": "completed", "epoch": config.lenet.epochs - 1, **counts})
+        tune.report({"state": "completed", "epoch": config.network.epochs - 1, **counts})
     except Exception as error:
         logger.exception("trial %s failed", key(config))
         if _is_lost(device, error) or records.trial_state(results, key(config)) != "failed":
@@ -63,7 +63,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
 
 
 def prepare(parameters: dict[str, Any]) -> None:
-    """Train one LeNet-5 and compute its truths, and publish both for the trials that share them.
+    """Train one network and compute its truths, and publish both for the trials that share them.
 
     Args:
         parameters: `trial` (one of these trials, by field path), `layers` and `noise_stds` (of all of them),
@@ -72,10 +72,10 @@ def prepare(parameters: dict[str, Any]) -> None:
     config, results = unflatten(parameters["trial"]), parameters["results"]
     resultfiles.check_seen(results, parameters["probe"])
     torch.set_num_threads(parameters["threads"])
-    images = data.load(config.data).to(device_of(parameters["gpus"]))
-    trained = lenet_run.obtain(config, images, results)
-    probed = images.train.subset(config.mine.samples)
-    lenet_run.obtain_truths(config, trained, probed, parameters["layers"], parameters["noise_stds"], results)
+    loaded = data.load(**vars(config.data)).to(device_of(parameters["gpus"]))
+    trained = network_run.obtain(config, loaded, results)
+    probed = loaded.train.subset(config.mine.samples)
+    network_run.obtain_truths(config, trained, probed, parameters["layers"], parameters["noise_stds"], results)
 
 
 def device_of(gpus: float) -> torch.device:

@@ -1,4 +1,4 @@
-"""One whole trial, top to bottom: LeNet-5, its truths, then at every probe estimate and record."""
+"""One whole trial, top to bottom: the network, its truths, then at every probe estimate and record."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from trainables.estimators import mine
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.records import schemas
 from trainables.settings import InputError, TrialConfig, key
-from trainables.subjects import data, lenet
-from trainables.trial import fit_rows, lenet_run, memory, provenance, snapshots
-from trainables.trial.lenet_run import LeNetRun
+from trainables.subjects import data
+from trainables.trial import fit_rows, memory, network_run, provenance, snapshots
+from trainables.trial.network_run import NetworkRun
 
 CHECKPOINT_VERSION = 4
 """Raised when a checkpoint's content changes, or the numbers that follow from it."""
@@ -30,7 +30,7 @@ class Progress:
     Attributes:
         run: runs of MINE that are done.
         networks_state, finite: the statistics networks after the last run, and which fits were finite.
-        rows: tables by name, one part a run (`estimates`, `curves`) or the whole run of LeNet-5 (`lenet`).
+        rows: tables by name, one part a run (`estimates`, `curves`) or the network's whole run (`network`).
     """
 
     config: TrialConfig
@@ -38,19 +38,19 @@ class Progress:
     run: int = 0
     networks_state: dict[str, torch.Tensor] = field(default_factory=dict)
     finite: torch.Tensor | None = None
-    rows: dict[str, list[pa.Table]] = field(default_factory=lambda: {"lenet": [], "estimates": [], "curves": []})
+    rows: dict[str, list[pa.Table]] = field(default_factory=lambda: {"network": [], "estimates": [], "curves": []})
     seconds: dict[str, float] = field(default_factory=dict)
     started_at: datetime.datetime = field(default_factory=schemas.now)
 
     @property
     def epoch(self) -> int:
-        """LeNet-5's epoch of the last run."""
+        """The network's epoch of the last run."""
         return self.config.probe_epochs[self.run - 1]
 
     @property
     def accuracy(self) -> float:
-        """LeNet-5's test accuracy at the last run."""
-        return self.rows["lenet"][0]["test_accuracy"][self.epoch].as_py()
+        """The network's test accuracy at the last run."""
+        return self.rows["network"][0]["test_accuracy"][self.epoch].as_py()
 
     def parts(self) -> dict[str, pa.Table]:
         """The four tables of a completed trial."""
@@ -66,7 +66,7 @@ def run(
     """Run a trial, yielding after every probe; the last progress holds the whole record.
 
     Args:
-        results: where LeNet-5's run and its truths are read and published; None: both are made anew.
+        results: where the network's run and its truths are read and published; None: both are made anew.
         progress: where to go on from; None: from the start. The rows are the same either way.
 
     Raises:
@@ -76,23 +76,23 @@ def run(
     progress = progress or Progress(config, device)
     provenance.forget_device_peak(device)
     watch = provenance.Stopwatch(device, progress.seconds)
-    layers, stds = config.mine.layers, (0.0, config.mine.noise_std)
+    layers, stds = tuple(config.layers), (0.0, config.mine.noise_std)
     with watch.phase("data"):
-        images = data.load(config.data).to(device)
-        probed = images.train.subset(config.mine.samples)
-    with watch.phase("lenet"):
-        trained = lenet_run.obtain(config, images, results)
-        progress.rows["lenet"] = [_lenet_rows(config, trained)]
+        loaded = data.load(**vars(config.data)).to(device)
+        probed = loaded.train.subset(config.mine.samples)
+    with watch.phase("network"):
+        trained = network_run.obtain(config, loaded, results)
+        progress.rows["network"] = [_network_rows(config, trained)]
     with watch.phase("truth"):
-        truths = lenet_run.obtain_truths(config, trained, probed, layers, stds, results)
-        ceilings = {"X": truth.entropy(probed.pixels), "Y": truth.entropy(probed.labels)}
-    del images  # from here on only the probed samples are needed
+        truths = network_run.obtain_truths(config, trained, probed, layers, stds, results)
+        ceilings = {"X": truth.entropy(probed.inputs), "Y": truth.entropy(probed.labels)}
+    del loaded  # from here on only the probed samples are needed
 
     for epoch in config.probe_epochs[progress.run :]:
         progress.run += 1
         with watch.phase("probe"):
-            outputs = trained.outputs(epoch, probed, layers, config.lenet.output)
-            samples = mine.Samples(probed.pixels.flatten(1), probed.labels, outputs)
+            outputs = trained.outputs(config, epoch, probed, layers)
+            samples = mine.Samples(probed.inputs.flatten(1), probed.labels, outputs)
         with watch.phase("mine"):
             networks, started_from = _networks(progress)
             curves = mine.train(networks, samples, config.seed, progress.run)
@@ -101,7 +101,7 @@ def run(
             pair: fit_rows.known_answers(
                 config.mine, pair, ceilings, *(truths[epoch, pair[2:], std] for std in stds[::-1])
             )
-            for pair in config.mine.pairs
+            for pair in config.pairs
         }
         position = (key(config), progress.run, epoch, curves)
         progress.rows["estimates"].append(fit_rows.estimates(*position, answers, started_from))
@@ -112,8 +112,9 @@ def run(
 
 def _networks(progress: Progress) -> tuple[StatisticsNetworks, np.ndarray]:
     """The statistics networks at the start of a run, and where each fit's weights came from."""
-    config, shapes = progress.config, {"X": (1, data.IMAGE_SIDE, data.IMAGE_SIDE), **lenet.LAYER_SHAPES}
-    networks = StatisticsNetworks(config.mine, shapes, config.seed, progress.run, progress.device)
+    config = progress.config
+    shapes = dict(network_run.shapes(config.network.name, config.data.name))
+    networks = StatisticsNetworks(config.mine, shapes, config.seed, progress.run, progress.device, pairs=config.pairs)
     started_from = np.full((len(networks.pairs), config.mine.replicates), "initialisation", dtype=object)
     if config.mine.transfer_mode == "finetune" and progress.finite is not None:
         # A fit that is no longer finite starts from fresh weights; its siblings go on.
@@ -122,10 +123,12 @@ def _networks(progress: Progress) -> tuple[StatisticsNetworks, np.ndarray]:
     return networks, started_from
 
 
-def _lenet_rows(config: TrialConfig, trained: LeNetRun) -> pa.Table:
+def _network_rows(config: TrialConfig, trained: NetworkRun) -> pa.Table:
     epochs = len(trained.train_loss)
     columns = {"key": [key(config)] * epochs, "epoch": range(epochs)}
-    return schemas.table("lenet", columns | {"train_loss": trained.train_loss, "test_accuracy": trained.test_accuracy})
+    return schemas.table(
+        "network", columns | {"train_loss": trained.train_loss, "test_accuracy": trained.test_accuracy}
+    )
 
 
 def save(progress: Progress) -> bytes:

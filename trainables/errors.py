@@ -6,5 +6,6 @@ class InputError(Exception):
 
 
 def require(satisfied: bool, path: str, value: object, allowed: str) -> None:
+    """Raise an InputError unless satisfied."""
     if not satisfied:
         raise InputError(f"{path} is {value!r}; it must be {allowed}.")

@@ -1,11 +1,11 @@
 """People's text for a place: a local path or a URI, made absolute, or refused in a sentence.
 
-A leaf but for `config.InputError`; every flag that takes a path goes through it.
+Every flag that takes a path goes through it.
 """
 
 from pathlib import Path
 
-from trainables.settings import InputError
+from trainables.errors import InputError
 
 
 def place(text: str, field: str) -> str:

@@ -1,12 +1,13 @@
-"""One LeNet-5 run: its probed states, and the truths of its layers. Trained or computed once, then read.
+"""One training of a network: its probed states, and the truths of its layers. Trained or computed once, then read.
 
 Neither depends on MINE's settings, so the trials of one seed share them. They lie beside the results under a
 name derived from their content's configuration, whole or not at all; whoever finds none makes and publishes
 them, with the same numbers.
 """
 
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,21 +18,26 @@ from torch import Tensor
 from trainables import truth
 from trainables.draws import generator
 from trainables.records import resultfiles
-from trainables.settings import InputError, TrialConfig, content_key, lenet_key
-from trainables.subjects import lenet
-from trainables.subjects.data import DataSet, Images
+from trainables.settings import InputError, TrialConfig, content_key, network_key, stored
+from trainables.subjects import probing, training
+from trainables.subjects.data import DataSet, Examples
+from trainables.subjects.datasets import DATASETS
+from trainables.subjects.networks import NETWORKS
 from trainables.trial import snapshots
 from trainables.truth import Truth
 
 logger = logging.getLogger(__name__)
+
+_FOLDER = stored("network_runs")
+"""Folder of the published runs, beside the tables."""
 
 VERSION = 1
 """Raised when the content or the numbers of a published file change."""
 
 
 @dataclass(frozen=True)
-class LeNetRun:
-    """A trained LeNet-5.
+class NetworkRun:
+    """A trained network.
 
     Attributes:
         states: parameters after each probed epoch, by epoch.
@@ -42,31 +48,43 @@ class LeNetRun:
     train_loss: list[float]
     test_accuracy: list[float]
 
-    def outputs(self, epoch: int, images: Images, layers: Sequence[str], output: str) -> dict[str, Tensor]:
-        """The layers' outputs after a probed epoch, by layer, each (samples, features); sm1 by `lenet.output`."""
-        network = lenet.LeNet5(torch.Generator(), output)
+    def outputs(self, config: TrialConfig, epoch: int, samples: Examples, layers: Sequence[str]) -> dict[str, Tensor]:
+        """The layers' outputs after a probed epoch, by layer, each (samples, features)."""
+        network = training.build(config.network.name, config.data.name, torch.Generator())
         network.load_state_dict(self.states[epoch])
-        return lenet.activations(network.to(images.pixels.device), images, layers)
+        modules = {layer: module for layer, module in config.layers.items() if layer in layers}
+        return probing.activations(network.to(samples.inputs.device), samples.inputs, modules, config.network.output)
 
 
-def train(config: TrialConfig, images: DataSet) -> LeNetRun:
-    """Train LeNet-5 for the whole schedule, on the images' device; all training images are in `images`."""
-    learnt = images.train.subset(config.lenet.train_samples)
-    network = lenet.LeNet5(generator(config.seed, "lenet weights")).to(learnt.labels.device)
-    optimizer = lenet.make_optimizer(network, config.lenet)
-    trained = LeNetRun({}, [], [])
-    for epoch in range(config.lenet.epochs):
-        order = generator(config.seed, "lenet batches", epoch)
-        loss = lenet.train_epoch(network, optimizer, learnt, config.lenet.batch_size, order, config.lenet.last_batch)
+@functools.lru_cache(maxsize=32)
+def shapes(network: str, data: str) -> Mapping[str, tuple[int, ...]]:
+    """Shape of one sample of X and of each layer of a network, and of Y the number of classes."""
+    described = DATASETS[data]
+    made = training.build(network, data, torch.Generator())
+    layers = probing.shapes(made, described.shape, NETWORKS[network].layers)
+    return {"X": described.shape, "Y": (described.classes,), **layers}
+
+
+def train(config: TrialConfig, data: DataSet) -> NetworkRun:
+    """Train the network for the whole schedule, on the data's device; all training samples are in `data`."""
+    settings = config.network
+    learnt = data.train.subset(settings.train_samples)
+    network = training.build(settings.name, config.data.name, generator(config.seed, stored("network weights")))
+    network.to(learnt.labels.device)
+    optimizer = training.make_optimizer(network, settings)
+    trained = NetworkRun({}, [], [])
+    for epoch in range(settings.epochs):
+        source = generator(config.seed, stored("network batches"), epoch)
+        loss = training.train_epoch(network, optimizer, learnt, settings.batch_size, source, settings.last_batch)
         trained.train_loss.append(loss)
-        trained.test_accuracy.append(lenet.accuracy(network, images.test))
+        trained.test_accuracy.append(training.accuracy(network, data.test))
         if epoch in config.probe_epochs:
             state = network.state_dict()
             trained.states[epoch] = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
     return trained
 
 
-def obtain(config: TrialConfig, images: DataSet, results: str | None = None) -> LeNetRun:
+def obtain(config: TrialConfig, data: DataSet, results: str | None = None) -> NetworkRun:
     """The published run of this configuration, or a newly trained and published one.
 
     Args:
@@ -74,24 +92,24 @@ def obtain(config: TrialConfig, images: DataSet, results: str | None = None) -> 
     """
     if published := _published(config, results):
         return published
-    trained = train(config, images)
+    trained = train(config, data)
     # Whoever trained it meanwhile, perhaps on another device, may have computed its truths: one serves all trials.
     if published := _published(config, results):
         return published
-    _publish(results, "lenet_runs", lenet_key(config), vars(trained))
+    _publish(results, _FOLDER, network_key(config), vars(trained))
     return trained
 
 
-def _published(config: TrialConfig, results: str | None) -> LeNetRun | None:
-    if content := _read(results, "lenet_runs", lenet_key(config)):
-        return LeNetRun(content["states"], content["train_loss"], content["test_accuracy"])
+def _published(config: TrialConfig, results: str | None) -> NetworkRun | None:
+    if content := _read(results, _FOLDER, network_key(config)):
+        return NetworkRun(content["states"], content["train_loss"], content["test_accuracy"])
     return None
 
 
 def obtain_truths(
     config: TrialConfig,
-    trained: LeNetRun,
-    images: Images,
+    trained: NetworkRun,
+    samples: Examples,
     layers: Sequence[str],
     noise_stds: Sequence[float],
     results: str | None = None,
@@ -99,7 +117,7 @@ def obtain_truths(
     """Truths after every probed epoch, read where they are published, else computed and published.
 
     Args:
-        images: the samples that MINE and truth use.
+        samples: those that MINE and truth use.
 
     Returns:
         By (epoch, layer, noise std).
@@ -113,9 +131,9 @@ def obtain_truths(
             else:
                 missing.setdefault(layer, []).append(std)
     for epoch in config.probe_epochs if missing else ():
-        for layer, outputs in trained.outputs(epoch, images, list(missing), config.lenet.output).items():
+        for layer, outputs in trained.outputs(config, epoch, samples, list(missing)).items():
             source = generator(config.seed, "truth", epoch, layer)
-            computed = truth.compute(outputs, images.labels, missing[layer], source)
+            computed = truth.compute(outputs, samples.labels, missing[layer], source)
             found |= {(epoch, layer, std): one for std, one in computed.items()}
     for layer, stds in missing.items():
         for std in stds:
@@ -125,7 +143,12 @@ def obtain_truths(
 
 
 def _truth_key(config: TrialConfig, layer: str, noise_std: float) -> str:
-    name = {"lenet": lenet_key(config), "samples": config.mine_samples, "layer": layer, "noise_std": noise_std}
+    name = {
+        stored("network"): network_key(config),
+        "samples": config.mine_samples,
+        "layer": layer,
+        "noise_std": noise_std,
+    }
     return content_key(name)
 
 

@@ -1,4 +1,8 @@
-"""Algorithm 1 written plainly: one network, concatenation, two forward passes, autograd, float64."""
+"""The plain reference: Algorithm 1 to the letter, for one fit, in float64 on the CPU.
+
+One network, concatenation, two forward passes, autograd. `mine` trains all fits of a trial side by side, and is held to
+this one, draw by draw: read this first.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -11,7 +15,7 @@ from torch.nn import functional
 from trainables import draws
 from trainables.estimators.mine import Samples
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.settings import CLASSES, MineConfig
+from trainables.settings import MineConfig
 
 
 class PlainNetwork(nn.Module):
@@ -31,7 +35,7 @@ class PlainNetwork(nn.Module):
         """What a side hands to the concatenation."""
         config, w = self.config, self.weights
         if side == "Y":
-            values = functional.one_hot(values, CLASSES).double()
+            values = functional.one_hot(values, self.shapes["Y"][0]).double()
         if config.redraws_front:
             return values
         if config.architecture == 2 and len(self.shapes[side]) == 3:
@@ -66,7 +70,7 @@ def random_map(
         fan_in = x[0] * (x[1] - z[1] + 1) * (x[2] - z[2] + 1)
     else:
         fan_in = math.prod(x if variable == "X" else z)
-        made = nn.Linear(fan_in, math.prod(z) if variable == "X" else CLASSES)
+        made = nn.Linear(fan_in, math.prod(z) if variable == "X" else shapes["Y"][0])
     with torch.no_grad():
         for parameter in made.parameters():  # weight, then bias
             parameter.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=source)
@@ -108,6 +112,7 @@ def fit(
     shuffles = draws.generator(seed, "mine marginals", settings.marginals, run)
     variable, layer = pair.split(";")
     values, outputs = samples.x if variable == "X" else samples.y, samples.layers[layer]
+    assert values is not None, "the pair's variable is given"
     fronts = draws.generator(seed, "front", run, pair)
     b, independent = settings.batch_size, settings.marginals == "independent"
     average, bounds = None, []

@@ -1,0 +1,65 @@
+"""The networks that can be studied, each a description: to add one, add it here. No torch until one is made."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+OUTPUT = ""
+"""In place of a module: the network's output, as class probabilities or their logarithms (`network.output`)."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that can be studied.
+
+    Attributes:
+        make: `module:name` of what makes it, called with the shape of one input and the number of classes. It returns
+            a module from inputs, shape (batch, *shape), to logits, shape (batch, classes), with initial weights from
+            PyTorch's global generator, which is seeded before.
+        layers: the probed layers in the network's order, each with the module whose output it is, named as in
+            `named_modules`, or `OUTPUT`.
+    """
+
+    make: str
+    layers: Mapping[str, str]
+
+
+NETWORKS: Mapping[str, Network] = {
+    # The paper's Table 1; its maxpool layers end in the ReLU.
+    "lenet5": Network(
+        "trainables.subjects.lenet:LeNet5",
+        {"maxpool1": "maxpool1", "maxpool2": "maxpool2", "relu3": "relu3", "sm1": OUTPUT},
+    ),
+    "mlp": Network(
+        "trainables.subjects.networks:mlp", {"tanh1": "tanh1", "tanh2": "tanh2", "tanh3": "tanh3", "sm1": OUTPUT}
+    ),
+}
+"""By `network.name`."""
+
+
+def mlp(shape: tuple[int, ...], classes: int) -> nn.Module:
+    """Three hidden layers of 64, 32 and 16 tanh units."""
+    from torch import nn
+
+    widths, modules = (math.prod(shape), 64, 32, 16), OrderedDict[str, nn.Module](flat=nn.Flatten())
+    for number in (1, 2, 3):
+        modules[f"linear{number}"] = nn.Linear(widths[number - 1], widths[number])
+        modules[f"tanh{number}"] = nn.Tanh()
+    modules["linear4"] = nn.Linear(widths[-1], classes)
+    return nn.Sequential(modules)
+
+
+def pairs(layers: Mapping[str, str]) -> tuple[str, ...]:
+    """The pairs variable;layer of a network, X the input and Y the label.
+
+    >>> pairs(NETWORKS["lenet5"].layers)[3:5]
+    ('X;sm1', 'Y;maxpool1')
+    """
+    return tuple(f"{variable};{layer}" for variable in "XY" for layer in layers)

@@ -1,0 +1,104 @@
+"""A network is built, learns for an epoch, and is tested.
+
+In float32 throughout and by deterministic algorithms: one seed gives one trained network on one device model, so that
+trials which train it at the same time may share what each publishes.
+"""
+
+import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from trainables import numerics
+from trainables.draws import derive_seed, epoch_rows
+from trainables.subjects.data import Examples
+from trainables.subjects.datasets import DATASETS
+from trainables.subjects.networks import NETWORKS
+from trainables.subjects.probing import EVALUATION_BATCH
+
+
+def build(name: str, data: str, source: torch.Generator) -> nn.Module:
+    """A network for a data set, on the CPU, its initial weights drawn as if by `source`, a CPU generator."""
+    described = DATASETS[data]
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(source.get_state())
+        return pkgutil.resolve_name(NETWORKS[name].make)(described.shape, described.classes)
+
+
+class Learning(Protocol):
+    """How a network learns: the optimizer, sgd, or adam, which has no momentum."""
+
+    @property
+    def optimizer(self) -> str: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def momentum(self) -> float: ...
+
+
+def make_optimizer(network: nn.Module, learning: Learning) -> torch.optim.Optimizer:
+    """The optimizer of a network's parameters."""
+    if learning.optimizer == "adam":
+        return torch.optim.Adam(network.parameters(), lr=learning.learning_rate)
+    return torch.optim.SGD(network.parameters(), lr=learning.learning_rate, momentum=learning.momentum)
+
+
+@numerics.fixed("highest")
+def train_epoch(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    samples: Examples,
+    batch_size: int,
+    source: torch.Generator,
+    last_batch: str = "dropped",
+) -> float:
+    """Train for one epoch on the cross-entropy of the logits.
+
+    Args:
+        source: CPU generator of the epoch's batch order; by its seed the network's own draws (dropout) are seeded.
+        last_batch: whether a last batch that is not full is `dropped` or `kept`.
+
+    Returns:
+        Mean over the epoch's batches of their mean losses, in nats.
+    """
+    network.train()
+    device = samples.labels.device
+    order = epoch_rows(len(samples), batch_size, last_batch, source).to(device).split(batch_size)
+    total = torch.zeros((), device=device)
+    with _seeded(source, device):
+        for rows in order:
+            inputs, labels = samples.inputs.index_select(0, rows), samples.labels.index_select(0, rows)
+            loss = functional.cross_entropy(network(inputs), labels)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+    return float(total / len(order))
+
+
+@contextmanager
+def _seeded(source: torch.Generator, device: torch.device) -> Iterator[None]:
+    """PyTorch's global generators, by which modules draw, seeded from `source` for a while."""
+    used = [device] if device.type == "cuda" and torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=used):
+        seed = derive_seed(source.initial_seed(), "modules")
+        torch.default_generator.manual_seed(seed)
+        for one in used:
+            torch.cuda.default_generators[one.index].manual_seed(seed)
+        yield
+
+
+@numerics.fixed("highest")
+@torch.no_grad()
+def accuracy(network: nn.Module, samples: Examples) -> float:
+    """Share of samples classified rightly, in [0, 1]."""
+    network.eval()
+    right = torch.zeros((), dtype=torch.int64, device=samples.labels.device)
+    batches = zip(samples.inputs.split(EVALUATION_BATCH), samples.labels.split(EVALUATION_BATCH), strict=True)
+    for inputs, labels in batches:
+        right += (network(inputs).argmax(dim=1) == labels).sum()
+    return int(right) / len(samples)
