@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib
 import matplotlib.figure
 
 from analysis import drawings, figures, frames
@@ -40,12 +41,13 @@ def draw(results: str | frames.Results, pair: str) -> matplotlib.figure.Figure:
     varied = [path for path in shown if trials[path].astype(str).nunique() > 1] or shown
     drawn = trials.loc[fits["key"].unique()].sort_values(shown)
     groups = drawn.groupby("configuration", sort=False)
-    figure, axes = figures.panels(len(groups))
-    for ax, (_, group) in zip(axes, groups, strict=True):
-        known = fits[fits["key"].isin(group.index)][["ceiling", "truth", "optimum"]].mean()
-        settings = frames.in_words(group.iloc[0], varied)
-        figures.learning_curves(ax, curves[curves["key"].isin(group.index)], dict(known), figures.wrapped(settings))
-    figures.finish(figure, f"MINE's bound for {pair}, every run, seed and replicate")
+    with matplotlib.rc_context(figures.STYLE):
+        figure, axes = figures.panels(len(groups))
+        for ax, (_, group) in zip(axes, groups, strict=True):
+            known = fits[fits["key"].isin(group.index)][["ceiling", "truth", "optimum"]].mean()
+            settings = figures.wrapped(frames.in_words(group.iloc[0], varied))
+            figures.learning_curves(ax, curves[curves["key"].isin(group.index)], dict(known), settings)
+        figures.finish(figure, f"MINE's bound for {pair}, every run, seed and replicate")
     return figure
 
 

@@ -49,8 +49,8 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
             violated_truth=truth.groupby(group).mean().groupby("row").mean(),
             wrongly=wrongly.groupby(group).mean().groupby("row").mean(),
         )
-        rows.append(part)
-    return pd.concat(rows)[columns].sort_values([*shown, "variable", "layers"], ignore_index=True)
+        rows.append(part[truth.notna().groupby(where["row"]).any().reindex(part.index)])  # of networks that have both
+    return pd.concat(rows)[columns].sort_values([*shown, "variable"], kind="stable", ignore_index=True)
 
 
 def notes(trials: pd.DataFrame, rows: pd.DataFrame, rule: VerdictRule | None = None) -> list[str]:

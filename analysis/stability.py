@@ -59,7 +59,7 @@ def table(
         theirs = paper.stability_rows(made)
         agrees = np.where(theirs["paper"] == "", "", np.where(word == theirs["paper"], "yes", "no"))
         found += [_disorder(judged, rule), word.rename("word"), theirs, pd.Series(agrees, name="agrees")]
-    return pd.concat(found, axis=1)[columns].sort_values([*shown, unit], ignore_index=True)
+    return pd.concat(found, axis=1)[columns].sort_values(shown, kind="stable", ignore_index=True)
 
 
 _COLUMNS = (

@@ -55,7 +55,7 @@ def write(
     columns = fit_columns(config, runs)
     fits = len(columns["run"])  # type: ignore[arg-type]
     hit = np.arange(fits) < exploded * fits
-    layer = np.array([int("maxpool1 maxpool2 relu3 sm1".split().index(pair[2:])) for pair in columns["pair"]])  # type: ignore[union-attr]
+    layer = np.array([list(config.layers).index(pair[2:]) for pair in columns["pair"]])  # type: ignore[union-attr]
     ends = level * (1 - fall * layer) + 0.01 * config.seed + 0.001 * np.asarray(columns["replicate"])
     estimate = np.where(hit, np.nan, ends)
     columns |= {

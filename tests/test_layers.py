@@ -1,0 +1,73 @@
+"""Layers of any network stand in every table and figure, in the network's order, whatever else is in the folder."""
+
+import re
+
+import pytest
+
+from analysis import curve_samples, drawings, figures, frames, judging, order, planes, report, sparklines, tables
+from tests import made_results
+
+LAYERS = ["tanh1", "tanh2", "tanh3", "sm1"]
+PAIRS = [f"{variable};{layer}" for variable in "XY" for layer in LAYERS]
+MLP = {"network.name": "mlp", "data.name": "digits"}
+
+
+@pytest.fixture(scope="module")
+def mlp(tmp_path_factory) -> str:
+    folder = str(tmp_path_factory.mktemp("mlp"))
+    for seed in (0, 1):
+        made_results.write(folder, {**MLP, "seed": seed, "mine.epochs": 40})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory) -> str:
+    """LeNet-5 and the MLP in one folder."""
+    folder = str(tmp_path_factory.mktemp("both"))
+    for name in ("lenet5", "mlp"):
+        made_results.write(folder, {**MLP, "network.name": name, "mine.epochs": 40})
+    return folder
+
+
+def test_layers_and_pairs_are_in_the_networks_order(mlp, both):
+    assert frames.layers(frames.trials(mlp)) == LAYERS
+    assert frames.estimates(mlp)["pair"].cat.categories.tolist() == PAIRS
+    both_orders = frames.layers(frames.trials(both))
+    assert both_orders == ["maxpool1", "maxpool2", "relu3", "tanh1", "tanh2", "tanh3", "sm1"]
+
+
+def test_tables_have_every_pair_and_neighbours_of_one_network_alone(mlp, both):
+    assert tables.build("stability", mlp, by_pair=True)[0]["pair"].tolist() == PAIRS
+    neighbours = ["tanh1, tanh2", "tanh2, tanh3", "tanh3, sm1"]
+    assert tables.build("order", mlp)[0]["layers"].tolist() == 2 * neighbours
+    rows = tables.build("order", both)[0]
+    of_network = {name: group["layers"].tolist() for name, group in rows.groupby("network.name")}
+    assert of_network == {"mlp": 2 * neighbours, "lenet5": 2 * ["maxpool1, maxpool2", "maxpool2, relu3", "relu3, sm1"]}
+    truths = order.neighbours(frames.estimates(both), "truth")
+    assert (truths.notna().sum(axis=1) == 3).all() and "relu3, tanh1" not in truths
+
+
+def test_figures_have_every_layer(mlp):
+    study = frames.Results(mlp)
+    judged = judging.judge(judging.fits(study))
+    points = planes.points(judged[judged["key"] == judged["key"].iloc[0]])
+    assert set(points["layer"]) == set(LAYERS)
+    sampled, _ = curve_samples.collect(study, study.trials, judged)
+    made = {one.name.split("_")[0]: one.figure for one in drawings.draw(study.trials, judged, sampled, study)}
+    for kind in {"plane", "truth"} & made.keys():
+        made[kind].draw_without_rendering()
+        named = [text.get_text() for text in made[kind].legends[0].get_texts()]
+        assert [name for name in named if name in LAYERS] == LAYERS, kind
+    assert "plane" in made
+    (block,) = sparklines.draw(study.trials, judged, sampled)
+    assert [spark.pair for spark in block.sparks] == PAIRS
+
+
+def test_the_page_names_every_pair_and_draws_every_curve(mlp, tmp_path):
+    text = report.write(mlp, str(tmp_path / "out")).read_text()
+    assert all(re.search(rf"\b{pair}\b", text) for pair in PAIRS)
+
+
+def test_sixty_three_layers_are_told_apart():
+    styles = figures.layer_styles(map(str, range(63)))
+    assert len(set(styles.values())) == 63
