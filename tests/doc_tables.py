@@ -6,11 +6,17 @@ A block is a comment `<!-- mine-study table ... -->`, a blank line and a markdow
 Where the results that it is of are not there yet, or no such trial is among them, it has no table.
 """
 
+import contextlib
+import io
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
+
+import tyro
+
+from study import cli
+from trainables.errors import InputError
 
 BLOCK = re.compile(r"<!-- mine-study (table [^>]*?) -->\n\n((?:\|[^\n]*\n)*)(?:\n|\Z)?")
 
@@ -21,13 +27,16 @@ def made(arguments: str) -> str:
     """The table that a command prints, without its notes; empty where there are no results of it.
 
     Raises:
-        RuntimeError: if the command fails for another reason.
+        InputError: if the command fails for another reason.
     """
-    command = [sys.executable, "-m", "study.cli", *shlex.split(arguments)]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True)
-    if ended.returncode and not any(said in ended.stderr for said in _NOT_THERE):
-        raise RuntimeError(f"mine-study {arguments}: {ended.stderr}")
-    return "".join(f"{line}\n" for line in ended.stdout.splitlines() if line.startswith("|"))
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
+            tyro.cli(cli.table, args=shlex.split(arguments)[1:])
+    except InputError as error:
+        if not any(said in str(error) for said in _NOT_THERE):
+            raise
+    return "".join(f"{line}\n" for line in printed.getvalue().splitlines() if line.startswith("|"))
 
 
 def remake(path: Path) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests import doc_tables
+from trainables.errors import InputError
 
 BLOCKS = [
     (path.name, command, table)
@@ -46,5 +47,5 @@ def test_a_table_without_its_results_goes_and_comes(tmp_path, monkeypatch):
 
 
 def test_a_command_that_is_wrong_is_no_missing_table():
-    with pytest.raises(RuntimeError, match="it must be at least 1"):
+    with pytest.raises(InputError, match="it must be at least 1"):
         doc_tables.made("table docs/example/results --first 0")
