@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from trainables import draws
+from trainables.bounds import log_mean_exp
 from trainables.estimators import mine, noise, plain
-from trainables.estimators.bounds import log_mean_exp
 from trainables.estimators.mine import Samples
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.settings import MineConfig

@@ -7,8 +7,8 @@ from scipy import integrate, special, stats
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainables import truth
+from trainables.bounds import divergence
 from trainables.draws import generator
-from trainables.estimators.bounds import divergence
 
 
 def compute(outputs, labels=None, stds=(0.3,), seed=0, **kwargs) -> truth.Truth | dict:

@@ -1,11 +1,12 @@
 """What one trial does, in rooms; each imports only from rooms below it (`make lint` checks).
 
 trial/         the schedule over a subject, its checkpoints and rows; the Ray trainable
-estimators/    bounds, statistics networks, the training loop; people's own arrays; problems with known answers
+estimators/    statistics networks, the training loop; people's own arrays; problems with known answers
 records/       a results folder: Parquet tables, read and written
 truth.py       the exact mutual information
 settings/      the configuration: fields, paths, keys
 subjects/      what is studied: networks and data sets, each a description
+bounds.py      what is estimated: bounds on mutual information, each a description
 verdict.py     the outcome of a fit; objectives.py: what a search minimises
 draws.py, devices.py, numerics.py     random streams, devices, precision
 errors.py, places.py, sentences.py    the error of bad input, people's paths, words

@@ -33,9 +33,9 @@ import torch
 from tests import lenet5
 from tests.benchmarks.measure import write_json
 from trainables import truth, verdict
+from trainables.bounds import divergence
 from trainables.draws import generator
 from trainables.estimators import mine, problems, validate
-from trainables.estimators.bounds import divergence
 from trainables.estimators.mine import Curves, Samples
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.settings import DataConfig, MineConfig, NetworkConfig, ScheduleConfig, TrialConfig

@@ -23,9 +23,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from trainables import devices, truth, verdict
+from trainables.bounds import BOUNDS
 from trainables.draws import generator
 from trainables.estimators import given, memory, mine
-from trainables.estimators.bounds import BOUNDS
 from trainables.estimators.mine import Curves, Samples
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.settings import InputError, MineConfig, check_last_batch

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables import draws, numerics, verdict
+from trainables.bounds import BOUNDS, log_mean_exp
 from trainables.estimators import batches, noise
-from trainables.estimators.bounds import BOUNDS, log_mean_exp
 from trainables.estimators.front import Front
 from trainables.estimators.statistics_network import Activity, StatisticsNetworks
 
@@ -112,7 +112,7 @@ def train(
                 added.add(layers)
                 t, activity = networks(*redraw(variables, layers), shuffle)
                 optimizer.zero_grad(set_to_none=True)
-                t.backward(gradient(t.detach()))
+                t.backward(torch.stack(gradient(t.detach())))
                 optimizer.step()
                 found.copy_(t.detach())
                 if epoch == config.epochs - 1:

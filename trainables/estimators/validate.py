@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from trainables import verdict
+from trainables.bounds import BOUNDS
 from trainables.draws import generator
 from trainables.estimators import mine
-from trainables.estimators.bounds import BOUNDS
 from trainables.estimators.mine import Samples
 from trainables.estimators.problems import PROBLEMS, Problem
 from trainables.estimators.statistics_network import StatisticsNetworks

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from trainables.bounds import BOUNDS
 from trainables.errors import require
 from trainables.subjects import networks
 from trainables.subjects.datasets import DATASETS
@@ -98,8 +99,8 @@ class MineConfig:
     """Weights at the start of a run: reinit draws them anew, finetune goes on from the previous run's."""
     replicates: int = 3
     """Statistics networks trained side by side per pair, from independent initialisations."""
-    bound: Literal["donsker_varadhan"] = "donsker_varadhan"
-    """Bound that T ascends (`trainables.estimators.bounds`)."""
+    bound: Literal[tuple(BOUNDS)] = "donsker_varadhan"  # type: ignore[valid-type]  # a Literal of a constant
+    """Bound that T ascends."""
     epochs: int = 100
     """MINE epochs per run."""
     batch_size: int = 100

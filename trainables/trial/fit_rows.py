@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from trainables import verdict
-from trainables.estimators.bounds import BOUNDS
+from trainables.bounds import BOUNDS
 from trainables.estimators.mine import Curves
 from trainables.records import schemas
 from trainables.settings import MineConfig

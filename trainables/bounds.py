@@ -1,4 +1,5 @@
-"""The bounds on mutual information that a statistics network T can be trained on: one description each.
+"""The bounds on mutual information that a statistics network T can be trained on, each a description: to add one, add
+it here. No torch but by the tensors that are given.
 
 A bound is a function of T on joint samples and on marginal samples. Marginal samples that are made inside a batch of b
 do not follow the product of the marginals but a law Q_b of their own, so a bound does not aim at the information but at
@@ -6,19 +7,24 @@ its *optimum*: its value in expectation with the best possible T. Truth gives th
 are in nats.
 """
 
+from __future__ import annotations
+
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from trainables.settings import MineConfig
+if TYPE_CHECKING:
+    from torch import Tensor
 
-Ascent = Callable[[Tensor], Tensor]
-"""What is ascended, as its gradient for T, both (2, batch, pairs, replicates): of joint, then of marginal samples.
+    from trainables.settings import MineConfig
+
+Ascent = Callable[["Tensor"], "tuple[Tensor, Tensor]"]
+"""What is ascended, as its gradients: from T of joint, then of marginal samples, shape (2, batch, pairs, replicates), to
+the gradients for the one and for the other, each (batch, pairs, replicates).
 
 It is taken for T alone and per fit: no loss is summed over fits, so one fit's overflow cannot reach another."""
 
@@ -44,6 +50,7 @@ class Bound:
 def log_mean_exp(t: Tensor, kind: str, dim: int = 0) -> Tensor:
     """ln mean exp(t) along an axis; `naive` overflows in float32 past t = 88, `stable` does not.
 
+    >>> import torch
     >>> log_mean_exp(torch.tensor([100.0, 100.0]), "naive"), log_mean_exp(torch.tensor([100.0, 100.0]), "stable")
     (tensor(inf), tensor(100.))
     """
@@ -87,7 +94,7 @@ class _DonskerVaradhanAscent:
         self.config = config
         self.average: Tensor | None = None
 
-    def __call__(self, t: Tensor) -> Tensor:
+    def __call__(self, t: Tensor) -> tuple[Tensor, Tensor]:
         marginal, batch = t[1], t.shape[1]
         if self.config.gradient_correction == "moving_average":
             to_marginal = self._corrected(marginal)
@@ -96,7 +103,7 @@ class _DonskerVaradhanAscent:
         else:
             weights = marginal.exp()
             to_marginal = weights / -weights.sum(dim=0)
-        return torch.stack([torch.full_like(marginal, 1 / batch), to_marginal])
+        return marginal.new_full(marginal.shape, 1 / batch), to_marginal
 
     def _corrected(self, marginal: Tensor) -> Tensor:
         """The moving average starts at the first batch's value; in logarithms if log_mean_exp is stable."""
@@ -106,7 +113,7 @@ class _DonskerVaradhanAscent:
             if self.average is None or rate == 1:
                 self.average = newest
             else:
-                self.average = torch.logaddexp(self.average + math.log(1 - rate), newest + math.log(rate))
+                self.average = (self.average + math.log(1 - rate)).logaddexp(newest + math.log(rate))
             return -(marginal - self.average).exp() / batch
         weights = marginal.exp()
         newest = weights.mean(dim=0)
@@ -114,7 +121,7 @@ class _DonskerVaradhanAscent:
         return -weights / (batch * self.average)
 
 
-BOUNDS = {
+BOUNDS: Mapping[str, Bound] = {
     "donsker_varadhan": Bound(
         source="Belghazi et al. 2018, arXiv:1801.04062, eq. 10; the paper's",
         value=_donsker_varadhan,
