@@ -29,7 +29,7 @@ NOTE = (
     "estimate, truth and optimum: means over pairs; truth and optimum of all fits, the estimate of the pairs and runs "
     "in which fits settled (n of m pairs: in the others none did). est./truth: the median over pairs of a pair's "
     "estimate by its truth in the same runs, beside it the lowest and the highest pair's; where these differ it is not "
-    "the row's estimate by its truth (`--which stability --by-pair` has each pair)."
+    "the row's estimate by its truth (`--which pairs` has each pair)."
 )
 """What a reader must know of the columns where rows have several pairs."""
 

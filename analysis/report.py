@@ -9,17 +9,13 @@ import jinja2
 import pandas as pd
 
 from analysis import (
-    accuracy,
-    consistency,
-    convergence,
     curve_samples,
-    differences,
-    disorder,
     drawings,
     figures,
     findings,
     frames,
     judging,
+    rendering,
     sparklines,
     stability,
     tables,
@@ -29,10 +25,7 @@ from trainables.records import schemas
 from trainables.records.resultfiles import write_local
 from trainables.sentences import counted
 from trainables.settings import InputError, fields
-from trainables.verdict import OUTCOMES, VerdictRule
-
-THRESHOLDS = {"halved": 0.5, "committed": 1.0, "doubled": 2.0}
-"""Factors on the verdict rule's tolerances under which words and shares are reported."""
+from trainables.verdict import OUTCOMES
 
 MOST_ROWS = 5_000
 """Rows of a table on the page; a longer one is whole in its CSV file, and the page says so."""
@@ -68,16 +61,16 @@ def write(results: str, out: str) -> Path:
     study = frames.Results(results)
     trials = study.trials
     folder = _prepared(out)
-    fits = judging.fits(study)
-    judged = judging.judge(fits)
-    sampled, converged = curve_samples.collect(study, trials, judged)
-    made = _tables(study, fits, judged, converged)
-    sections = [_section(trials, name, *table) for name, table in made.items()]
+    source = tables.Source(study)
+    judged = judging.judge(source.fits)
+    sampled, source.converged = curve_samples.collect(study, trials, judged)
+    made = {name: table.rows(source) for name, table in tables.TABLES.items() if table.reported}
+    sections = [_section(source, name, rows) for name, rows in made.items()]
     said = findings.sentences(
-        trials, judged, *(made[name][1] for name in ("stability", "convergence", "differences", "order"))
+        trials, judged, *(made[name] for name in ("stability", "convergence", "differences", "order"))
     )
     try:
-        for name, (_, rows, _) in made.items():
+        for name, rows in made.items():
             write_local(folder / "tables" / f"{name}.csv", rows.to_csv(index=False))
         pictures = [
             {"name": one.name, "caption": one.caption, "source": _embedded(drawings.save(one, folder / "figures"))}
@@ -88,7 +81,7 @@ def write(results: str, out: str) -> Path:
             findings=said,
             problems=study.unfinished
             + tables.unread(study.skipped)
-            + judging.untold(fits)
+            + judging.untold(source.fits)
             + stability.failures(trials)
             + stability.repeated(trials),
             sections=sections,
@@ -129,49 +122,16 @@ def _forget(folder: Path, drawn: set[str]) -> None:
             old.unlink()
 
 
-def _tables(
-    study: frames.Results, fits: pd.DataFrame, judged: pd.DataFrame, converged: pd.DataFrame
-) -> dict[str, tuple[str, pd.DataFrame, list[str]]]:
-    """Title, rows and notes of every table, by name."""
-    trials = study.trials
-    settled = stability.table(trials, fits)
-    by_pair = stability.table(trials, fits, by_pair=True)
-    learnt = accuracy.table(trials, study.network)
-    epochs = convergence.table(trials, converged)
-    consistent = consistency.table(trials, fits)
-    order = disorder.table(trials, fits)
-    compared = differences.table(trials, fits)
-    return {
-        "stability": ("Stability (the paper's Table 2)", settled, stability.notes(trials, settled)),
-        "pairs": ("Stability by pair", by_pair, [*stability.notes(trials, by_pair), "Each row links to its curves."]),
-        "accuracy": ("Accuracy of the network (the paper's Table 3)", learnt, accuracy.notes(trials, learnt)),
-        "convergence": ("Convergence: reinit and finetune", epochs, convergence.notes(trials, epochs)),
-        "consistency": ("Consistency", consistent, consistency.notes(trials, consistent)),
-        "order": ("Order of the layers (eq. 6 and 7)", order, disorder.notes(trials, order)),
-        "differences": ("Differences between configurations", compared, differences.notes(trials, compared)),
-        "thresholds": ("Under other thresholds", *_thresholds(trials, fits, settled)),
-    }
-
-
-def _thresholds(trials: pd.DataFrame, fits: pd.DataFrame, committed: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Shares and words with the rule's tolerances halved and doubled."""
-    identity = [*frames.shown_columns(trials), "variable"]
-    made = committed[identity].copy()
-    for kind, factor in THRESHOLDS.items():
-        rows = committed if factor == 1 else stability.table(trials, fits, VerdictRule().scaled(factor))
-        for name in ("exploded", "settled", "word"):
-            made[f"{name}_{kind}"] = rows[name]
-    note = "The verdict rule's tolerances halved, as committed, and doubled: what hangs on a threshold changes here."
-    return made, [note]
-
-
-def _section(trials: pd.DataFrame, name: str, title: str, rows: pd.DataFrame, notes: list[str]) -> Section:
-    shown = rows.head(MOST_ROWS)
+def _section(source: tables.Source, name: str, rows: pd.DataFrame) -> Section:
+    table, shown = tables.TABLES[name], rows.head(MOST_ROWS)
+    notes = table.notes(source, rows)
+    if name == "pairs":
+        notes = [*notes, "Each row links to its curves."]
     if len(rows) > MOST_ROWS:
         notes = [*notes, f"{MOST_ROWS} of {len(rows)} rows are shown; all are in tables/{name}.csv."]
-    folded = tables.fold(shown)
-    links = _links(trials, shown) if name in ("stability", "pairs") else {}
-    values = {tables.heading(str(column)): shown[column] for column in shown}
+    folded = rendering.fold(shown)
+    links = _links(source.trials, shown) if name in ("stability", "pairs") else {}
+    values = {rendering.heading(str(column)): shown[column] for column in shown}
     cells = []
     for column in map(str, folded):
         raw = values.get(column, folded[column])
@@ -182,7 +142,7 @@ def _section(trials: pd.DataFrame, name: str, title: str, rows: pd.DataFrame, no
             ]
         )
     by_row = [list(row) for row in zip(*cells, strict=True)]
-    return Section(name, title, notes, list(map(str, folded)), by_row)
+    return Section(name, table.title, notes, list(map(str, folded)), by_row)
 
 
 def _sort_value(value: Any) -> str:
@@ -200,7 +160,7 @@ def _links(trials: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[str, int], st
         pair = row.get("pair", None)
         target = f"#c-{configuration}" + (f"-{pair.replace(';', '-')}" if pair else "")
         for name in OUTCOMES:
-            found[tables.heading(name), place] = target
+            found[rendering.heading(name), place] = target
     return found
 
 

@@ -226,3 +226,31 @@ def failures(trials: pd.DataFrame) -> list[str]:
         whole = "The only trial" if failed == 1 else f"All {failed} trials"
         return [f"{whole} failed, so there is nothing to tabulate; see the trials table for why."]
     return [f"{counted(failed, 'trial')} failed, not in the table; see the trials table for why."]
+
+
+THRESHOLDS = {"halved": 0.5, "committed": 1.0, "doubled": 2.0}
+"""Factors on the verdict rule's tolerances under which words and shares are reported."""
+
+
+def under_thresholds(
+    trials: pd.DataFrame, fits: pd.DataFrame, rule: VerdictRule, committed: pd.DataFrame
+) -> pd.DataFrame:
+    """Shares and words by the rule with its tolerances halved and doubled.
+
+    Args:
+        committed: `table` by the rule as it is.
+    """
+    made = committed[[*frames.shown_columns(trials), "variable", "seeds"]].copy()
+    for kind, factor in THRESHOLDS.items():
+        rows = committed if factor == 1 else table(trials, fits, rule.scaled(factor))
+        for name in ("exploded", "settled", "word"):
+            made[f"{name}_{kind}"] = rows[name]
+    return made
+
+
+def threshold_notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """What a reader must know of `under_thresholds`, in sentences."""
+    lines = ["The rule's tolerances halved, as committed, and doubled: what hangs on a threshold changes here."]
+    if len(rows) and (rows["seeds"] == 1).any():
+        lines.append("Where seeds is 1, one seed alone decides a row.")
+    return lines + failures(trials)

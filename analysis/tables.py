@@ -1,10 +1,9 @@
-"""The tables by name, and rendering them for people: markdown, CSV, LaTeX."""
+"""The tables of a study, each a description: to add one, add it here. Command line and report go through them."""
 
-import math
-from collections.abc import Sequence
-from typing import Literal
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from analysis import (
@@ -21,32 +20,161 @@ from analysis import (
     selection,
     stability,
 )
-from analysis.frames import setting
 from trainables.sentences import counted
-from trainables.settings import InputError, short_name
-from trainables.verdict import BIASES, VerdictRule
+from trainables.settings import InputError
+from trainables.verdict import VerdictRule
 
-Which = Literal[
-    "stability",
-    "accuracy",
-    "convergence",
-    "consistency",
-    "order",
-    "differences",
-    "agreement",
-    "distance",
-    "paper",
-    "points",
-]
 
-FORMATS = ("markdown", "csv", "latex")
+class Source:
+    """What tables are made from, each part read or worked out once, when it is asked for.
+
+    Attributes:
+        study: all that was read of a results folder.
+        trials: the trials that the table is of, as `frames.trials`.
+        rule: by which fits are judged.
+        field: what `differences` compares; None: every field.
+    """
+
+    def __init__(
+        self,
+        study: frames.Results,
+        trials: pd.DataFrame | None = None,
+        rule: VerdictRule | None = None,
+        field: str | None = None,
+    ) -> None:
+        self.study, self.trials = study, study.trials if trials is None else trials
+        self.rule, self.field = rule or VerdictRule(), field
+
+    @functools.cached_property
+    def fits(self) -> pd.DataFrame:
+        """The fits of these trials, as `judging.fits`."""
+        return judging.of(self.trials, judging.fits(self.study))
+
+    @functools.cached_property
+    def stability(self) -> pd.DataFrame:
+        """The table of stability, on which others build."""
+        return stability.table(self.trials, self.fits, self.rule)
+
+    @functools.cached_property
+    def converged(self) -> pd.DataFrame:
+        """The epochs that settled fits took, as `convergence.fit_epochs`."""
+        pieces = self.study.curve_pieces(convergence.CURVE_COLUMNS)
+        return convergence.fit_epochs(judging.judge(self.fits, self.rule), pieces, self.rule)
+
+    @property
+    def learnt(self) -> pd.DataFrame:
+        """The networks' accuracies, as `frames.network`."""
+        return self.study.network[self.study.network["key"].isin(self.trials.index)]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        title: over it on the report's page.
+        about: what it has, for the command's help.
+        rows: makes it.
+        notes: what a reader must know of it, in sentences, from its rows.
+        judges: whether it judges fits, so that the rule's thresholds change it.
+        reported: whether it stands in the report.
+    """
+
+    title: str
+    about: str
+    rows: Callable[[Source], pd.DataFrame]
+    notes: Callable[[Source, pd.DataFrame], list[str]]
+    judges: bool = True
+    reported: bool = True
+
+
+TABLES: Mapping[str, Table] = {
+    "stability": Table(
+        "Stability (the paper's Table 2)",
+        "explosion, settling, estimates, the paper's words (its Table 2)",
+        lambda source: source.stability,
+        lambda source, rows: stability.notes(source.trials, rows),
+    ),
+    "pairs": Table(
+        "Stability by pair",
+        "the same with a row per pair",
+        lambda source: stability.table(source.trials, source.fits, source.rule, by_pair=True),
+        lambda source, rows: stability.notes(source.trials, rows),
+    ),
+    "paper": Table(
+        "The paper's Table 2",
+        "its rows in its order, ours beside them",
+        lambda source: agreement.side_by_side(source.trials, source.fits, source.rule),
+        lambda source, rows: agreement.side_by_side_notes(source.trials, rows),
+        reported=False,
+    ),
+    "points": Table(
+        "The points of the authors' figures",
+        "the points of the authors' figures, ours beside them",
+        lambda source: points.table(source.study, source.trials, source.fits),
+        lambda source, rows: points.notes(source.trials, rows),
+        judges=False,
+        reported=False,
+    ),
+    "accuracy": Table(
+        "Accuracy of the network (the paper's Table 3)",
+        "the network's accuracy by epoch (Table 3)",
+        lambda source: accuracy.table(source.trials, source.learnt),
+        lambda source, rows: accuracy.notes(source.trials, rows),
+        judges=False,
+    ),
+    "convergence": Table(
+        "Convergence: reinit and finetune",
+        "epochs to the final level, reinit against finetune",
+        lambda source: convergence.table(source.trials, source.converged),
+        lambda source, rows: convergence.notes(source.trials, rows, source.rule),
+    ),
+    "consistency": Table(
+        "Consistency",
+        "spreads and rank agreement",
+        lambda source: consistency.table(source.trials, source.fits, source.rule),
+        lambda source, rows: consistency.notes(source.trials, rows),
+    ),
+    "order": Table(
+        "Order of the layers (eq. 6 and 7)",
+        "layers in the wrong order (eq. 6 and 7)",
+        lambda source: disorder.table(source.trials, source.fits, source.rule),
+        lambda source, rows: disorder.notes(source.trials, rows, source.rule),
+    ),
+    "differences": Table(
+        "Differences between configurations",
+        "two values of one field, with intervals on the difference",
+        lambda source: differences.table(source.trials, source.fits, source.rule, source.field),
+        lambda source, rows: differences.notes(source.trials, rows),
+    ),
+    "agreement": Table(
+        "Agreement with the paper's Table 2",
+        "in which share of the settings each row of the paper's Table 2 comes out",
+        lambda source: agreement.table(source.stability),
+        lambda source, rows: agreement.notes(source.trials, rows),
+        reported=False,
+    ),
+    "distance": Table(
+        "Distance to the truth",
+        "configurations by their distance to the truth, the nearest first",
+        lambda source: distance.table(source.trials, source.fits, source.rule),
+        lambda source, rows: distance.notes(source.trials, rows),
+        reported=False,
+    ),
+    "thresholds": Table(
+        "Under other thresholds",
+        "shares and words with the rule's thresholds halved and doubled",
+        lambda source: stability.under_thresholds(source.trials, source.fits, source.rule, source.stability),
+        lambda source, rows: stability.threshold_notes(source.trials, rows),
+    ),
+}
+"""By name."""
 
 
 def build(
-    which: Which,
+    which: str,
     results: str,
     rule: VerdictRule | None = None,
-    by_pair: bool = False,
     field: str | None = None,
     where: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -57,56 +185,23 @@ def build(
     [0, 4, 8, 12, 16, 20]
 
     Args:
-        which: stability (the paper's Table 2), accuracy (Table 3), convergence, consistency, order, differences,
-            agreement (in how many settings the rows of Table 2 come out), distance (to the truth, nearest first),
-            paper (Table 2 in the paper's order, with the columns that the words rest on) or points (of the authors'
-            figures, beside ours).
-        by_pair: stability with a row a pair.
-        field: differences of this field alone.
+        which: one of `TABLES`.
+        field: differences: of this field alone.
         where: only trials with these values, each FIELD=VALUE as the tables show it (`noise_std=0.3`).
 
     Raises:
-        InputError: if the folder holds no results, or `where` names no field or leaves no trial. Files that cannot
-            be read are left out and named in the notes.
+        InputError: if there is no such table, the folder holds no results, or `where` names no field or leaves no
+            trial. Files that cannot be read are left out and named in the notes.
     """
-    study = frames.Results(results)
-    trials = selection.having(study.trials, where)
-    if which == "accuracy":
-        rows = accuracy.table(trials, study.network[study.network["key"].isin(trials.index)])
-        notes, untold = accuracy.notes(trials, rows), []
-    else:
-        fits = judging.of(trials, judging.fits(study))
-        untold = judging.untold(fits)
-        if which == "stability":
-            rows = stability.table(trials, fits, rule, by_pair)
-            notes = stability.notes(trials, rows)
-        elif which == "agreement":
-            rows = agreement.table(stability.table(trials, fits, rule))
-            notes = agreement.notes(trials, rows)
-        elif which == "paper":
-            rows = agreement.side_by_side(trials, fits, rule)
-            notes = agreement.side_by_side_notes(trials, rows)
-        elif which == "points":
-            rows = points.table(study, trials, fits)
-            notes = points.notes(trials, rows)
-        elif which == "distance":
-            rows = distance.table(trials, fits, rule)
-            notes = distance.notes(trials, rows)
-        elif which == "convergence":
-            pieces = study.curve_pieces(convergence.CURVE_COLUMNS)
-            rows = convergence.table(trials, convergence.fit_epochs(judging.judge(fits, rule), pieces, rule))
-            notes = convergence.notes(trials, rows, rule)
-        elif which == "consistency":
-            rows = consistency.table(trials, fits, rule)
-            notes = consistency.notes(trials, rows)
-        elif which == "order":
-            rows = disorder.table(trials, fits, rule)
-            notes = disorder.notes(trials, rows, rule)
-        else:
-            rows = differences.table(trials, fits, rule, field)
-            notes = differences.notes(trials, rows)
-    some = [f"Only trials with {' and '.join(where)}: {len(trials)} of {len(study.trials)}."] if where else []
-    return rows, [*study.unfinished, *some, *notes, *untold, *stability.repeated(trials), *unread(study.skipped)]
+    if which not in TABLES:
+        raise InputError(f"which is {which!r}; it must be one of {', '.join(TABLES)}.")
+    study, table = frames.Results(results), TABLES[which]
+    source = Source(study, selection.having(study.trials, where), rule, field)
+    rows = table.rows(source)
+    notes = table.notes(source, rows)
+    some = [f"Only trials with {' and '.join(where)}: {len(source.trials)} of {len(study.trials)}."] if where else []
+    untold = judging.untold(source.fits) if table.judges else []
+    return rows, [*study.unfinished, *some, *notes, *untold, *stability.repeated(source.trials), *unread(study.skipped)]
 
 
 def unread(skipped: list[str]) -> list[str]:
@@ -118,159 +213,3 @@ def unread(skipped: list[str]) -> list[str]:
     found = sorted(set(skipped))
     more = [f"Not read: {counted(len(found) - 5, 'further file')}."] if len(found) > 5 else []
     return [*(f"Not read: {problem}" for problem in found[:5]), *more]
-
-
-_HEADINGS = {
-    "exploded_epoch": "at epoch",
-    "truth_at_ceiling": "truth at ceiling",
-    "per_truth": "est./truth",
-    "per_optimum": "est./optimum",
-    "bias_truth": "bias to truth",
-    "bias_optimum": "bias to optimum",
-    "disorder_truth": "disorder (truth)",
-    "word": "we say",
-    "paper_row": "paper's row",
-    "paper": "paper says",
-    "paper_accuracy": "paper",
-    "deviation": "less the paper's",
-    "reinit_settled": "reinit settled",
-    "finetune_settled": "finetune settled",
-    "spread_seeds": "spread of seeds",
-    "spread_replicates": "of replicates",
-    "relative_spread_seeds": "spread of seeds /est.",
-    "relative_spread_replicates": "of replicates /est.",
-    "agreement_seeds": "W of seeds",
-    "agreement_replicates": "W of replicates",
-    "tau_truth": "tau to truth",
-    "violated_truth": "in the truths",
-}
-
-PERCENT = (
-    "exploded", "collapsed", "stuck", "unsettled", "settled", "truth_at_ceiling", "disorder", "disorder_truth",
-    "tied", "reinit_settled", "finetune_settled", "violated", "violated_truth", "wrongly", "accuracy", "spread",
-    "least", "most", "paper_accuracy", "deviation", "relative_spread_seeds", "relative_spread_replicates",
-    "exploded_halved", "exploded_committed", "exploded_doubled",
-    "settled_halved", "settled_committed", "settled_doubled",
-    "agree", "exploding", "converged", "underestimated", "no_word", "distance", "unstable", "retained",
-    "relative_distance",
-)  # fmt: skip
-
-_ONE_DIGIT = ("accuracy", "deviation", "spread", "least", "most", "reinit", "finetune", "difference")
-
-_ONLY_IN_CSV = {"pairs", *(f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in BIASES)}
-"""Columns left out where a table is read by people: it would not fit a page."""
-
-_STABILITY_ONLY_IN_CSV = {"spread_seeds", "spread_replicates"}
-"""They have a table of their own, the consistency table."""
-
-
-def render(rows: pd.DataFrame, kind: str) -> str:
-    """A table as text; csv keeps every column and full precision, the others fold intervals into cells.
-
-    >>> print(render(pd.DataFrame({"mine.epochs": [5], "settled": [0.5]}), "markdown"), end="")
-    | mine.epochs   | settled %   |
-    |:--------------|:------------|
-    | 5             | 50          |
-
-    Raises:
-        InputError: on an unknown format.
-    """
-    if kind == "csv":
-        return rows.to_csv(index=False)
-    folded = fold(rows)
-    if kind == "markdown":
-        return folded.to_markdown(index=False, disable_numparse=True) + "\n"
-    if kind == "latex":
-        escaped = folded.rename(columns=_latex).map(_latex)
-        return escaped.style.hide(axis="index").to_latex(hrules=True)
-    raise InputError(f"format is {kind!r}; it must be one of {', '.join(FORMATS)}.")
-
-
-def fold(rows: pd.DataFrame) -> pd.DataFrame:
-    """For reading: `value [low, high]` in one cell, shares in per cent, missing numbers empty.
-
-    An interval from another number of seeds than the row's `seeds` says its own, `value [low, high] n=3`, and a number
-    from fewer pairs than the row's those, `value 3 of 4 pairs`.
-
-    >>> fold(pd.DataFrame({"settled": [0.5], "settled_low": [0.25], "settled_high": [0.75]})).iloc[0, 0]
-    '50 [25, 75]'
-    """
-    hidden = _ONLY_IN_CSV | (_STABILITY_ONLY_IN_CSV if "exploded" in rows else set())
-    folded = {}
-    for name in map(str, rows.columns):
-        base, _, end = name.rpartition("_")
-        if (end in _PARTS and base in rows) or name in hidden:
-            continue
-        if "." in name or name in ("from", "to"):  # a setting: as it was given
-            folded[heading(name)] = rows[name].map(setting)
-            continue
-        folded[heading(name)] = _cells(rows, name)
-        if f"{name}_least" in rows:
-            ends = (_numbers(rows, f"{name}_{end}", name) for end in ("least", "most"))
-            spans = [one if one == other else f"{one} to {other}" for one, other in zip(*ends, strict=True)]
-            folded[f"{heading(name)} of pairs"] = pd.Series(spans, index=rows.index, dtype=object)
-    return pd.DataFrame(folded)
-
-
-_PARTS = ("low", "high", "seeds", "pairs", "least", "most")
-"""Endings of the columns that are folded into the cells of the column that they belong to."""
-
-
-def _cells(rows: pd.DataFrame, name: str) -> pd.Series:
-    """A column's numbers, with their interval, and n and pairs where these are not the row's."""
-    cells = _numbers(rows, name)
-    if f"{name}_low" in rows:
-        low, high = _numbers(rows, f"{name}_low", name), _numbers(rows, f"{name}_high", name)
-        cells += np.where(low == "", "", " [" + low + ", " + high + "]")
-    if f"{name}_seeds" in rows:
-        seeds = rows[f"{name}_seeds"]
-        usual = rows["seeds"] if "seeds" in rows else None
-        cells += [f" n={n:.0f}" if text and (usual is None or n != usual.iloc[place]) else ""
-                  for place, (text, n) in enumerate(zip(cells, seeds, strict=True))]  # fmt: skip
-    if f"{name}_pairs" in rows:
-        counts = zip(cells, rows[f"{name}_pairs"], rows["pairs"], strict=True)
-        cells += [f" {n} of {all_} pairs" if text and n < all_ else "" for text, n, all_ in counts]
-    return cells
-
-
-def _numbers(rows: pd.DataFrame, name: str, like: str | None = None) -> pd.Series:
-    """A column's cells, rounded as those of the column `like`."""
-    like = like or name
-    percent = like in PERCENT
-    digits = 1 if like in _ONE_DIGIT else 0 if percent or like == "exploded_epoch" else 2
-    return rows[name].map(lambda value: cell(value, percent, digits)).astype(object)
-
-
-def heading(name: str) -> str:
-    """What stands over a column where people read it.
-
-    >>> heading("exploded"), heading("mine.noise_std"), heading("mine.epochs")
-    ('exploded %', 'noise_std', 'mine.epochs')
-    """
-    if "." in name:
-        return short_name(name)
-    text = _HEADINGS.get(name, name.replace("_", " "))
-    return f"{text} %" if name in PERCENT else text
-
-
-def cell(value: object, percent: bool = False, digits: int = 2) -> str:
-    """A value for reading: rounded, in per cent where it is a share; empty if it is missing.
-
-    >>> cell(0.256, percent=True, digits=0), cell(float("nan")), cell(-0.001), cell(3)
-    ('26', '', '0.00', '3')
-    """
-    if value is None or value is pd.NA:
-        return ""
-    if isinstance(value, float):  # np.float64 is one
-        if np.isnan(value):
-            return ""
-        if math.isinf(value):
-            return "inf" if value > 0 else "-inf"
-        return f"{round(100 * value if percent else value, digits) + 0:.{digits}f}"  # + 0 turns -0.00 into 0.00
-    return str(value)
-
-
-def _latex(text: str) -> str:
-    for plain, escaped in (("\\", r"\textbackslash{}"), ("_", r"\_"), ("%", r"\%"), ("&", r"\&"), ("#", r"\#")):
-        text = text.replace(plain, escaped)
-    return text

@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Rows are flushed as they are printed, also into a pipe or a file; names of files may be any text.
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["table"]:
+        _name_tables()
     with interrupts.OneLine(f"interrupted{_INTERRUPTED.get(arguments[0] if arguments else '', '')}."):
         try:
             code = tyro.extras.subcommand_cli_from_dict(
@@ -56,6 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"mine-study: {places.said(error)}; run the same command again when that is mended.", file=sys.stderr)
             code = 2
     sys.exit(code)
+
+
+def _name_tables() -> None:
+    """Give the help of `table` the tables there are; only then, since they take pandas."""
+    from analysis.tables import TABLES
+
+    about = "; ".join(f"{name}: {one.about}" for name, one in TABLES.items())
+    kind = Literal[tuple(TABLES)]  # type: ignore[valid-type]  # a Literal of a constant
+    table.__annotations__["which"] = Annotated[kind, tyro.conf.arg(help=f"{about}.")]
 
 
 _RESUMES = "; what is finished is kept, and the same command resumes"
@@ -367,20 +378,8 @@ def status(results: tyro.conf.Positional[str]) -> int:
 
 def table(
     results: tyro.conf.Positional[str],
-    which: Literal[
-        "stability",
-        "paper",
-        "points",
-        "accuracy",
-        "convergence",
-        "consistency",
-        "order",
-        "differences",
-        "agreement",
-        "distance",
-    ] = "stability",
+    which: str = "stability",
     format: Literal["markdown", "csv", "latex"] = "markdown",  # noqa: A002  # the flag's name
-    by_pair: bool = False,
     thresholds: float = 1.0,
     field: str | None = None,
     where: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
@@ -390,41 +389,32 @@ def table(
 
     Args:
         results: Folder or URI that a trial or a sweep wrote.
-        which: stability: explosion, settling, estimates, the paper's words (its Table 2); paper: Table 2 alone, in its
-            order, ours beside it; points: the points of its authors' figures, ours beside them; accuracy: LeNet-5's by
-            epoch (Table 3); convergence: epochs to the final level, reinit against finetune; consistency: spreads and
-            rank agreement; order: layers in the wrong order (eq. 6 and 7); differences: two values of one field, with
-            intervals on the difference; agreement: in which share of the settings each row of the paper's Table 2
-            comes out; distance: configurations by their distance to the truth, the nearest first.
+        which: Which table.
         format: How to print it; csv has every column.
-        by_pair: stability: one row a pair instead of one for the X pairs and one for the Y pairs.
-        thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2; not for accuracy and points.
+        thresholds: Factor on the verdict rule's thresholds, such as 0.5 or 2, for tables that judge fits.
         field: differences: of this field alone, such as noise_std.
         where: Only the trials with this value, such as noise_std=0.3; may be given several times.
         first: Only so many rows, from the top.
     """
-    from analysis import tables
+    from analysis import rendering, tables
     from trainables.verdict import VerdictRule
 
     if not 0 < thresholds < math.inf:
         raise InputError(f"thresholds is {thresholds}; it must be a finite number above 0.")
     if first is not None and first < 1:
         raise InputError(f"first is {first}; it must be at least 1.")
-    unused = {
-        "by_pair": by_pair and which != "stability",
-        "field": field is not None and which != "differences",
-        "thresholds": thresholds != 1 and which in ("accuracy", "points"),
-    }
+    judges = which not in tables.TABLES or tables.TABLES[which].judges
+    unused = {"field": field is not None and which != "differences", "thresholds": thresholds != 1 and not judges}
     for name, is_unused in unused.items():
         if is_unused:
             raise InputError(f"{name} is given; it must be left out for the table {which!r}, which does not use it.")
-    rows, notes = tables.build(which, results, VerdictRule().scaled(thresholds), by_pair, field, where)
+    rows, notes = tables.build(which, results, VerdictRule().scaled(thresholds), field, where)
     shown = rows.head(len(rows) if first is None else first)
     if len(shown) < len(rows):
         notes.insert(0, f"The first {len(shown)} of {len(rows)} rows.")
     if thresholds != 1:
         notes.insert(0, f"Thresholds are {thresholds:g} times the committed rule's.")
-    print(tables.render(shown, format), end="")
+    print(rendering.render(shown, format), end="")
     if format == "markdown":
         print("\n" + "\n".join(notes))
     else:  # so that the table is alone in a file or a pipe

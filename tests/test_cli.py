@@ -37,7 +37,7 @@ def test_a_trial_then_its_table(capsys, tmp_path):
     code, out, _ = run(capsys, "table", results)
     assert code == 0
     assert out.count("\n| 1 ") == 2 and "| 0.3 " in out
-    code, out, _ = run(capsys, "table", results, "--format", "csv", "--by-pair")
+    code, out, _ = run(capsys, "table", results, "--format", "csv", "--which", "pairs")
     assert out.count("\n") == 9
     code, out, _ = run(capsys, "table", results, "--first", "1", "--where", "seed=0", "--where", "mine.hidden_units=20")
     assert code == 0 and out.count("\n| 1 ") == 1

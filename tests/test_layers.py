@@ -37,7 +37,7 @@ def test_layers_and_pairs_are_in_the_networks_order(mlp, both):
 
 
 def test_tables_have_every_pair_and_neighbours_of_one_network_alone(mlp, both):
-    assert tables.build("stability", mlp, by_pair=True)[0]["pair"].tolist() == PAIRS
+    assert tables.build("pairs", mlp)[0]["pair"].tolist() == PAIRS
     neighbours = ["tanh1, tanh2", "tanh2, tanh3", "tanh3, sm1"]
     assert tables.build("order", mlp)[0]["layers"].tolist() == 2 * neighbours
     rows = tables.build("order", both)[0]

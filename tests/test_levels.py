@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import differences, intervals, judging, levels, stability, tables
+from analysis import differences, intervals, judging, levels, rendering, stability
 from tests.lenet5 import PAIRS
 from tests.test_stability import made_fits, made_trials
 
@@ -48,8 +48,8 @@ def test_a_row_agrees_with_its_pairs_and_a_pairs_ratio_with_its_estimate_and_tru
     assert row[["estimate", "truth"]].tolist() == pytest.approx(pairs[["estimate", "truth"]].mean().tolist())
     ends = [pairs["per_truth"].min(), pairs["per_truth"].max()]
     assert row[["per_truth_least", "per_truth_most"]].tolist() == pytest.approx(ends)
-    assert tables.fold(stability.table(trials, fits))["est./truth of pairs"].tolist() == ["0.11 to 0.98"]
-    assert "est./truth of pairs" not in tables.fold(pairs)
+    assert rendering.fold(stability.table(trials, fits))["est./truth of pairs"].tolist() == ["0.11 to 0.98"]
+    assert "est./truth of pairs" not in rendering.fold(pairs)
 
 
 @pytest.mark.parametrize("seeds", [2, 3])
@@ -102,7 +102,7 @@ def test_pairs_whose_optimum_is_infinite_have_no_ratio_to_it():
     row = stability.table(trials, fits).iloc[0]
     assert row["optimum"] == np.inf and row[["per_optimum", "per_optimum_pairs"]].tolist() == [0.375, 2]
     assert row[["per_truth", "per_truth_pairs"]].tolist() == [0.5, 4]
-    assert tables.fold(stability.table(trials, fits))["est./optimum"].tolist() == ["0.38 2 of 4 pairs"]
+    assert rendering.fold(stability.table(trials, fits))["est./optimum"].tolist() == ["0.38 2 of 4 pairs"]
 
 
 def test_ratios_to_hardly_any_information_are_left_out():

@@ -10,23 +10,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import curve_samples, curves, drawings, frames, judging, report, sparklines, tables
+from analysis import curve_samples, curves, drawings, frames, judging, rendering, report, sparklines, tables
+from analysis.tables import TABLES
 from tests import made_results
 from trainables.records import schemas
 from trainables.settings import InputError, key
 from trainables.verdict import VerdictRule
-
-TABLES = (
-    "stability",
-    "paper",
-    "accuracy",
-    "convergence",
-    "consistency",
-    "order",
-    "differences",
-    "agreement",
-    "distance",
-)
 
 
 def change(folder: Path, name: str, column: str, made: Callable) -> None:
@@ -116,9 +105,9 @@ def folder(request, tmp_path) -> str:
 @pytest.mark.filterwarnings("error", "ignore:invalid value encountered in divide:RuntimeWarning")
 def test_every_table_and_figure_is_made(folder):
     for name in TABLES:
-        rows, _ = tables.build(name, folder, VerdictRule().scaled(2), by_pair=name == "stability")
-        for kind in tables.FORMATS:
-            assert kind == "csv" or "nan" not in tables.render(rows, kind).replace("finetune", "")
+        rows, _ = tables.build(name, folder, VerdictRule().scaled(2))
+        for kind in rendering.FORMATS:
+            assert kind == "csv" or "nan" not in rendering.render(rows, kind).replace("finetune", "")
     trials, judged = frames.trials(folder), judging.judge(judging.fits(folder))
     sampled, _ = curve_samples.collect(folder, trials, judged)
     for drawing in drawings.draw(trials, judged, sampled, folder):

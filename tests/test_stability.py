@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import stability, tables
+from analysis import rendering, stability
 from analysis.paper import STABILITY
 from tests.lenet5 import PAIRS
 from trainables.settings import TrialConfig, configuration_key, flatten, replace
@@ -243,7 +243,7 @@ def test_only_settled_fits_are_held_against_the_truth_which_is_that_of_all_pairs
     row = stability.table(trials, fits).iloc[0]
     assert row[["unsettled", "estimate", "truth", "per_truth"]].tolist() == [0.625, 2.0, 4.0, 1.0]
     assert row[["within_truth", "pairs", "estimate_pairs", "per_truth_pairs"]].tolist() == [1.0, 4, 3, 3]
-    printed = tables.fold(stability.table(trials, fits)).iloc[0]
+    printed = rendering.fold(stability.table(trials, fits)).iloc[0]
     assert printed["estimate"] == "2.00 3 of 4 pairs" and printed["est./truth"] == "1.00 3 of 4 pairs"
 
 
@@ -302,12 +302,12 @@ def test_failed_trials_are_counted_in_the_notes():
 def test_rendering():
     trials = made_trials({}, {"mine.learning_rate": 1e-5})
     rows = stability.table(trials, made_fits(trials))
-    markdown = tables.render(rows, "markdown")
+    markdown = rendering.render(rows, "markdown")
     assert "| 1e-05 " in markdown and "100 [44, 100]" in markdown and "| 2.00 " in markdown
     assert "nan" not in markdown
-    latex = tables.render(rows, "latex")
+    latex = rendering.render(rows, "latex")
     assert r"\toprule" in latex and r"settled \%" in latex and r"noise\_std" in latex
     from io import StringIO
 
-    back = pd.read_csv(StringIO(tables.render(rows, "csv")))
+    back = pd.read_csv(StringIO(rendering.render(rows, "csv")))
     assert list(back.columns) == list(rows.columns)

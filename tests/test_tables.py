@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from analysis import consistency, convergence, figure_data, frames, judging, load, order, report, tables
+from analysis import consistency, convergence, figure_data, frames, judging, load, order, rendering, report, tables
 from study import studies
 from tests import made_results
 from tests.lenet5 import PAIRS
@@ -17,18 +17,7 @@ from trainables.records import compaction, plans
 from trainables.settings import ADDED, InputError, fields, flatten, key, replace
 from trainables.verdict import VerdictRule
 
-NAMES = (
-    "stability",
-    "accuracy",
-    "convergence",
-    "consistency",
-    "order",
-    "differences",
-    "agreement",
-    "distance",
-    "paper",
-    "points",
-)
+NAMES = tuple(tables.TABLES)
 
 OF_THE_PAPER = ("agreement", "paper", "points")
 """Tables that have no rows where no configuration is one of the paper's (tests/test_paper.py)."""
@@ -169,10 +158,10 @@ def test_differences_without_shared_seeds_are_welchs(tmp_path):
     assert row["per_truth_low"] < row["per_truth"] < row["per_truth_high"]
 
 
-@pytest.mark.parametrize(("name", "kind"), list(itertools.product(NAMES, tables.FORMATS)))
+@pytest.mark.parametrize(("name", "kind"), list(itertools.product(NAMES, rendering.FORMATS)))
 def test_every_table_is_rendered_in_every_format(results, name, kind):
     rows, notes = tables.build(name, results)
-    text = tables.render(rows, kind)
+    text = rendering.render(rows, kind)
     assert notes and len(text.splitlines()) > len(rows)
     assert kind == "csv" or "nan" not in text.lower().replace("finetune", "")
 
@@ -184,8 +173,8 @@ def test_every_interval_says_its_number_of_seeds(results):
             if column.endswith("_low"):
                 assert f"{column[:-4]}_seeds" in rows or "seeds" in rows
     differ = pd.DataFrame({"seeds": [3], "estimate": [1.0], "estimate_low": [0.5], "estimate_high": [1.5]})
-    assert tables.fold(differ.assign(estimate_seeds=2))["estimate"].tolist() == ["1.00 [0.50, 1.50] n=2"]
-    assert tables.fold(differ.assign(estimate_seeds=3))["estimate"].tolist() == ["1.00 [0.50, 1.50]"]
+    assert rendering.fold(differ.assign(estimate_seeds=2))["estimate"].tolist() == ["1.00 [0.50, 1.50] n=2"]
+    assert rendering.fold(differ.assign(estimate_seeds=3))["estimate"].tolist() == ["1.00 [0.50, 1.50]"]
 
 
 # Studies in which something is missing: words, the rest of the table, and no 0 for what is not there.
@@ -210,7 +199,7 @@ def test_only_exploded_fits_have_no_estimate_rather_than_0(tmp_path):
     assert rows[nothing].isna().all(axis=None) and (rows["estimate_seeds"] == 0).all()
     assert rows["truth"].notna().all() and any("without a settled fit" in note for note in notes)
     for name in NAMES:
-        folded = tables.fold(tables.build(name, str(tmp_path))[0])
+        folded = rendering.fold(tables.build(name, str(tmp_path))[0])
         for column in ("estimate", "reinit", "violated %", "est./truth"):
             if column in folded:
                 assert (folded[column] == "").all(), name
@@ -220,7 +209,7 @@ def test_a_study_whose_truth_is_the_ceiling_says_so(tmp_path):
     made_results.write(str(tmp_path), {}, truth=2.3, error=0.0)
     rows, notes = tables.build("stability", str(tmp_path))
     assert rows["truth_at_ceiling"].tolist() == [1, 1]
-    assert "100" in tables.fold(rows)["truth at ceiling %"].tolist()
+    assert "100" in rendering.fold(rows)["truth at ceiling %"].tolist()
     assert any("no truth but the ceiling" in note for note in notes)
     assert tables.build("consistency", str(tmp_path))[0]["tau_truth"].isna().all()
 
@@ -231,7 +220,7 @@ def test_a_failed_sweep_is_said(tmp_path):
     for name in NAMES:
         rows, notes = tables.build(name, str(tmp_path))
         assert rows.empty and any("All 2 trials failed" in note for note in notes), name
-        assert isinstance(tables.render(rows, "markdown"), str)
+        assert isinstance(rendering.render(rows, "markdown"), str)
 
 
 def test_damaged_and_older_files_are_named_and_the_rest_is_tabulated(tmp_path):
@@ -317,7 +306,7 @@ def test_seeds_with_one_pair_each(tmp_path):
 def test_settings_are_told_apart_in_the_table_of_differences(tmp_path):
     for rate in (1e-5, 1e-4):
         made_results.write(str(tmp_path), {"mine.learning_rate": rate})
-    rows = tables.fold(tables.build("differences", str(tmp_path))[0])
+    rows = rendering.fold(tables.build("differences", str(tmp_path))[0])
     assert rows[["from", "to"]].iloc[0].tolist() == ["1e-05", "0.0001"]
 
 
@@ -373,11 +362,13 @@ def test_curves_that_are_missing_leave_the_other_tables(tmp_path):
     assert len(tables.build("stability", str(tmp_path))[0]) == 2
 
 
-@pytest.mark.parametrize(("name", "unused"), [("accuracy", {"by_pair": True}), ("stability", {"field": "mine.epochs"})])
+@pytest.mark.parametrize(
+    ("name", "unused"), [("accuracy", {"thresholds": "2"}), ("stability", {"field": "mine.epochs"})]
+)
 def test_an_option_that_a_table_does_not_use_is_refused(capsys, results, name, unused):
     from study import cli
 
-    flags = [f"--{option.replace('_', '-')}" for option in unused] + [v for v in unused.values() if v is not True]
+    flags = [text for option, value in unused.items() for text in (f"--{option}", value)]
     with pytest.raises(SystemExit) as ended:
         cli.main(["table", results, "--which", name, *flags])
     assert ended.value.code == 2 and "it must be left out" in capsys.readouterr().err
@@ -427,7 +418,7 @@ def test_fields_of_one_name_keep_their_columns(tmp_path):
     folder = str(tmp_path)
     for lenet, mine in ((64, 50), (64, 100), (128, 50)):
         made_results.write(folder, {"network.batch_size": lenet, "mine.batch_size": mine})
-    printed = tables.fold(tables.build("stability", folder)[0])
+    printed = rendering.fold(tables.build("stability", folder)[0])
     assert printed["network.batch_size"].unique().tolist() == ["64", "128"]
     assert printed["mine.batch_size"].unique().tolist() == ["50", "100"]
     others = tables.build("differences", folder, field="mine.batch_size")[0]["others"]
@@ -480,7 +471,7 @@ def paper_study(tmp_path_factory) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_table_is_made_of_the_paper_study(paper_study, name):
     rows, _ = tables.build(name, paper_study)
-    printed = tables.render(rows, "markdown")
+    printed = rendering.render(rows, "markdown")
     assert len(rows) and "nan" not in printed and "<NA>" not in printed
     assert "branch_units" not in printed and "conv_channels" not in printed  # one value each where they are used
 
@@ -497,7 +488,7 @@ def test_unset_samples_are_all(tmp_path):
 
 def test_pairs_stand_in_tables_by_variable_and_are_chosen_so(paper_study):
     rows, _ = tables.build("stability", paper_study)
-    assert set(tables.fold(rows)["pairs"]) == {"all", "X", "Y"}
+    assert set(rendering.fold(rows)["pairs"]) == {"all", "X", "Y"}
     chosen, _ = tables.build("stability", paper_study, where=["pairs=Y"])
     assert set(chosen["variable"]) == {"Y"}
     same, _ = tables.build("stability", paper_study, where=["pairs=Y;sm1 Y;relu3 Y;maxpool2 Y;maxpool1"])
@@ -538,3 +529,14 @@ def test_trials_that_were_planned_and_have_not_completed_are_told(tmp_path):
     assert first == "2 of 3 trials that were planned here have not completed (`mine-study status`)."
     report.write(str(tmp_path), str(tmp_path / "page"))
     assert first.partition(" (")[0] in (tmp_path / "page" / "report.html").read_text()
+
+
+def test_help_tells_what_every_table_has_and_an_unknown_one_is_refused(capsys, results):
+    from study import cli
+
+    with pytest.raises(SystemExit):
+        cli.main(["table", "--help"])
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert all(f"{name}: {one.about}" in said for name, one in tables.TABLES.items())
+    with pytest.raises(InputError, match="which is 'stabilty'; it must be one of stability, pairs"):
+        tables.build("stabilty", results)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from trainables.settings import MineConfig
 
 Ascent = Callable[["Tensor"], "tuple[Tensor, Tensor]"]
-"""What is ascended, as its gradients: from T of joint, then of marginal samples, shape (2, batch, pairs, replicates), to
-the gradients for the one and for the other, each (batch, pairs, replicates).
+"""What is ascended, as its gradients: from T of joint, then of marginal samples, shape (2, batch, pairs, replicates),
+to the gradients for the one and for the other, each (batch, pairs, replicates).
 
 It is taken for T alone and per fit: no loss is summed over fits, so one fit's overflow cannot reach another."""
 
