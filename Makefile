@@ -20,8 +20,8 @@ demo: $(VENV)/installed  ## Run the demo study and print its table.
 example: $(VENV)/installed  ## The example report and its pictures, from the committed results.
 	$(BIN)/mine-study report docs/example/results --out docs/example/report
 
-test: $(VENV)/installed  ## All tests but the slow ones and those on clusters.
-	$(BIN)/pytest -m 'not slow and not cluster'
+test: $(VENV)/installed  ## All tests but the slow ones and those on clusters, in two processes.
+	$(BIN)/pytest -m 'not slow and not cluster' -n 2
 
 test-cluster: $(VENV)/installed  ## Faults, S3 and autoscaling on real Ray nodes on this machine: minutes.
 	$(BIN)/pytest -m 'cluster and not slow' --timeout 900

@@ -3,7 +3,7 @@
 import io
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,6 @@ PAPER_PAIR = "Y;relu3"
 """The pair of the paper's Figures 1 and 2."""
 
 
-NAMES = re.compile(r"((learning|plane|explosion)_\d+|truth|exploded_[XY])\.(svg|png)")
-"""Files that a report's figures are written to."""
-
-
 @dataclass(frozen=True)
 class Drawing:
     """A figure with its file name, and a caption in sentences."""
@@ -45,29 +41,6 @@ class Drawing:
     name: str
     caption: str
     figure: matplotlib.figure.Figure
-
-
-def missing(drawn: Iterable[str]) -> list[str]:
-    """What a report has no figure of, and why, in a sentence for each kind.
-
-    >>> missing(["learning_1", "plane_1", "explosion_1", "truth"])
-    ['No figure of exploded curves: no curve of an exploded fit was found.']
-
-    Args:
-        drawn: names of the drawings that were made.
-    """
-    kinds = {name.split("_")[0] for name in drawn}
-    return [f"No figure of {what}." for kind, what in _WITHOUT.items() if kind not in kinds]
-
-
-_WITHOUT = {
-    "learning": "learning curves: no curve of a completed trial was found",
-    "plane": "information planes: no completed trial has pairs of both X and Y",
-    "explosion": "explosion: no fit of a completed trial was found",
-    "truth": "estimates against truths: no fit settled",
-    "exploded": "exploded curves: no curve of an exploded fit was found",
-}
-"""Why a kind of figure may be missing, each for the one reason that there is."""
 
 
 def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
@@ -81,6 +54,24 @@ def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
     hidden = (*without, *unused_fields(replace(TrialConfig(), known)))
     varied = [path for path in frames.telling_columns(trials) if path not in hidden]
     return frames.in_words(trials.loc[key], varied or frames.ALWAYS_SHOWN)
+
+
+Draw = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, "str | frames.Results"], Iterator[Drawing]]
+"""Makes drawings of one kind, of trials, judged fits, sampled curves and the results, as `draw` takes them; of those
+that there is nothing for, none."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A kind of figure.
+
+    Attributes:
+        draw: makes its drawings, named by the kind, where there are several with `_` and a number or letter.
+        missing: what is missing where it makes none, and the one reason that there is.
+    """
+
+    draw: Draw
+    missing: str
 
 
 def draw(
@@ -103,11 +94,8 @@ def draw(
     if judged.empty:
         return
     with matplotlib.rc_context(figures.STYLE):
-        yield from learning(trials, judged, results)
-        yield from information_planes(trials, judged)
-        yield from heat_maps(trials, judged)
-        yield from truths(trials, judged)
-        yield from explosions(trials, judged, sampled)
+        for figure in FIGURES.values():
+            yield from figure.draw(trials, judged, sampled, results)
 
 
 def learning(trials: pd.DataFrame, judged: pd.DataFrame, results: str | frames.Results) -> Iterator[Drawing]:
@@ -246,6 +234,47 @@ def explosions(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame
             "largest shares. The axis is logarithmic above 1 nat; a curve ends where it is no longer finite.",
             figure,
         )
+
+
+FIGURES: Mapping[str, Figure] = {
+    "learning": Figure(
+        lambda trials, judged, sampled, results: learning(trials, judged, results),
+        "learning curves: no curve of a completed trial was found",
+    ),
+    "plane": Figure(
+        lambda trials, judged, sampled, results: information_planes(trials, judged),
+        "information planes: no completed trial has pairs of both X and Y",
+    ),
+    "explosion": Figure(
+        lambda trials, judged, sampled, results: heat_maps(trials, judged),
+        "explosion: no fit of a completed trial was found",
+    ),
+    "truth": Figure(
+        lambda trials, judged, sampled, results: truths(trials, judged),
+        "estimates against truths: no fit settled",
+    ),
+    "exploded": Figure(
+        lambda trials, judged, sampled, results: explosions(trials, judged, sampled),
+        "exploded curves: no curve of an exploded fit was found",
+    ),
+}
+"""The kinds of figures, each a description, in the order of the report: to add one, add it here."""
+
+NAMES = re.compile(rf"({'|'.join(FIGURES)})(_\w+)?\.(svg|png)")
+"""Files that a report's figures are written to."""
+
+
+def missing(drawn: Iterable[str]) -> list[str]:
+    """What a report has no figure of, and why, in a sentence for each kind.
+
+    >>> missing(["learning_1", "plane_1", "explosion_1", "truth"])
+    ['No figure of exploded curves: no curve of an exploded fit was found.']
+
+    Args:
+        drawn: names of the drawings that were made.
+    """
+    kinds = {name.split("_")[0] for name in drawn}
+    return [f"No figure of {figure.missing}." for kind, figure in FIGURES.items() if kind not in kinds]
 
 
 def save(drawing: Drawing, folder: Path) -> bytes:

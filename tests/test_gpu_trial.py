@@ -9,10 +9,17 @@ from tests.pretended_gpu import GPU, NAME, driverless, pretended
 from trainables import devices, records
 from trainables.records import resultfiles
 from trainables.settings import InputError, TrialConfig, flatten, key, replace
-from trainables.trial import memory, provenance, ray_trainable, schedule
+from trainables.trial import memory, network_run, provenance, ray_trainable, schedule
 from trainables.trial import recorded as trial
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def measured():
+    """A network's shapes are measured on the CPU, outside of the pretended device."""
+    for name in ("mnist", "digits"):
+        network_run.shapes("lenet5", name)
 
 
 @pytest.fixture

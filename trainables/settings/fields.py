@@ -15,6 +15,15 @@ from trainables.subjects.datasets import DATASETS
 from trainables.subjects.networks import NETWORKS
 
 
+def later(default: Any) -> Any:
+    """The default of a field that came after the first results, which were made as if it had this value.
+
+    It is read where a file has no such column, and left out of the key, so that a trial keeps its key when a field is
+    added. A default that changes keeps this value as `metadata["before"]`.
+    """
+    return field(default=default, metadata={"before": default})
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """The data set."""
@@ -23,7 +32,7 @@ class DataConfig:
     """Data set; digits are scikit-learn's 1,797 digits, without a download."""
     root: str | None = None
     """Folder of the data sets; unset: $MINE_STUDY_DATA, then the platform's cache folder."""
-    scaling: Literal["unit", "standardized"] = "unit"
+    scaling: Literal["unit", "standardized"] = later("unit")
     """Inputs that the network and MINE read: unit, in [0, 1]; standardized, less the data set's mean, over its std."""
 
 
@@ -31,7 +40,7 @@ class DataConfig:
 class NetworkConfig:
     """The network that is studied, and how it is trained."""
 
-    name: Literal[tuple(NETWORKS)] = "lenet5"  # type: ignore[valid-type]  # a Literal of a constant
+    name: Literal[tuple(NETWORKS)] = later("lenet5")  # type: ignore[valid-type]  # a Literal of a constant
     """Network: lenet5, the paper's; or mlp, three hidden layers of 64, 32 and 16 tanh units."""
     epochs: int = 21
     """Training epochs of the network (paper: 21)."""
@@ -43,11 +52,11 @@ class NetworkConfig:
     """Momentum of sgd; adam does not use it."""
     batch_size: int = 128
     """Batch size of the network (left open by the paper)."""
-    last_batch: Literal["dropped", "kept"] = "dropped"
+    last_batch: Literal["dropped", "kept"] = later("dropped")
     """An epoch's last, smaller batch of the network, where there is one."""
     train_samples: int | None = None
     """Training samples that the network learns from, a fixed stratified subset; None: all."""
-    output: Literal["softmax", "log_softmax"] = "softmax"
+    output: Literal["softmax", "log_softmax"] = later("softmax")
     """What the layer of the output (sm1) is, for MINE and truth: the class probabilities, or their logarithms."""
 
     def __post_init__(self) -> None:
@@ -65,7 +74,7 @@ class ScheduleConfig:
 
     probe_every: int = 4
     """MINE runs after every n-th of the network's epochs, from first_probe on (paper: every 4th)."""
-    first_probe: int = 0
+    first_probe: int = later(0)
     """The network's epoch, from 0, of MINE's first run; network.epochs - 1: one run, on the finished network."""
 
     def __post_init__(self) -> None:
@@ -80,7 +89,7 @@ class MineConfig:
 
     architecture: Literal[1, 2, 3] = 1
     """Statistics network (paper, section 1.4): 1 concatenates, 2 convolves first, 3 has a non-linearity per side."""
-    front: Literal["trained", "redrawn"] = "trained"
+    front: Literal["trained", "redrawn"] = later("trained")
     """First layers of architectures 2 and 3: trained, or redrawn: the paper's authors' random map of one side, drawn
     again at every step and never trained; the optimum, which allows any T, is then only an upper bound."""
     noise_std: float = 0.0
@@ -99,13 +108,13 @@ class MineConfig:
     """Weights at the start of a run: reinit draws them anew, finetune goes on from the previous run's."""
     replicates: int = 3
     """Statistics networks trained side by side per pair, from independent initialisations."""
-    bound: Literal[tuple(BOUNDS)] = "donsker_varadhan"  # type: ignore[valid-type]  # a Literal of a constant
+    bound: Literal[tuple(BOUNDS)] = later("donsker_varadhan")  # type: ignore[valid-type]  # a Literal of a constant
     """Bound that T ascends."""
     epochs: int = 100
     """MINE epochs per run."""
     batch_size: int = 100
     """Batch size b of MINE."""
-    last_batch: Literal["dropped", "kept"] = "dropped"
+    last_batch: Literal["dropped", "kept"] = later("dropped")
     """An epoch's last, smaller batch of MINE, where there is one; a bound stays an unweighted mean over batches, and
     the optimum that of batch_size."""
     optimizer: Literal["adam", "sgd"] = "adam"
@@ -120,7 +129,7 @@ class MineConfig:
     """moving_average: the bias-corrected gradient of the MINE paper (Belghazi et al. 2018, section 3.2)."""
     moving_average_rate: float = 0.01
     """Weight of the newest batch in gradient_correction's moving average of mean exp(T)."""
-    matmul_precision: Literal["highest", "high", "medium"] = "highest"
+    matmul_precision: Literal["highest", "high", "medium"] = later("highest")
     """Of products, in PyTorch's words: highest, float32; high, TF32 on a GPU; medium, bfloat16 on a CPU that has it."""
     samples: int | None = None
     """Training samples that MINE and truth use, a fixed stratified subset; None: all."""

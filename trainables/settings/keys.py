@@ -1,7 +1,9 @@
 """What names a trial: a hash of all that changes its numbers."""
 
+import dataclasses
 import hashlib
 import json
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,18 +55,13 @@ def stored(name: str) -> str:
 
 
 ADDED: Mapping[str, Any] = {
-    "data.scaling": "unit",
-    "network.name": "lenet5",
-    "network.output": "softmax",
-    "network.last_batch": "dropped",
-    "schedule.first_probe": 0,
-    "mine.bound": "donsker_varadhan",
-    "mine.front": "trained",
-    "mine.last_batch": "dropped",
-    "mine.matmul_precision": "highest",
+    f"{section}.{one.name}": one.metadata["before"]
+    for section, kind in typing.get_type_hints(TrialConfig).items()
+    if dataclasses.is_dataclass(kind)
+    for one in dataclasses.fields(kind)
+    if "before" in one.metadata
 }
-"""Fields that came after the first results, each with what trials did before: read where a file has no such column,
-and left out of the key, so that a trial keeps its key when a field is added."""
+"""Fields that came after the first results (`fields.later`), each with what trials did before."""
 
 
 def _deciding(config: TrialConfig) -> dict[str, Any]:
