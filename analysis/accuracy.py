@@ -2,13 +2,14 @@
 
 import pandas as pd
 
-from analysis import frames, intervals, judging, paper, stability
+from analysis import configurations, intervals, judging, paper, stability
 from trainables.settings import fields
 
 
 def table(trials: pd.DataFrame, learnt: pd.DataFrame) -> pd.DataFrame:
     """One row an epoch after which MINE ran, for every network and way in which it was trained.
 
+    >>> from analysis import frames
     >>> source = "docs/example/results"
     >>> rows = table(frames.trials(source), frames.network(source))
     >>> rows["epoch"].tolist(), rows["seeds"].tolist()
@@ -20,7 +21,7 @@ def table(trials: pd.DataFrame, learnt: pd.DataFrame) -> pd.DataFrame:
         paper's learning rate, and the `deviation` from it. Trials of one seed share a network, which counts once.
     """
     paths = ["data.name", *(path for path in fields() if path.startswith(("network.", "schedule.")))]
-    shown = [path for path in paths if path in frames.varied_columns(trials)]
+    shown = [path for path in paths if path in configurations.varied_columns(trials)]
     columns = [
         *shown, "epoch", "seeds", "accuracy", "accuracy_low", "accuracy_high", "spread", "least", "most",
         "paper_accuracy", "deviation",
@@ -58,6 +59,7 @@ _ALWAYS_READ = ("data.name", "network.name", "network.learning_rate")
 def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of the table, in sentences.
 
+    >>> from analysis import frames
     >>> source = "docs/example/results"
     >>> trials = frames.trials(source)
     >>> notes(trials, table(trials, frames.network(source)))[0][:8]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis import frames, judging, paper, stability
+from analysis import configurations, judging, paper, stability
 from analysis.stability import failures
 from analysis.words import WORDS
 from trainables.verdict import VerdictRule
@@ -47,7 +47,7 @@ def side_by_side(trials: pd.DataFrame, fits: pd.DataFrame, rule: VerdictRule | N
     chosen = trials[trials.index.isin(theirs)]
     rows = stability.table(chosen, judging.of(chosen, fits), rule)
     rows = rows[rows["paper_row"] != ""].reset_index(drop=True)
-    available = _setting(rows, chosen, "data.name").map(frames.TRAINING_SAMPLES)
+    available = _setting(rows, chosen, "data.name").map(configurations.TRAINING_SAMPLES)
     samples = _setting(rows, chosen, "mine.samples").fillna(available)
     front = _setting(rows, chosen, "mine.front").where(rows["mine.architecture"] != 1, "none")
     rows = rows.assign(samples=samples.astype(int), front=front)
@@ -55,8 +55,12 @@ def side_by_side(trials: pd.DataFrame, fits: pd.DataFrame, rule: VerdictRule | N
     place = [order.index(row) for row in rows[["variable", "paper_row"]].itertuples(index=False, name=None)]
     rows = rows.assign(place=place, later=rows["counted"] != "yes").sort_values(["place", "later"], kind="stable")
     # A row is of one variable, whatever pairs of the other its trials estimated.
-    shown = [path for path in frames.shown_columns(chosen) if path not in ("mine.front", "mine.samples", "mine.pairs")]
-    shown = [path for path in shown if path in frames.ALWAYS_SHOWN or rows[path].astype(str).nunique() > 1]
+    shown = [
+        path
+        for path in configurations.shown_columns(chosen)
+        if path not in ("mine.front", "mine.samples", "mine.pairs")
+    ]
+    shown = [path for path in shown if path in configurations.ALWAYS_SHOWN or rows[path].astype(str).nunique() > 1]
     columns = ["variable", "paper_row", "samples", "seeds", "front", *shown, "paper", "word", "agrees", "counted"]
     return rows[[*columns, *_EVIDENCE]].reset_index(drop=True)
 

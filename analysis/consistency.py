@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import frames, intervals, judging, levels, order, stability
+from analysis import configurations, intervals, judging, levels, order, stability
 from trainables.verdict import VerdictRule
 
 
 def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFrame:
     """One row per configuration and variable, over settled fits.
 
+    >>> from analysis import frames
     >>> source = "docs/example/results"
     >>> rows = table(frames.trials(source), judging.fits(source))
     >>> bool(rows["agreement_seeds"].dropna().between(0, 1).all())
@@ -26,7 +27,7 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
         empty where all truths are equal.
     """
     rule = rule or VerdictRule()
-    shown = frames.shown_columns(trials)
+    shown = configurations.shown_columns(trials)
     columns = [
         *shown, "variable", "seeds", *levels.COLUMNS, "spread_seeds", "spread_replicates",
         "relative_spread_seeds", "relative_spread_replicates", "agreement_seeds", "agreement_replicates",
@@ -106,6 +107,7 @@ def kendall_tau(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDAr
 def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of the table, in sentences.
 
+    >>> from analysis import frames
     >>> notes(frames.trials("docs/example/results"), pd.DataFrame())[0][:5]
     'Over '
     """

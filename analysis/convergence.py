@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import frames, intervals, stability
+from analysis import configurations, frames, intervals, stability
 from trainables import verdict
 from trainables.verdict import VerdictRule
 
@@ -92,7 +92,7 @@ def table(trials: pd.DataFrame, converged: pd.DataFrame) -> pd.DataFrame:
         fits counted (`reinit_settled`); `difference`, finetune less reinit, paired by seed over the pairs
         that settled in both, with its interval and n.
     """
-    shown = [path for path in frames.shown_columns(trials) if path != "mine.transfer_mode"]
+    shown = [path for path in configurations.shown_columns(trials) if path != "mine.transfer_mode"]
     names = [f"{mode}{end}" for mode in MODES for end in ("", "_low", "_high", "_seeds", "_settled")]
     columns = [*shown, "variable", "run", *names, *(f"difference{end}" for end in ("", "_low", "_high", "_seeds"))]
     if converged.empty:

@@ -5,8 +5,8 @@ from pathlib import Path
 import matplotlib
 import matplotlib.figure
 
-from analysis import drawings, figures, frames
-from analysis.frames import shown_columns
+from analysis import configurations, drawings, figures, frames, layout
+from analysis.configurations import shown_columns
 from trainables import places, verdict
 from trainables.records.resultfiles import write_local
 from trainables.sentences import counted
@@ -26,7 +26,7 @@ def draw(results: str | frames.Results, pair: str) -> matplotlib.figure.Figure:
         InputError: if the pair is unknown or has no completed fit.
     """
     study = frames.study(results)
-    if pair not in (pairs := frames.pairs(study.trials)):
+    if pair not in (pairs := configurations.pairs(study.trials)):
         raise InputError(f"pair is {pair!r}; it must be one of {', '.join(pairs)}.")
     trials, estimates = study.trials, study.estimates
     estimates = estimates[estimates["pair"] == pair]
@@ -41,13 +41,13 @@ def draw(results: str | frames.Results, pair: str) -> matplotlib.figure.Figure:
     varied = [path for path in shown if trials[path].astype(str).nunique() > 1] or shown
     drawn = trials.loc[fits["key"].unique()].sort_values(shown)
     groups = drawn.groupby("configuration", sort=False)
-    with matplotlib.rc_context(figures.STYLE):
-        figure, axes = figures.panels(len(groups))
+    with matplotlib.rc_context(layout.STYLE):
+        figure, axes = layout.panels(len(groups))
         for ax, (_, group) in zip(axes, groups, strict=True):
             known = fits[fits["key"].isin(group.index)][["ceiling", "truth", "optimum"]].mean()
-            settings = figures.wrapped(frames.in_words(group.iloc[0], varied))
+            settings = layout.wrapped(configurations.in_words(group.iloc[0], varied))
             figures.learning_curves(ax, curves[curves["key"].isin(group.index)], dict(known), settings)
-        figures.finish(figure, f"MINE's bound for {pair}, every run, seed and replicate")
+        layout.finish(figure, f"MINE's bound for {pair}, every run, seed and replicate")
     return figure
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import frames, intervals, judging, levels, selection, stability
+from analysis import configurations, intervals, judging, levels, selection, stability
 from trainables.settings import InputError
 from trainables.verdict import VerdictRule, outside_tolerance
 
@@ -19,6 +19,7 @@ def table(
 ) -> pd.DataFrame:
     """One row per variable and two configurations that differ in `field` alone: the first value and each other.
 
+    >>> from analysis import frames
     >>> source = "docs/example/results"
     >>> rows = table(frames.trials(source), judging.fits(source), field="mine.transfer_mode")
     >>> rows[["from", "to"]].drop_duplicates().values.tolist()
@@ -38,7 +39,7 @@ def table(
     Raises:
         InputError: if the study does not vary the field.
     """
-    varied = frames.varied_columns(trials)
+    varied = configurations.varied_columns(trials)
     if field is not None and (field := selection.path_of(field, f"field is {field!r}")) not in varied:
         raise InputError(f"field is {field!r}; it must be one that the study varies: {', '.join(varied) or 'none'}.")
     names = [f"{measure}{end}" for measure in MEASURES for end in ("", "_low", "_high", "_seeds")]
@@ -52,7 +53,7 @@ def table(
     for path in [field] if field else varied:
         for first, second in _neighbours(made, varied, path):
             line = _compare(found, first, second)
-            others = frames.in_words(made.loc[first], [one for one in varied if one != path])
+            others = configurations.in_words(made.loc[first], [one for one in varied if one != path])
             values = {"from": made.loc[first, path], "to": made.loc[second, path]}
             lines.append({"field": path, **values, "others": others, "variable": made.loc[first, "variable"], **line})
     return pd.DataFrame(lines, columns=columns)
@@ -61,7 +62,9 @@ def table(
 def _neighbours(made: pd.DataFrame, varied: list[str], path: str) -> Iterator[tuple[int, int]]:
     """Rows that differ in one setting alone: the one with its first value, and each other."""
     others = [one for one in varied if one != path]
-    texts = made[others].map(frames.setting).agg("/".join, axis=1) if others else pd.Series("", index=made.index)
+    texts = (
+        made[others].map(configurations.setting).agg("/".join, axis=1) if others else pd.Series("", index=made.index)
+    )
     for _, group in made.sort_values(path).groupby([texts, "variable"], sort=True):
         for second in group.index[1:]:
             yield group.index[0], second
@@ -143,6 +146,7 @@ def certain(rows: pd.DataFrame, measure: str) -> pd.Series:
 def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of the table, in sentences.
 
+    >>> from analysis import frames
     >>> notes(frames.trials("docs/example/results"), pd.DataFrame())[0][:11]
     'Differences'
     """

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis import frames, intervals, judging, order, stability
+from analysis import configurations, intervals, judging, order, stability
 from trainables.verdict import VerdictRule
 
 
@@ -21,7 +21,7 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
         those compared in which the estimates violate the order and the truths do not.
     """
     rule = rule or VerdictRule()
-    shown = frames.shown_columns(trials)
+    shown = configurations.shown_columns(trials)
     columns = [
         *shown, "variable", "layers", "compared", "violated", "violated_low", "violated_high", "violated_seeds",
         "tied", "violated_truth", "wrongly",

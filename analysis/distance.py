@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis import frames, intervals, judging
+from analysis import configurations, intervals, judging
 from analysis.stability import failures
 from trainables import objectives
 from trainables.verdict import VerdictRule
@@ -11,6 +11,7 @@ from trainables.verdict import VerdictRule
 def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFrame:
     """One row per configuration: what a search minimises, worked out for every one that was run.
 
+    >>> from analysis import frames
     >>> source = "docs/example/results"
     >>> rows = table(frames.trials(source), judging.fits(source))
     >>> bool(rows["distance"].is_monotonic_increasing), bool(rows["distance"].between(0, 1).all())
@@ -25,7 +26,7 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
         that were estimated. Least distance first.
     """
     rule = rule or VerdictRule()
-    shown = frames.shown_columns(trials)
+    shown = configurations.shown_columns(trials)
     columns = [*shown, "seeds", *(f"{name}{end}" for name in _OBJECTIVES for end in ("", "_low", "_high"))]
     if estimates.empty:
         return pd.DataFrame(columns=columns)
@@ -40,7 +41,7 @@ def table(trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | Non
         }
     ).T
     known = trials.loc[per_trial.index]
-    row, configurations = pd.factorize(known["configuration"])
+    row, _ = pd.factorize(known["configuration"])
     per_trial.index = pd.MultiIndex.from_arrays([row, known["seed"]], names=["row", "seed"])
     per_seed = per_trial.groupby(level=["row", "seed"]).mean()
     found = known.drop_duplicates("configuration")[shown].reset_index(drop=True)

@@ -13,9 +13,9 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 
-from analysis import figure_data, figures, frames, planes
+from analysis import configurations, figure_data, figures, frames, layout, planes
 from trainables.records.resultfiles import write_local
-from trainables.settings import DECIDE_USE, TrialConfig, replace, short_name, unused_fields
+from trainables.settings import short_name
 from trainables.verdict import VerdictRule
 
 MOST_CONFIGURATIONS = 8
@@ -41,19 +41,6 @@ class Drawing:
     name: str
     caption: str
     figure: matplotlib.figure.Figure
-
-
-def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
-    """A configuration in words: the settings that the study varies and that it uses.
-
-    >>> trials = frames.trials("docs/example/results")
-    >>> label(trials, trials.index[0]).count(",")
-    3
-    """
-    known = {path: trials.loc[[key], path].tolist()[0] for path in DECIDE_USE}
-    hidden = (*without, *unused_fields(replace(TrialConfig(), known)))
-    varied = [path for path in frames.telling_columns(trials) if path not in hidden]
-    return frames.in_words(trials.loc[key], varied or frames.ALWAYS_SHOWN)
 
 
 Draw = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, "str | frames.Results"], Iterator[Drawing]]
@@ -93,7 +80,7 @@ def draw(
     """
     if judged.empty:
         return
-    with matplotlib.rc_context(figures.STYLE):
+    with matplotlib.rc_context(layout.STYLE):
         for figure in FIGURES.values():
             yield from figure.draw(trials, judged, sampled, results)
 
@@ -106,21 +93,23 @@ def learning(trials: pd.DataFrame, judged: pd.DataFrame, results: str | frames.R
     if curves.empty:
         return
     drawn = trials[trials.index.isin(curves["key"].cat.categories)]
-    drawn = drawn.sort_values(frames.varied_columns(trials))
-    base = pd.Series([label(trials, key, ("mine.transfer_mode",)) for key in drawn.index], index=drawn.index)
+    drawn = drawn.sort_values(configurations.varied_columns(trials))
+    base = pd.Series(
+        [configurations.label(trials, key, ("mine.transfer_mode",)) for key in drawn.index], index=drawn.index
+    )
     modes = drawn.groupby(base, sort=False)["mine.transfer_mode"].nunique()
     # Configurations with both modes first: they are what the comparison is about.
     order = modes.sort_values(ascending=False, kind="stable").index[:MOST_CONFIGURATIONS]
     for number, name in enumerate(order, 1):
         group = drawn[base == name]
         present = [mode for mode in ("reinit", "finetune") if mode in set(group["mine.transfer_mode"])]
-        figure, axes = figures.panels(len(present), columns=2, size=(3.6, 3.0))
+        figure, axes = layout.panels(len(present), columns=2, size=(3.6, 3.0))
         for ax, mode in zip(axes, present, strict=True):
             keys = group.index[group["mine.transfer_mode"] == mode]
             chosen = judged[judged["key"].isin(keys) & (judged["pair"] == pair)]
             made = figure_data.runs(curves[curves["key"].isin(keys)])
             figures.run_curves(ax, made, figure_data.known_answers(chosen), f"{mode}, seeds: {len(keys)}")
-        figures.finish(figure, f"I({pair[0]};{pair[2:]}): {name}")
+        layout.finish(figure, f"I({pair[0]};{pair[2:]}): {name}")
         yield Drawing(
             f"learning_{number}",
             f"MINE's learning curves for {pair} by run, {name}: each fit (thin) and the median of each run's fits "
@@ -133,17 +122,17 @@ def information_planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[D
     """The paper's Figures 3 to 5, then the planes of configurations with pairs of both variables."""
     of_paper = [(f"{figure} of the paper", panels) for figure, panels in planes.of_paper(trials, judged, MOST_SEEDS)]
     others = planes.of_configurations(trials, judged, MOST_CONFIGURATIONS, MOST_SEEDS)
-    made = [*of_paper, *((label(trials, key), panels) for key, panels in others)]
-    styles = figures.layer_styles(frames.layers(trials))
+    made = [*of_paper, *((configurations.label(trials, key), panels) for key, panels in others)]
+    styles = layout.layer_styles(configurations.layers(trials))
     for number, (name, panels) in enumerate(made, 1):
-        figure, axes = figures.panels(len(panels), columns=3, size=(3.1, 3.2))
+        figure, axes = layout.panels(len(panels), columns=3, size=(3.1, 3.2))
         fits = pd.concat([panel.fits for panel in panels if panel.fits is not None])
         ceilings = {str(name): float(part.mean()) for name, part in fits.groupby("variable", observed=True)["ceiling"]}
         for ax, panel in zip(axes, panels, strict=True):
             figures.information_plane(ax, panel.points, ceilings, styles, panel.title)
         there = {layer for panel in panels for layer in panel.points["layer"]}
         shown = {layer: style for layer, style in styles.items() if layer in there}
-        figures.finish(figure, name, figures.plane_legend(shown))
+        layout.finish(figure, name, figures.plane_legend(shown))
         yield Drawing(
             f"plane_{number}",
             f"Information plane, {name}: estimates by layer, first and last run numbered (means over replicates; "
@@ -155,7 +144,7 @@ def information_planes(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[D
 def heat_maps(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
     """Explosion rate over two settings, for X and Y."""
     known = trials.loc[judged["key"].cat.categories]
-    varied = [path for path in frames.telling_columns(known) if path != "mine.pairs"]
+    varied = [path for path in configurations.telling_columns(known) if path != "mine.pairs"]
     pairs = list(itertools.combinations(varied, 2))
     if len(pairs) > MOST_PANELS:  # those that most values of both were run for
         cells = [len(known[list(pair)].astype(str).drop_duplicates()) for pair in pairs]
@@ -165,13 +154,13 @@ def heat_maps(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
         pairs = [(varied[0] if varied else "mine.architecture", other)]
     for number, (rows, columns) in enumerate(pairs, 1):
         names = [name for name in "XY" if name in judged["variable"].cat.categories]
-        figure, axes = figures.panels(len(names), columns=2, size=(3.8, 2.9), shared=False)
+        figure, axes = layout.panels(len(names), columns=2, size=(3.8, 2.9), shared=False)
         for ax, variable in zip(axes, names, strict=True):
             chosen = judged[judged["variable"] == variable]
             shares, texts = figure_data.explosion_grid(trials, chosen, rows, columns)
             figures.explosion_heat_map(ax, shares, texts, f"pairs with {variable}")
         short = f"{short_name(rows)} and {short_name(columns)}"
-        figures.finish(figure, f"Explosion by {short}")
+        layout.finish(figure, f"Explosion by {short}")
         yield Drawing(
             f"explosion_{number}",
             f"Share of fits that exploded, by {short}, all other settings together; brackets are 95 % intervals over "
@@ -187,15 +176,15 @@ def truths(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
     if settled.empty:
         return
     settled = settled.assign(layer=settled["pair"].astype(str).str[2:])
-    styles = figures.layer_styles(frames.layers(trials))
-    figure, axes = figures.panels(len(names), columns=2, size=(3.6, 3.6), shared=False)
+    styles = layout.layer_styles(configurations.layers(trials))
+    figure, axes = layout.panels(len(names), columns=2, size=(3.6, 3.6), shared=False)
     for ax, variable in zip(axes, names, strict=True):
         points = settled[settled["variable"] == variable]
         limit = float(judged.loc[judged["variable"] == variable, "ceiling"].max())
         # Beyond some thousands markers cover each other.
         shown = points.sample(min(len(points), 3000), random_state=0)
         figures.estimate_against_truth(ax, shown, limit, VerdictRule().bias_ratio, styles, f"I({variable};L)")
-    figures.finish(figure, "Settled estimates against the truth", first=styles)
+    layout.finish(figure, "Settled estimates against the truth", first=styles)
     yield Drawing(
         "truth",
         f"Every settled fit's estimate against its truth ({len(settled)} of {len(judged)} fits settled; at most 3,000 "
@@ -212,22 +201,22 @@ def explosions(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame
     configuration = trials["configuration"].reindex(judged["key"].cat.categories).to_numpy()
     shares = (judged["outcome"] == "exploded").groupby(configuration[judged["key"].cat.codes]).mean()
     worst = [one for one in shares.sort_values(ascending=False).index if one in set(exploded["configuration"])]
-    styles = figures.layer_styles(frames.layers(trials))
+    styles = layout.layer_styles(configurations.layers(trials))
     for variable in "XY":
         chosen = exploded[exploded["pair"].astype(str).str[0] == variable]
         panels = [one for one in worst if (chosen["configuration"] == one).any()][:MOST_PANELS]
         if not panels:
             continue
-        figure, axes = figures.panels(len(panels), columns=2, size=(3.6, 2.7))
+        figure, axes = layout.panels(len(panels), columns=2, size=(3.6, 2.7))
         for ax, one in zip(axes, panels, strict=True):
             part = chosen[chosen["configuration"] == one]
             # More would cover each other; at even distances, so that early and late ones are there.
             fits = part["fit"].unique()
             part = part[part["fit"].isin(fits[:: 1 + len(fits) // MOST_CURVES])]
             part = part.assign(layer=part["pair"].astype(str).str[2:])
-            title = figures.wrapped(label(trials, trials.index[trials["configuration"] == one][0]))
+            title = layout.wrapped(configurations.label(trials, trials.index[trials["configuration"] == one][0]))
             figures.exploded_curves(ax, part, float(part["ceiling"].max()), styles, title)
-        figures.finish(figure, f"Fits that exploded, I({variable};L)", first=styles)
+        layout.finish(figure, f"Fits that exploded, I({variable};L)", first=styles)
         yield Drawing(
             f"exploded_{variable}",
             f"Bounds of exploded fits for {variable}, a cross where the verdict fell; the configurations with the "
@@ -289,7 +278,7 @@ def save(drawing: Drawing, folder: Path) -> bytes:
     Raises:
         OSError: if they cannot be written.
     """
-    with matplotlib.rc_context(figures.STYLE):
+    with matplotlib.rc_context(layout.STYLE):
         svg = picture(drawing.figure, "svg", metadata={"Date": None})
         png = picture(drawing.figure, "png", dpi=160)
     write_local(folder / f"{drawing.name}.svg", svg)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis import frames, intervals, stability
+from analysis import configurations, intervals, stability
 from trainables.settings import short_name
 
 
@@ -33,8 +33,8 @@ def explosion_grid(
     shares = pd.Series(values).unstack()
     words = pd.Series(texts).unstack().fillna("")
     for frame in (shares, words):
-        frame.index = pd.Index([frames.setting(one) for one in frame.index], name=short_name(rows))
-        frame.columns = pd.Index([frames.setting(one) for one in frame.columns], name=short_name(columns))
+        frame.index = pd.Index([configurations.setting(one) for one in frame.index], name=short_name(rows))
+        frame.columns = pd.Index([configurations.setting(one) for one in frame.columns], name=short_name(columns))
     return shares, words
 
 

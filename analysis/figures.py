@@ -1,9 +1,6 @@
 """Pictures. Each function draws on the axes it is given and computes nothing but positions."""
 
-import itertools
-import math
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
@@ -15,40 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, SymmetricalLogLocator
 
-# Okabe and Ito's colours, told apart by colour-blind readers and in grey; every kind has a marker as well.
-COLOURS = {
-    "settled": "#0072B2",
-    "unsettled": "#009E73",
-    "stuck": "#CC79A7",
-    "collapsed": "#999999",
-    "exploded": "#D55E00",
-}
-
-_LAYER_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-
-Styles = Mapping[str, tuple[str, str]]
-"""Colour and marker by layer, in the network's order."""
-
-
-def layer_styles(layers: Iterable[str]) -> Styles:
-    """A colour and a marker for each layer; 63 are told apart.
-
-    >>> layer_styles(["relu", "out"])["out"]
-    ('#E69F00', 's')
-    """
-    return dict(zip(layers, zip(itertools.cycle(_LAYER_COLOURS), itertools.cycle(_MARKERS)), strict=False))
-
-
-LINES = {"truth": ("#BBBBBB", "-", 3.0), "ceiling": ("black", "--", 1.0), "optimum": ("black", ":", 1.5)}
-"""Known answers, as lines: colour, style, width. The ceiling stays visible on a truth that equals it."""
-
-STYLE: dict[Any, Any] = {
-    "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8, "xtick.labelsize": 8,
-    "ytick.labelsize": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False,
-    "legend.frameon": False, "svg.hashsalt": "mine-study", "font.family": "DejaVu Sans",
-}  # fmt: skip
-"""One look for all pictures, readable in print."""
+from analysis import layout
 
 _CEILING_ROOM = 1.6
 """How much of the axis lies above the ceiling; an exploded curve leaves through the top."""
@@ -57,7 +21,7 @@ _CEILING_ROOM = 1.6
 def learning_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], title: str = "") -> None:
     """Bound per MINE epoch of many fits of one pair, coloured by verdict, beside the known answers.
 
-    >>> _, (ax,) = panels(1)
+    >>> _, (ax,) = layout.panels(1)
     >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 1.0], "outcome": "settled"})
     >>> learning_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "optimum": float("inf")})
     >>> ax.get_ylabel()
@@ -67,7 +31,7 @@ def learning_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], 
         curves: columns `fit` (any label), `mine_epoch`, `bound` in nats, `outcome`.
         known: `ceiling`, `truth` and `optimum` in nats; one above the axis is written in its corner.
     """
-    for verdict, colour in COLOURS.items():
+    for verdict, colour in layout.COLOURS.items():
         chosen = curves[curves["outcome"] == verdict]
         for position, (_, fit) in enumerate(chosen.groupby("fit", observed=True)):
             label = verdict if position == 0 else None
@@ -82,7 +46,7 @@ def learning_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], 
 def run_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], title: str = "") -> None:
     """Bound per MINE epoch, a colour for each run with its number, as the paper's Figures 1 and 2.
 
-    >>> _, (ax,) = panels(1)
+    >>> _, (ax,) = layout.panels(1)
     >>> made = pd.DataFrame({"fit": "a", "run": 1, "mine_epoch": [1, 2], "bound": [0.5, 1.0], "middle": True})
     >>> run_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "optimum": 2.1})
     >>> [text.get_text() for text in ax.texts]
@@ -131,7 +95,7 @@ def _curve(ax: Axes, fit: pd.DataFrame, **style: Any) -> None:
 def _known_lines(ax: Axes, known: Mapping[str, float]) -> None:
     """Ceiling, truth and optimum as lines; one above the axis is written in its corner."""
     top, above = _CEILING_ROOM * _height(known["ceiling"]), []
-    for name, (colour, style, width) in LINES.items():
+    for name, (colour, style, width) in layout.LINES.items():
         if known[name] < top:
             ax.axhline(known[name], color=colour, linestyle=style, linewidth=width, label=name, zorder=0)
         elif not np.isnan(known[name]):
@@ -155,16 +119,16 @@ def _say_if_nothing(ax: Axes, curves: pd.DataFrame) -> None:
 
 
 def information_plane(
-    ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, float], styles: Styles, title: str = ""
+    ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, float], styles: layout.Styles, title: str = ""
 ) -> None:
     """I(X;L) against I(Y;L) by layer, runs joined, the first and the last numbered, as the paper's Figures 3 to 5.
 
     Truths are hollow markers of the layer's shape, optima hollow stars (none where infinite); ceilings are lines.
 
-    >>> _, (ax,) = panels(1)
+    >>> _, (ax,) = layout.panels(1)
     >>> made = pd.DataFrame({"layer": ["sm1"], "run": [1], "x": [1.0], "y": [1.0], "settled": [True],
     ...     "truth_x": [2.0], "truth_y": [1.5], "optimum_x": [1.9], "optimum_y": [1.5]})
-    >>> information_plane(ax, made, {"X": 7.0, "Y": 2.3}, layer_styles(["sm1"]))
+    >>> information_plane(ax, made, {"X": 7.0, "Y": 2.3}, layout.layer_styles(["sm1"]))
     >>> ax.get_xlabel()
     'I(X;L) (nats)'
 
@@ -199,14 +163,14 @@ def information_plane(
 
 
 _CEILING_LINE: dict[str, Any] = {
-    "color": LINES["ceiling"][0],
-    "linestyle": LINES["ceiling"][1],
+    "color": layout.LINES["ceiling"][0],
+    "linestyle": layout.LINES["ceiling"][1],
     "linewidth": 0.8,
     "zorder": 1,
 }
 
 
-def plane_legend(styles: Styles) -> list[Artist]:
+def plane_legend(styles: layout.Styles) -> list[Artist]:
     """The legend of information planes."""
     layers = [
         Line2D([], [], color=colour, marker=marker, markersize=5, linewidth=0.8, label=layer)
@@ -224,7 +188,7 @@ def plane_legend(styles: Styles) -> list[Artist]:
 def explosion_heat_map(ax: Axes, shares: pd.DataFrame, texts: pd.DataFrame, title: str = "") -> None:
     """Share of exploded fits over two settings; a cell without trials is hatched.
 
-    >>> _, (ax,) = panels(1)
+    >>> _, (ax,) = layout.panels(1)
     >>> made = pd.DataFrame([[0.5]], index=pd.Index(["0"], name="noise_std"), columns=pd.Index(["1"], name="units"))
     >>> explosion_heat_map(ax, made, made.astype(str))
     >>> ax.get_ylabel(), ax.get_xlabel()
@@ -258,13 +222,13 @@ def explosion_heat_map(ax: Axes, shares: pd.DataFrame, texts: pd.DataFrame, titl
 
 
 def estimate_against_truth(
-    ax: Axes, points: pd.DataFrame, limit: float, ratio: float, styles: Styles, title: str = ""
+    ax: Axes, points: pd.DataFrame, limit: float, ratio: float, styles: layout.Styles, title: str = ""
 ) -> None:
     """Settled estimates against their truths by layer, with the diagonal and the lines of the bias verdict.
 
-    >>> _, (ax,) = panels(1)
+    >>> _, (ax,) = layout.panels(1)
     >>> made = pd.DataFrame({"layer": ["sm1"], "truth": [2.0], "estimate": [1.0]})
-    >>> estimate_against_truth(ax, made, 2.3, 1.5, layer_styles(["sm1"]))
+    >>> estimate_against_truth(ax, made, 2.3, 1.5, layout.layer_styles(["sm1"]))
     >>> ax.get_xlabel()
     'truth (nats)'
 
@@ -299,12 +263,12 @@ def estimate_against_truth(
     ax.set_ylabel("estimate (nats)")
 
 
-def exploded_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, styles: Styles, title: str = "") -> None:
+def exploded_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, styles: layout.Styles, title: str = "") -> None:
     """Curves of exploded fits on a logarithmic axis, a cross where the verdict fell.
 
-    >>> _, (ax,) = panels(1)
+    >>> _, (ax,) = layout.panels(1)
     >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 9.0], "layer": "sm1", "exploded_at": 2.0})
-    >>> exploded_curves(ax, made, 2.3, layer_styles(["sm1"]))
+    >>> exploded_curves(ax, made, 2.3, layout.layer_styles(["sm1"]))
     >>> ax.get_yscale()
     'symlog'
 
@@ -333,72 +297,3 @@ def exploded_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, styles: Styl
     ax.set_title(title)
     ax.set_xlabel("MINE epoch")
     ax.set_ylabel("bound (nats)")
-
-
-def panels(
-    count: int, columns: int = 2, size: tuple[float, float] = (3.6, 2.7), shared: bool = True
-) -> tuple[matplotlib.figure.Figure, list[Axes]]:
-    """A figure with `count` axes in rows; one legend and one label an edge are added by `finish`.
-
-    >>> figure, axes = panels(3)
-    >>> len(axes)
-    3
-    """
-    columns = min(count, columns)
-    rows = math.ceil(count / columns)
-    with matplotlib.rc_context(STYLE):
-        figsize = (size[0] * columns, size[1] * rows + 0.5)
-        figure = matplotlib.figure.Figure(figsize=figsize, layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared)
-    for unused in axes.flat[count:]:
-        unused.set_visible(False)
-    for ax in axes.flat[:count]:  # the lowest of a column that is not full keeps its labels
-        ax.tick_params(labelbottom=True)
-    return figure, list(axes.flat[:count])
-
-
-_LETTERS = 11
-"""Letters of a title to an inch."""
-
-
-def wrapped(text: str, inches: float = 3.6) -> str:
-    """A title in lines that fit a width, by default a panel's; a setting stays beside its value.
-
-    >>> wrapped("architecture 1, noise_std 0, hidden_units 10")
-    'architecture 1, noise_std 0,\\nhidden_units 10'
-    """
-    kept = text.replace(" ", "\xa0").replace(",\xa0", ", ").replace(":\xa0", ": ")
-    lines = textwrap.wrap(kept, int(_LETTERS * inches), break_long_words=False)
-    return "\n".join(lines).replace("\xa0", " ")
-
-
-def finish(
-    figure: matplotlib.figure.Figure, title: str, handles: Sequence[Artist] | None = None, first: Iterable[str] = ()
-) -> None:
-    """Give the figure its title and one legend for all axes, and take away labels that repeat.
-
-    Args:
-        handles: the legend's; None: those of the axes, `first` those with these labels, whichever panel has which.
-
-    >>> figure, (ax,) = panels(1)
-    >>> finish(figure, "Learning")
-    >>> figure.get_suptitle()
-    'Learning'
-    """
-    found: dict[str, Artist] = {}
-    for ax in figure.axes:
-        artists, labels = ax.get_legend_handles_labels()
-        found.update(zip(labels, artists, strict=True))
-    leading = [name for name in first if name in found]
-    found = {name: found[name] for name in dict.fromkeys([*leading, *found])}
-    if handles is not None:
-        found = {str(artist.get_label()): artist for artist in handles}
-    figure.suptitle(wrapped(title, figure.get_figwidth()), fontsize=10)
-    for ax in figure.axes:
-        place = ax.get_subplotspec()
-        if place is not None and not place.is_first_col() and ax.get_shared_y_axes().get_siblings(ax) != [ax]:
-            ax.set_ylabel("")
-    if found:
-        rows = math.ceil(len(found) / max(2, int(figure.get_figwidth() / 1.25)))
-        columns = math.ceil(len(found) / rows)
-        figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns, fontsize=8)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis import differences, frames, judging
+from analysis import configurations, differences, judging
 from trainables.sentences import counted
 from trainables.settings import short_name
 from trainables.verdict import OUTCOMES, VerdictRule
@@ -24,6 +24,7 @@ def sentences(
 ) -> list[str]:
     """What the study found, one finding a sentence, each with its numbers.
 
+    >>> from analysis import frames
     >>> from analysis import tables
     >>> source = "docs/example/results"
     >>> trials, fits = frames.trials(source), judging.fits(source)
@@ -67,7 +68,7 @@ def _worst(trials: pd.DataFrame, rows: pd.DataFrame) -> str:
     if not (rows["exploded"] > 0).any():
         return "No fit exploded."
     worst = rows.iloc[int(rows["exploded"].argmax())]
-    calm = rows.groupby(frames.shown_columns(trials), dropna=False)["exploded"].max()
+    calm = rows.groupby(configurations.shown_columns(trials), dropna=False)["exploded"].max()
     return (
         f"Explosion is most frequent with {_configuration(trials, worst)} for {worst['variable']}: "
         f"{_share(worst, 'exploded')}. {int((calm == 0).sum())} of {len(calm)} configurations had none."
@@ -145,7 +146,7 @@ def _effects(compared: pd.DataFrame) -> list[str]:
     others = f" ({most['others']})" if most["others"] else ""
     return [
         f"{text} whose 95 % interval leaves out 0; the largest: {short_name(most['field'])} "
-        f"{frames.setting(most['from'])} to {frames.setting(most['to'])}{others}, {most['variable']}: "
+        f"{configurations.setting(most['from'])} to {configurations.setting(most['to'])}{others}, {most['variable']}: "
         f"{100 * most['exploded']:+.0f} [{100 * most['exploded_low']:+.0f}, {100 * most['exploded_high']:+.0f}] "
         f"percentage points, n = {most['exploded_seeds']:.0f}."
     ]
@@ -164,8 +165,8 @@ def _order(disorder: pd.DataFrame) -> list[str]:
 
 
 def _configuration(trials: pd.DataFrame, row: pd.Series) -> str:
-    paths: Sequence[str] = frames.varied_columns(trials) or frames.ALWAYS_SHOWN
-    return frames.in_words(row, paths)
+    paths: Sequence[str] = configurations.varied_columns(trials) or configurations.ALWAYS_SHOWN
+    return configurations.in_words(row, paths)
 
 
 def _share(row: pd.Series, name: str) -> str:

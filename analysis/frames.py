@@ -1,37 +1,21 @@
 """From Parquet to DataFrames. Columns of the configuration carry its field paths."""
 
 import functools
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from analysis import configurations
 from trainables import records
 from trainables.records import plans
 from trainables.sentences import counted
 from trainables.settings import (
-    DECIDE_USE,
     InputError,
-    TrialConfig,
     configuration_key,
-    fields,
-    pairs_in_words,
-    replace,
-    short_name,
-    unused_fields,
 )
-from trainables.subjects.datasets import DATASETS
-from trainables.subjects.networks import NETWORKS
-
-SIZES = ("network.train_samples", "mine.samples")
-"""Fields that may be unset, and are then the size of the training set."""
-
-TRAINING_SAMPLES = {name: described.train for name, described in DATASETS.items()}
-"""Size of each data set's training set."""
 
 _LABELS = ("key", "pair", "started_from")
 """Columns of long tables with few different texts, held as categories."""
@@ -78,8 +62,8 @@ class Results:
         # Sizes may be null for "all", and stay whole numbers beside it.
         frame = rows.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
         frame["mine.pairs"] = frame["mine.pairs"].map(", ".join)
-        for path in SIZES:  # given or not, the whole training set is one configuration
-            frame[path] = frame[path].mask(frame[path] == frame["data.name"].map(TRAINING_SAMPLES))
+        for path in configurations.SIZES:  # given or not, the whole training set is one configuration
+            frame[path] = frame[path].mask(frame[path] == frame["data.name"].map(configurations.TRAINING_SAMPLES))
         configuration = [configuration_key(known[key]) for key in frame["key"]]
         return frame.assign(configuration=configuration).set_index("key").sort_index()
 
@@ -116,7 +100,7 @@ class Results:
         frame = rows.to_pandas(split_blocks=True, self_destruct=True)
         if "pair" in frame:
             there = frame["pair"].cat.categories
-            known = [pair for pair in pairs(self.trials) if pair in there]
+            known = [pair for pair in configurations.pairs(self.trials) if pair in there]
             frame["pair"] = frame["pair"].cat.set_categories([*known, *there.difference(known)])
         return frame
 
@@ -126,7 +110,11 @@ class Results:
         Args:
             paths: columns of `trials`; None: the whole configuration, seed included.
         """
-        chosen = ["seed", "configuration", *configuration_columns(self.trials)] if paths is None else list(paths)
+        chosen = (
+            ["seed", "configuration", *configurations.configuration_columns(self.trials)]
+            if paths is None
+            else list(paths)
+        )
         return rows.merge(self.trials[chosen], left_on="key", right_index=True, how="left")
 
 
@@ -231,105 +219,3 @@ def curve_arrays(piece: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, NDArray[np
     for length in np.unique(lengths):
         rows = np.flatnonzero(lengths == length)
         yield labels.iloc[rows], bound[start[rows][:, None] + np.arange(length)]
-
-
-def layers(trials: pd.DataFrame) -> list[str]:
-    """All layers of the networks that trials study, in their order, whichever of them the trials probed.
-
-    >>> layers(trials("docs/example/results"))
-    ['maxpool1', 'maxpool2', 'relu3', 'sm1']
-    """
-    return merged(list(NETWORKS[name].layers) for name in trials["network.name"].unique())
-
-
-def pairs(trials: pd.DataFrame) -> list[str]:
-    """The pairs of `layers`, those of X first."""
-    return [f"{variable};{layer}" for variable in "XY" for layer in layers(trials)]
-
-
-def merged(orders: Iterable[Sequence[str]]) -> list[str]:
-    """One order of all names; what is new stands before the next name that was there already.
-
-    >>> merged([["conv", "fc", "out"], ["tanh1", "tanh2", "out"]])
-    ['conv', 'fc', 'tanh1', 'tanh2', 'out']
-    """
-    found: list[str] = []
-    for order in orders:
-        place = len(found)
-        for name in reversed(order):
-            if name in found:
-                place = found.index(name)
-            else:
-                found.insert(place, name)
-    return found
-
-
-def configuration_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns of `trials` that hold the configuration without the seed.
-
-    >>> configuration_columns(trials("docs/example/results"))[:2]
-    ['data.name', 'data.root']
-    """
-    return [path for path in fields() if path != "seed" and path in frame.columns]
-
-
-def varied_columns(frame: pd.DataFrame) -> list[str]:
-    """The configuration columns that differ between trials, each among the trials whose numbers it can change.
-
-    >>> varied_columns(trials("docs/example/results"))
-    ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
-    """
-    known = [path for path in DECIDE_USE if path in frame.columns]
-    values: dict[str, set[str]] = {path: set() for path in configuration_columns(frame)}
-    for group, rows in frame.groupby(known, dropna=False, observed=True) if known else [((), frame)]:
-        unused = unused_fields(replace(TrialConfig(), dict(zip(known, group, strict=True))))
-        for path in values.keys() - set(unused):
-            values[path] |= set(rows[path].astype(str).unique())
-    return [path for path, found in values.items() if len(found) > 1]
-
-
-def telling_columns(frame: pd.DataFrame) -> list[str]:
-    """`varied_columns` without those that change together with an earlier one, which tells as much.
-
-    >>> telling_columns(trials("docs/example/results"))
-    ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
-    """
-    told = {tuple(pd.factorize(frame[path].astype(str))[0]): path for path in reversed(varied_columns(frame))}
-    return [path for path in varied_columns(frame) if path in told.values()]
-
-
-ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
-"""Settings that stand in every table of configurations."""
-
-
-def shown_columns(frame: pd.DataFrame) -> list[str]:
-    """Configuration columns that tell rows apart, and the three that always stand in the table.
-
-    >>> shown_columns(trials("docs/example/results"))
-    ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
-    """
-    varied = varied_columns(frame)
-    return [path for path in configuration_columns(frame) if path in varied or path in ALWAYS_SHOWN]
-
-
-def in_words(row: Any, paths: Sequence[str]) -> str:
-    """Settings in words, from a row of trials or any mapping by field path.
-
-    >>> in_words({"mine.noise_std": 1.0, "network.epochs": 21}, ["mine.noise_std", "network.epochs"])
-    'noise_std 1, network.epochs 21'
-    """
-    return ", ".join(f"{short_name(path)} {setting(row[path])}" for path in paths)
-
-
-def setting(value: object) -> str:
-    """A configuration's value as it was given; unset sizes (all samples) as all, pairs as in `pairs_in_words`.
-
-    >>> setting(1e-5), setting(1.0), setting("reinit"), setting("Y;relu3, Y;sm1"), setting(pd.NA)
-    ('1e-05', '1', 'reinit', 'Y;relu3, Y;sm1', 'all')
-    """
-    missing = value is None or value is pd.NA or value != value or value == math.inf
-    if missing:
-        return "all"
-    if isinstance(value, str) and ";" in value:
-        return pairs_in_words(value.split(", "))
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import frames
-from analysis.frames import configuration_columns
+from analysis.configurations import configuration_columns
 from trainables import verdict
 from trainables.verdict import OUTCOMES, VerdictRule
 

@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from analysis.frames import merged
+from analysis.configurations import merged
 from trainables.verdict import VerdictRule
 
 _GROUP = ["key", "variable", "run", "replicate"]

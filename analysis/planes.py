@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis import frames, paper
+from analysis import configurations, paper
 
 
 class Panel(NamedTuple):
@@ -50,7 +50,7 @@ def of_configurations(
 ) -> Iterator[tuple[str, list[Panel]]]:
     """Of configurations with pairs of both variables, `most` at most: a trial's key, and a panel a seed."""
     variables = judged.groupby("key", observed=True)["variable"].nunique()
-    done = trials.loc[variables.index[variables == 2]].sort_values(frames.varied_columns(trials))
+    done = trials.loc[variables.index[variables == 2]].sort_values(configurations.varied_columns(trials))
     for configuration in done["configuration"].unique()[:most]:
         group = done[done["configuration"] == configuration].sort_values("seed").iloc[:seeds]
         fits = [judged[judged["key"] == key] for key in group.index]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from analysis.frames import setting
+from analysis.configurations import setting
 from trainables.settings import InputError, short_name
 from trainables.verdict import BIASES
 

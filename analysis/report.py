@@ -9,12 +9,13 @@ import jinja2
 import pandas as pd
 
 from analysis import (
+    configurations,
     curve_samples,
     drawings,
-    figures,
     findings,
     frames,
     judging,
+    layout,
     rendering,
     sparklines,
     stability,
@@ -90,11 +91,11 @@ def write(results: str, out: str) -> Path:
             curves=sparklines.draw(trials, judged, sampled),
             curves_drawn=sampled["fit"].nunique(),
             fits=len(judged),
-            colours=figures.COLOURS,
+            colours=layout.COLOURS,
             outcomes=list(OUTCOMES),
             common=_common(trials),
             trials=_trial_rows(trials, judged),
-            varied=frames.varied_columns(trials),
+            varied=configurations.varied_columns(trials),
             provenance=_provenance(trials),
         )
         write_local(folder / "report.html", page)
@@ -152,7 +153,7 @@ def _sort_value(value: Any) -> str:
 
 def _links(trials: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[str, int], str]:
     """Verdicts to their curves: by heading and place of the row."""
-    shown = frames.shown_columns(trials)
+    shown = configurations.shown_columns(trials)
     known = {tuple(map(str, row[:-1])): row[-1] for row in trials[[*shown, "configuration"]].itertuples(index=False)}
     found = {}
     for place, (_, row) in enumerate(rows.iterrows()):
@@ -170,16 +171,16 @@ def _embedded(svg: bytes) -> str:
 
 def _common(trials: pd.DataFrame) -> list[tuple[str, str]]:
     """The settings that all trials share."""
-    varied = frames.varied_columns(trials)
+    varied = configurations.varied_columns(trials)
     paths = [path for path in fields() if path not in ("seed", "data.root", *varied)]
-    texts = {path: set(trials[path].map(frames.setting)) for path in paths}
+    texts = {path: set(trials[path].map(configurations.setting)) for path in paths}
     return [(path, found.pop()) for path, found in texts.items() if len(found) == 1]
 
 
 def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, Any]]:
     """Configuration, provenance and failure of every trial."""
     counts = judged.groupby(judged["key"].astype(str))["outcome"].value_counts().unstack(fill_value=0)
-    varied, rows = frames.varied_columns(trials), []
+    varied, rows = configurations.varied_columns(trials), []
     seconds = trials.filter(like="seconds_").sum(axis=1)
     for key, (_, trial) in zip(map(str, trials.index), trials.iterrows(), strict=True):
         of_trial = counts.loc[key] if key in counts.index else None
@@ -189,7 +190,7 @@ def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, An
                 "configuration": trial["configuration"],
                 "state": trial["state"],
                 "seed": trial["seed"],
-                "settings": [frames.setting(trial[path]) for path in varied],
+                "settings": [configurations.setting(trial[path]) for path in varied],
                 "verdicts": [] if of_trial is None else [of_trial.get(name, 0) for name in OUTCOMES],
                 "started": f"{trial['started_at']:%Y-%m-%d %H:%M}",
                 "seconds": f"{seconds[key]:.0f}",

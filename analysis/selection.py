@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.frames import SIZES, TRAINING_SAMPLES, setting
+from analysis.configurations import SIZES, TRAINING_SAMPLES, setting
 from trainables.settings import InputError, fields, short_name
 
 

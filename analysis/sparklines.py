@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis import drawings, figures, frames
+from analysis import configurations, layout
 from trainables.verdict import OUTCOMES
 
 WIDTH, HEIGHT = 150, 80
@@ -62,16 +62,16 @@ def draw(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame) -> l
     sampled = sampled.sort_values(["fit", "mine_epoch"], kind="stable")
     cells = dict(list(sampled.groupby(["configuration", "pair"])))
     blocks = []
-    done = trials.loc[judged["key"].cat.categories].sort_values(frames.varied_columns(trials))
+    done = trials.loc[judged["key"].cat.categories].sort_values(configurations.varied_columns(trials))
     for one in done["configuration"].unique():
         group = trials[trials["configuration"] == one]
         sparks = [
             _spark(one, pair, cells[one, pair], known.loc[(one, pair)], counts.loc[(one, pair)])
-            for pair in frames.pairs(trials)
+            for pair in configurations.pairs(trials)
             if (one, pair) in cells
         ]
         seeds = ", ".join(map(str, sorted(group["seed"])))
-        blocks.append(Block(f"c-{one}", drawings.label(trials, group.index[0]), seeds, sparks))
+        blocks.append(Block(f"c-{one}", configurations.label(trials, group.index[0]), seeds, sparks))
     return blocks
 
 
@@ -92,7 +92,7 @@ def _spark(configuration: str, pair: str, curves: pd.DataFrame, known: pd.Series
             paths.append((verdict, text))
     lines = [
         (name, round(HEIGHT * (1 - float(known[name]) / top), 1))
-        for name in figures.LINES
+        for name in layout.LINES
         if np.isfinite(known[name]) and known[name] < top
     ]
     parts = ", ".join(f"{counts.get(name, 0)} {name}" for name in OUTCOMES if counts.get(name, 0))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import frames, intervals, judging, levels, order, paper, words
+from analysis import configurations, intervals, judging, levels, order, paper, words
 from trainables import verdict
 from trainables.sentences import counted
 from trainables.verdict import OUTCOMES, VerdictRule
@@ -16,6 +16,7 @@ def table(
 ) -> pd.DataFrame:
     """One row per configuration and variable (or pair), of completed trials.
 
+    >>> from analysis import frames
     >>> source = "docs/example/results"
     >>> rows = table(frames.trials(source), judging.fits(source))
     >>> rows["variable"].unique().tolist(), rows["seeds"].sort_values().unique().tolist()
@@ -48,7 +49,7 @@ def table(
           `counted`: whether the row is the authors' own construction; all empty where the paper has no row.
     """
     rule = rule or VerdictRule()
-    shown, unit = frames.shown_columns(trials), "pair" if by_pair else "variable"
+    shown, unit = configurations.shown_columns(trials), "pair" if by_pair else "variable"
     columns = [*shown, unit, *(name for name in _COLUMNS if not (by_pair and name in _NOT_BY_PAIR))]
     if estimates.empty:
         return pd.DataFrame(columns=columns)
@@ -92,6 +93,7 @@ def _shares(judged: pd.DataFrame) -> pd.DataFrame:
 def spreads(judged: pd.DataFrame) -> pd.DataFrame:
     """How consistent settled fits are: `spread_seeds` and `spread_replicates`, standard deviations in nats.
 
+    >>> from analysis import frames
     >>> source = "docs/example/results"
     >>> judged, rows = judging.arrange(frames.trials(source), judging.judge(judging.fits(source)), "pair")
     >>> len(spreads(judged)) == len(rows)
@@ -165,6 +167,7 @@ REDRAWN = (
 def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of the table, in sentences.
 
+    >>> from analysis import frames
     >>> source = "docs/example/results"
     >>> trials = frames.trials(source)
     >>> notes(trials, table(trials, judging.fits(source)))[0][:14]
@@ -240,7 +243,7 @@ def under_thresholds(
     Args:
         committed: `table` by the rule as it is.
     """
-    made = committed[[*frames.shown_columns(trials), "variable", "seeds"]].copy()
+    made = committed[[*configurations.shown_columns(trials), "variable", "seeds"]].copy()
     for kind, factor in THRESHOLDS.items():
         rows = committed if factor == 1 else table(trials, fits, rule.scaled(factor))
         for name in ("exploded", "settled", "word"):

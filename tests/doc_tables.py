@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tyro
 
-from study import cli
+from study.commands import results
 from trainables.errors import InputError
 
 BLOCK = re.compile(r"<!-- mine-study (table [^>]*?) -->\n\n((?:\|[^\n]*\n)*)(?:\n|\Z)?")
@@ -32,7 +32,7 @@ def made(arguments: str) -> str:
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-            tyro.cli(cli.table, args=shlex.split(arguments)[1:])
+            tyro.cli(results.table, args=shlex.split(arguments)[1:])
     except InputError as error:
         if not any(said in str(error) for said in _NOT_THERE):
             raise

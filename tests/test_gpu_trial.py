@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from study import cli, cluster, cost
+from study import cluster, cost
+from study.commands import sweep as sweep_command
 from study.resources import Resources
 from tests.pretended_gpu import GPU, NAME, driverless, pretended
 from trainables import devices, records
@@ -133,7 +134,7 @@ def test_a_dry_run_on_a_gpu_tells_its_memory(capsys):
     """It times nothing on the CPU, and refuses what the sweep would."""
     resources, planned = Resources(gpus_per_trial=0.25), [TrialConfig()]
     assert cost.measure(planned, resources, 2, cost.device_here(resources)).there is None
-    assert cli._print_cost(planned, resources) == 0
+    assert sweep_command._print_cost(planned, resources) == 0
     out = capsys.readouterr().out
     assert "2.5 GB of GPU memory per trial: 0.25 of a GPU is enough if it has 9.9 GB or more" in out
     assert "not known: PyTorch can use no GPU here" in out and "timing" not in out

@@ -4,7 +4,19 @@ import re
 
 import pytest
 
-from analysis import curve_samples, drawings, figures, frames, judging, order, planes, report, sparklines, tables
+from analysis import (
+    configurations,
+    curve_samples,
+    drawings,
+    frames,
+    judging,
+    layout,
+    order,
+    planes,
+    report,
+    sparklines,
+    tables,
+)
 from tests import made_results
 
 LAYERS = ["tanh1", "tanh2", "tanh3", "sm1"]
@@ -30,9 +42,9 @@ def both(tmp_path_factory) -> str:
 
 
 def test_layers_and_pairs_are_in_the_networks_order(mlp, both):
-    assert frames.layers(frames.trials(mlp)) == LAYERS
+    assert configurations.layers(frames.trials(mlp)) == LAYERS
     assert frames.estimates(mlp)["pair"].cat.categories.tolist() == PAIRS
-    both_orders = frames.layers(frames.trials(both))
+    both_orders = configurations.layers(frames.trials(both))
     assert both_orders == ["maxpool1", "maxpool2", "relu3", "tanh1", "tanh2", "tanh3", "sm1"]
 
 
@@ -69,5 +81,5 @@ def test_the_page_names_every_pair_and_draws_every_curve(mlp, tmp_path):
 
 
 def test_sixty_three_layers_are_told_apart():
-    styles = figures.layer_styles(map(str, range(63)))
+    styles = layout.layer_styles(map(str, range(63)))
     assert len(set(styles.values())) == 63

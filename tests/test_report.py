@@ -10,7 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import curve_samples, drawings, figure_data, figures, frames, judging, paper, report
+from analysis import (
+    configurations,
+    curve_samples,
+    drawings,
+    figure_data,
+    figures,
+    frames,
+    judging,
+    layout,
+    paper,
+    report,
+)
 from study import studies
 from tests import made_results
 from trainables.settings import InputError, flatten, key
@@ -258,17 +269,19 @@ def test_the_papers_planes_join_x_and_y_of_two_configurations_beside_the_authors
 
 def test_labels_leave_out_what_a_configuration_does_not_use_and_what_changes_together():
     trials = pd.DataFrame([{**flatten(config), "mine.pairs": "X;sm1"} for config in studies.PAPER.configurations])
-    assert {"network.epochs", "network.learning_rate", "schedule.first_probe"} <= set(frames.varied_columns(trials))
-    assert frames.telling_columns(trials)[:3] == ["network.epochs", "mine.architecture", "mine.front"]
+    assert {"network.epochs", "network.learning_rate", "schedule.first_probe"} <= set(
+        configurations.varied_columns(trials)
+    )
+    assert configurations.telling_columns(trials)[:3] == ["network.epochs", "mine.architecture", "mine.front"]
     first, last = trials.index[0], trials.index[-1]
-    assert drawings.label(trials, first) == (
+    assert configurations.label(trials, first) == (
         "network.epochs 21, architecture 1, noise_std 2, hidden_units 20, transfer_mode reinit, mine.epochs 30"
     )
-    assert "front trained" in drawings.label(trials, last)
+    assert "front trained" in configurations.label(trials, last)
 
 
 def test_known_answers_above_the_axis_stand_below_each_other():
-    _, (ax,) = figures.panels(1)
+    _, (ax,) = layout.panels(1)
     curve = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 1.0], "outcome": "settled"})
     figures.learning_curves(ax, curve, {"ceiling": 2.3, "truth": 8.0, "optimum": 604.0})
     assert [text.get_text() for text in ax.texts] == ["truth 8 nats\noptimum 604 nats"]

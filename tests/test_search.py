@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from study import search, space, studies
+from study.commands import sweep as sweep_command
 from study.search import Search, SearchOptions, Valued
 from trainables.settings import InputError, configuration_key
 
@@ -105,12 +106,12 @@ def test_the_confirmation_is_a_search_over_the_winner_alone_on_unseen_seeds():
         seen.update(found=found, results=results)
         return 0
 
-    original, cli._search = cli._search, record
+    original, sweep_command._search = sweep_command._search, record
     try:
         with pytest.raises(SystemExit) as ended:
             cli.main(words[1:])
     finally:
-        cli._search = original
+        sweep_command._search = original
     assert ended.value.code == 0
     again = seen["found"]
     assert (again.size, again.configurations, again.seeds, seen["results"]) == (1, 1, (2, 3, 4), "elsewhere")

@@ -289,29 +289,3 @@ def _without_noise(mixture: Mixture) -> Truth:
     drawn.add((counts[equal] - own).log(), mixture.classes, mixture.sizes)
     counted = drawn.truth(mixture)
     return Truth(counted.x, counted.y, 0.0, 0.0, counted.log_ratio_x, counted.log_ratio_y)
-
-
-def kolchinsky_tracey(outputs: Tensor, noise_std: float, rows: Tensor | None = None) -> tuple[float, float]:
-    """Pairwise lower and upper bounds on I(X;Z) (Kolchinsky and Tracey 2017, arXiv:1706.02419, eq. 10, 14).
-
-    A cross-check of the truth, loose by up to a factor of two: with d the distances of the outputs, the mean
-    over i of -ln mean_j exp(-d^2 / (8 sigma^2)) from below and of -ln mean_j exp(-d^2 / (2 sigma^2)) from above.
-
-    Args:
-        outputs: shape (N, features).
-        rows: the i to average over; None: all.
-
-    Returns:
-        Lower and upper bound in nats.
-    """
-    values = outputs.double() - outputs.mean(dim=0, dtype=torch.float64)
-    squares = values.square().sum(dim=1)
-    chosen = torch.arange(len(values)) if rows is None else rows
-    bounds: dict[float, list[Tensor]] = {8.0: [], 2.0: []}
-    for chunk in chosen.to(values.device).split(_BLOCK):
-        distance = squares[chunk, None] + squares - 2 * values[chunk] @ values.T
-        for factor, found in bounds.items():
-            mean = (-distance / (factor * noise_std**2)).logsumexp(dim=1) - math.log(len(values))
-            found.append(-mean)
-    lower, upper = (float(torch.cat(found).mean()) for found in bounds.values())
-    return lower, upper
