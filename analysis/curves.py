@@ -16,17 +16,20 @@ KINDS = (".svg", ".png", ".pdf", ".jpg")
 """Endings of the pictures that can be written."""
 
 
-def draw(results: str | frames.Results, pair: str) -> matplotlib.figure.Figure:
+def draw(results: str | frames.Results, pair: str | None = None) -> matplotlib.figure.Figure:
     """Curves of all runs, seeds and replicates of a pair.
 
     Args:
         results: folder or URI, or the study read from it, which then notes what cannot be read.
+        pair: None: the first of the results.
 
     Raises:
         InputError: if the pair is unknown or has no completed fit.
     """
     study = frames.study(results)
-    if pair not in (pairs := configurations.pairs(study.trials)):
+    pairs, there = configurations.pairs(study.trials), set(", ".join(study.trials["mine.pairs"]).split(", "))
+    pair = pair or next(one for one in pairs if one in there)
+    if pair not in pairs:
         raise InputError(f"pair is {pair!r}; it must be one of {', '.join(pairs)}.")
     trials, estimates = study.trials, study.estimates
     estimates = estimates[estimates["pair"] == pair]

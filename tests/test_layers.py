@@ -7,6 +7,7 @@ import pytest
 from analysis import (
     configurations,
     curve_samples,
+    curves,
     drawings,
     frames,
     judging,
@@ -73,6 +74,12 @@ def test_figures_have_every_layer(mlp):
     assert "plane" in made
     (block,) = sparklines.draw(study.trials, judged, sampled)
     assert [spark.pair for spark in block.sparks] == PAIRS
+
+
+def test_the_pair_that_is_drawn_where_none_is_named_is_the_first_of_the_results(mlp, tmp_path):
+    assert "X;tanh1" in curves.draw(mlp).get_suptitle()
+    made_results.write(str(tmp_path), {**MLP, "mine.pairs": ("Y;tanh2", "Y;sm1"), "mine.epochs": 40})
+    assert "Y;tanh2" in curves.draw(str(tmp_path)).get_suptitle()
 
 
 def test_the_page_names_every_pair_and_draws_every_curve(mlp, tmp_path):

@@ -98,12 +98,12 @@ def report(results: tyro.conf.Positional[str], out: str) -> int:
     return 0
 
 
-def curves(results: tyro.conf.Positional[str], pair: str = "X;maxpool1", out: str = "curves.png") -> int:
+def curves(results: tyro.conf.Positional[str], pair: str | None = None, out: str = "curves.png") -> int:
     """Draw a pair's learning curves, a panel for each configuration: which explode, which settle.
 
     Args:
         results: Folder or URI that a trial or a sweep wrote.
-        pair: Pair to draw, variable;layer.
+        pair: Pair to draw, variable;layer; None: the first of the results.
         out: Picture to write; its ending names the kind (.svg, .png, .pdf, .jpg).
     """
     from analysis import curves as drawing
