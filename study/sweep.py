@@ -13,9 +13,7 @@ from study import cluster as clusters
 from study.cluster import Cluster
 from study.resources import Resources
 from trainables import places, records
-from trainables.records import resultfiles, schemas
-from trainables.records.plans import Plan
-from trainables.records.plans import write as write_plan
+from trainables.records import plans, resultfiles, schemas
 from trainables.sentences import counted
 from trainables.settings import InputError, TrialConfig, flatten, key, network_key
 from trainables.subjects.data import load
@@ -84,7 +82,7 @@ def launch(
     resources: Resources,
     cluster: Cluster = Cluster(),  # noqa: B008  # frozen
     tensorboard: bool = False,
-    plan: Plan | None = None,
+    plan: plans.Plan | None = None,
 ) -> Outcome:
     """Run the planned trials that have not completed yet, as a Ray Tune experiment on this machine or a cluster.
 
@@ -132,9 +130,9 @@ def launch_search(
     _run(proposals.search.shared(), proposals.results, resources, cluster, progress, tensorboard, proposals)
 
 
-def _write(plan: Plan | None, results: str) -> None:
+def _write(plan: plans.Plan | None, results: str) -> None:
     if plan is not None:
-        write_plan(results, plan)
+        plans.write(results, plan)
 
 
 def _quiet_ray() -> None:
@@ -152,7 +150,7 @@ def _run(
     progress: "Progress",
     tensorboard: bool,
     proposals: "Proposals | None" = None,
-    plan: Plan | None = None,
+    plan: plans.Plan | None = None,
 ) -> bool:
     """Connect, run the first wave, then the trials; True if interrupted.
 

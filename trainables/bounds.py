@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,22 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainables.settings import MineConfig
-
 Ascent = Callable[["Tensor"], "tuple[Tensor, Tensor]"]
 """What is ascended, as its gradients: from T of joint, then of marginal samples, shape (2, batch, pairs, replicates),
 to the gradients for the one and for the other, each (batch, pairs, replicates).
 
 It is taken for T alone and per fit: no loss is summed over fits, so one fit's overflow cannot reach another."""
+
+
+class Settings(Protocol):
+    """What bounds read of MINE's settings (`settings.MineConfig`)."""
+
+    @property
+    def log_mean_exp(self) -> str: ...
+    @property
+    def gradient_correction(self) -> str: ...
+    @property
+    def moving_average_rate(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,8 @@ class Bound:
     """
 
     source: str
-    value: Callable[[Tensor, Tensor, MineConfig], Tensor]
-    ascent: Callable[[MineConfig], Ascent]
+    value: Callable[[Tensor, Tensor, Settings], Tensor]
+    ascent: Callable[[Settings], Ascent]
     optimum: Callable[[NDArray[np.float64], float, str, int], float]
 
 
@@ -78,7 +87,7 @@ def divergence(log_ratio: NDArray[np.float64], information: float, marginals: st
     return float(-np.logaddexp(own, other - log_ratio).mean())
 
 
-def _donsker_varadhan(joint: Tensor, marginal: Tensor, config: MineConfig) -> Tensor:
+def _donsker_varadhan(joint: Tensor, marginal: Tensor, config: Settings) -> Tensor:
     partition = log_mean_exp(marginal, config.log_mean_exp, dim=-3)
     return joint.double().mean(dim=-3) - partition.double()
 
@@ -90,7 +99,7 @@ class _DonskerVaradhanAscent:
     al. 2018, eq. 12). In closed form: autograd takes more kernels.
     """
 
-    def __init__(self, config: MineConfig) -> None:
+    def __init__(self, config: Settings) -> None:
         self.config = config
         self.average: Tensor | None = None
 

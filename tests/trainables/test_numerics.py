@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tests import lenet5, test_mine
+from tests import lenet5
+from tests.estimators import test_mine
 from trainables import numerics
 from trainables.draws import generator
 from trainables.estimators.statistics_network import StatisticsNetworks

@@ -27,7 +27,7 @@ run_trial, train = ray_trainable.run_trial, schedule.mine.train
 def one_gpu():
     """One Ray for all sweeps, whose workers see this checkout."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
         sweep._quiet_ray()
         ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
         patch.setattr(cluster, "_connect", lambda _: None)

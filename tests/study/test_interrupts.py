@@ -10,7 +10,7 @@ import pytest
 
 from study import cli, interrupts
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 _PRESS = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfor _ in range(10**9): pass\n"
 _HIDE = f"try:\n    exec({_PRESS!r})\nexcept KeyboardInterrupt: raise ImportError('half') from None\n"

@@ -18,7 +18,7 @@ from trainables.records import schemas
 from trainables.settings import InputError, key, replace
 from trainables.trial import schedule
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TINY = [
     "--network.epochs", "1", "--mine.samples", "200", "--mine.epochs", "3", "--seeds", "0",
     "--mine.marginals", "permutation", "--mine.noise-std", "0", "0.5", "1", "2",

@@ -19,7 +19,7 @@ from study.space import Study
 from trainables import records
 from trainables.settings import key, replace
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.cluster

@@ -17,7 +17,7 @@ from trainables import records
 from trainables.records import compaction, plans, schemas
 from trainables.settings import ADDED, key
 
-FIXTURE = Path(__file__).parent / "fixtures" / "version_1"
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "version_1"
 KEYS = {"5b25a5f6e5a7cb75", "a7b5036cf3244e43"}
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from analysis import differences, intervals, judging, levels, rendering, stability
+from tests.analysis.test_stability import made_fits, made_trials
 from tests.lenet5 import PAIRS
-from tests.test_stability import made_fits, made_trials
 
 X = PAIRS[:4]
 

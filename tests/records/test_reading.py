@@ -1,9 +1,7 @@
 """Files that are not what their names say, doubled, cut or strange: each key counts once, and what is odd is named."""
 
-import json
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,65 +11,10 @@ import pytest
 
 from analysis import curves, frames, load, report, tables
 from study import cli, status, sweep
-from tests import made_results
+from tests.records.folders import TABLES, assert_alike, change, named, part, put, seen
 from trainables import records
 from trainables.records import compaction, partfiles, schemas
-from trainables.settings import InputError, TrialConfig, key
-
-TABLES = sorted(schemas.SCHEMAS)
-
-
-@pytest.fixture
-def configs(tmp_path) -> list[TrialConfig]:
-    """Two configurations with two seeds each, of two runs and two pairs."""
-    pairs = {"mine.pairs": ("X;sm1", "Y;sm1")}
-    return [
-        made_results.write(str(tmp_path), {"seed": seed, "mine.noise_std": noise, **pairs}, level=2 - noise, runs=2)
-        for noise in (0.0, 1.0)
-        for seed in (0, 1)
-    ]
-
-
-def part(folder: Path, table: str, config: TrialConfig) -> Path:
-    return folder / schemas.folder(table) / f"{key(config)}.parquet"
-
-
-def seen(folder: Path) -> dict[str, pd.DataFrame]:
-    """What every reader of a folder has, by table."""
-    study = load(str(folder))
-    return {
-        "trials": study.trials.sort_index(),
-        "network": study.network.astype({"key": str}).sort_values(["key", "epoch"], ignore_index=True),
-        "estimates": study.estimates.astype({"key": str, "pair": str}).sort_values(
-            ["key", "run", "pair", "replicate"], ignore_index=True
-        ),
-        "curves": study.curves("Y;sm1").astype({"key": str}).sort_values(
-            ["key", "run", "replicate", "mine_epoch"], ignore_index=True
-        ),
-    }  # fmt: skip
-
-
-def assert_alike(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame]) -> None:
-    for table in TABLES:
-        pd.testing.assert_frame_equal(found[table], expected[table], check_categorical=False)
-
-
-def named(folder: Path, path: Path) -> list[str]:
-    """The sentences on a file in the notes of `table`, from each table that reads it."""
-    name = {"lenet": "accuracy", "curves": "convergence"}.get(path.parent.name, "stability")
-    return [note for note in tables.build(name, str(folder))[1] if note.startswith("Not read: ") and str(path) in note]
-
-
-def change(path: Path, how) -> None:  # noqa: ANN001
-    """Rewrite a file's rows with their metadata."""
-    rows = pq.read_table(path)
-    pq.write_table(how(rows).replace_schema_metadata(rows.schema.metadata), path)
-
-
-def put(rows: pa.Table, column: str, values: list) -> pa.Table:
-    place = rows.column_names.index(column)
-    return rows.set_column(place, column, pa.array(values, rows.schema.field(column).type))
-
+from trainables.settings import InputError, key
 
 STRAYS = ("{} (1).parquet", "{}.sync-conflict-20260101.parquet", "copy of {}.parquet", "x.parquet")
 
@@ -232,63 +175,6 @@ def test_a_file_in_another_tables_folder_an_empty_one_and_a_folder_with_a_files_
     assert_alike(seen(tmp_path), before)
 
 
-def test_every_sound_row_of_a_merged_file_counts_and_the_others_are_named(tmp_path, configs):
-    before = seen(tmp_path)["estimates"]
-    compaction.compact(str(tmp_path))
-    (path,) = (tmp_path / partfiles.MERGED / "estimates").iterdir()
-    first = key(configs[0])
-    change(
-        path,
-        lambda rows: rows.filter(pa.array([k != first or i % 2 == 1 for i, k in enumerate(rows["key"].to_pylist())])),
-    )
-    after = seen(tmp_path)["estimates"]
-    pd.testing.assert_frame_equal(after, before[before["key"] != first].reset_index(drop=True))
-    (sentence,) = load(str(tmp_path)).skipped
-    assert f"{path}, in which trial {first} has 4 rows where its configuration asks for 8" in sentence
-    change(path, lambda rows: put(rows, "key", ["0ther", *rows["key"].to_pylist()[1:]]))  # of no key that it lists
-    assert "0ther" not in set(seen(tmp_path)["estimates"]["key"])
-    made_results.write(str(tmp_path), {"seed": 8}, runs=2)
-    compaction.compact(str(tmp_path))
-    assert path.exists(), "rows that no copy has are not deleted"
-
-
-def test_a_merged_file_of_trials_that_lists_others_than_it_has_is_named(tmp_path, configs):
-    compaction.compact(str(tmp_path))
-    (path,) = (tmp_path / partfiles.MERGED / "trials").iterdir()
-    rows = pq.read_table(path)
-    keys = json.dumps([key(config) for config in configs[:2]])
-    pq.write_table(rows.replace_schema_metadata({**rows.schema.metadata, b"keys": keys.encode()}), path)
-    study = load(str(tmp_path))
-    assert len(study.trials) == 2 and f"{path}, which has 4 rows and lists 2 trials" in study.skipped[0]
-    compaction.compact(str(tmp_path))
-    assert path.exists()
-
-
-def test_a_part_among_the_merged_files_is_named(tmp_path, configs):
-    before = seen(tmp_path)
-    compaction.compact(str(tmp_path))
-    again = made_results.write(str(tmp_path), {"seed": 9}, runs=1)
-    for table in TABLES:
-        shutil.move(part(tmp_path, table, again), tmp_path / partfiles.MERGED / schemas.folder(table) / "z.parquet")
-    study = load(str(tmp_path))
-    assert len(study.skipped) == 3 and all("z.parquet, which does not list its trials" in one for one in study.skipped)
-    assert_alike(seen(tmp_path), before)
-    compaction.compact(str(tmp_path))
-    assert_alike(seen(tmp_path), before)
-    assert (tmp_path / partfiles.MERGED / "curves" / "z.parquet").exists()
-
-
-def test_a_copy_of_a_merged_file_counts_nothing_twice(tmp_path, configs):
-    before = seen(tmp_path)
-    compaction.compact(str(tmp_path))
-    for table in TABLES:
-        (path,) = (tmp_path / partfiles.MERGED / schemas.folder(table)).iterdir()
-        shutil.copy(path, path.with_name(f"{path.stem} (1).parquet"))
-    assert_alike(seen(tmp_path), before)
-    compaction.compact(str(tmp_path))
-    assert_alike(seen(tmp_path), before)
-
-
 def test_a_sweep_is_refused_where_it_is_not_known_what_is_done(tmp_path, configs):
     compaction.compact(str(tmp_path))
     (path,) = (tmp_path / partfiles.MERGED / "trials").iterdir()
@@ -317,17 +203,6 @@ def test_rows_of_a_pair_are_held_to_the_pair(tmp_path, configs):
     study = load(str(tmp_path))
     assert len(study.curves("Y;sm1")["key"].unique()) == 3 and str(path) in study.skipped[0]
     assert len(study.curves("X;relu3")) == 0
-
-
-def test_a_merged_file_is_deleted_only_when_its_copy_was_read_back(tmp_path, configs, monkeypatch):
-    before = seen(tmp_path)
-    real = records.to_parquet
-    monkeypatch.setattr(records, "to_parquet", lambda rows: real(rows[:-1]))
-    with pytest.raises(InputError, match="read back otherwise than it was written; nothing was deleted"):
-        compaction.compact(str(tmp_path))
-    monkeypatch.undo()
-    assert_alike(seen(tmp_path), before)
-    assert not list((tmp_path / partfiles.MERGED).rglob("*.parquet"))
 
 
 def test_columns_that_this_program_does_not_know_are_not_lost(tmp_path, configs):
