@@ -27,6 +27,8 @@ def draw(results: str | frames.Results, pair: str | None = None) -> matplotlib.f
         InputError: if the pair is unknown or has no completed fit.
     """
     study = frames.study(results)
+    if study.trials.empty:  # no row can be read
+        raise InputError(_nothing(study, pair or "any pair", "estimates"))
     pairs, there = configurations.pairs(study.trials), set(", ".join(study.trials["mine.pairs"]).split(", "))
     pair = pair or next(one for one in pairs if one in there)
     if pair not in pairs:

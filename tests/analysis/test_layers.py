@@ -19,6 +19,7 @@ from analysis import (
     tables,
 )
 from tests import made_results
+from trainables.errors import InputError
 
 LAYERS = ["tanh1", "tanh2", "tanh3", "sm1"]
 PAIRS = [f"{variable};{layer}" for variable in "XY" for layer in LAYERS]
@@ -90,3 +91,12 @@ def test_the_page_names_every_pair_and_draws_every_curve(mlp, tmp_path):
 def test_sixty_three_layers_are_told_apart():
     styles = layout.layer_styles(map(str, range(63)))
     assert len(set(styles.values())) == 63
+
+
+@pytest.mark.parametrize("pair", [None, "X;sm1"])
+def test_a_folder_without_a_row_that_can_be_read_has_no_curves_and_says_so(tmp_path, pair):
+    made_results.write(str(tmp_path), MLP)
+    for part in (tmp_path / "trials").iterdir():
+        part.write_bytes(b"PAR1")
+    with pytest.raises(InputError, match="hold no completed trial"):
+        curves.draw(frames.Results(str(tmp_path)), pair)

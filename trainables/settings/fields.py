@@ -105,7 +105,7 @@ class MineConfig:
     conv_kernel: int = 5
     """Architecture 2: side of the square filters; odd, the output keeps the input's size."""
     transfer_mode: Literal["reinit", "finetune"] = "reinit"
-    """Weights at the start of a run: reinit draws them anew, finetune goes on from the previous run's."""
+    """Weights at the start of a run: reinit draws them again, finetune continues from the previous run's."""
     replicates: int = 3
     """Statistics networks trained side by side per pair, from independent initialisations."""
     bound: Literal[tuple(BOUNDS)] = later("donsker_varadhan")  # type: ignore[valid-type]  # a Literal of a constant
