@@ -12,9 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset
-import pyarrow.fs
-import pyarrow.parquet
 
 from trainables.settings import TrialConfig, descriptions, fields, flatten, key, stored
 
@@ -31,15 +28,6 @@ RENAMED: Mapping[str, str] = {
     **{name: stored(name) for name in (*fields(), "network_epoch", "seconds_network") if stored(name) != name},
 }
 """Columns that had another name in earlier files, in which they are read under that."""
-
-
-def folder(table: str) -> str:
-    """The folder of a table's files, which keeps the name that it had in version 1.
-
-    >>> folder("network"), folder("trials")
-    ('lenet', 'trials')
-    """
-    return stored(table)
 
 
 STATES = ("completed", "failed")
