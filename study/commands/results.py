@@ -77,9 +77,9 @@ def compact(results: tyro.conf.Positional[str]) -> int:
     Args:
         results: Folder or URI that a trial or a sweep wrote.
     """
-    from trainables.records import compaction
+    from trainables.records import packing
 
-    for done in compaction.compact(results):
+    for done in packing.pack(results):
         print(f"{done.table}: {counted(done.files_before, 'file')} before, {done.files_after} after")
         tell(done.problems, "Not merged")
     return 0

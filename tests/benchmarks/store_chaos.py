@@ -21,7 +21,7 @@ from tests import row_comparison
 from tests.benchmarks.chaos import Driver
 from tests.ray_nodes import ROOT, Nodes, kill_all
 from trainables import records
-from trainables.records import compaction
+from trainables.records.packing import pack
 from trainables.settings import InputError
 
 TRIALS = (
@@ -37,9 +37,9 @@ PAUSE = 2.0
 _PACKING = (
     "import sys, time\n"
     "from trainables import settings\n"
-    "from trainables.records import compaction\n"
+    "from trainables.records import packing\n"
     "while True:\n"
-    "    try: compaction.compact(sys.argv[1])\n"
+    "    try: packing.pack(sys.argv[1])\n"
     "    except settings.InputError as error: print(error, file=sys.stderr)\n"  # before the first trial has ended
     "    time.sleep(0.1)\n"
 )
@@ -73,7 +73,7 @@ class Reader:
 
     def read(self) -> None:
         try:
-            done = records.trial_states(self.results).states
+            done = records.trial_states(self.results)[0]
             self.wrong += row_comparison.differences(self.results, self.expected, so_far=True)
         except InputError as error:
             if "holds no trials" not in str(error):
@@ -122,7 +122,7 @@ def run(folder: Path, kills: int, seed: int) -> bool:
         finally:
             for one in (*packings, *drivers):
                 one.kill()
-    compaction.compact(results)
+    pack(results)
     found = [*dict.fromkeys(reader.wrong), *row_comparison.differences(results, str(folder / "undisturbed"))]
     if len(done) < kills:
         found.append(f"only {len(done)} of {kills} kills were done before the sweeps ended")
