@@ -13,7 +13,7 @@ from study import cluster as clusters
 from study.cluster import Cluster
 from study.resources import Resources
 from trainables import places, records
-from trainables.records import files, plans, schemas
+from trainables.records import files, in_use, plans, schemas
 from trainables.sentences import counted
 from trainables.settings import InputError, TrialConfig, flatten, key, network_key
 from trainables.subjects.data import load
@@ -168,11 +168,12 @@ def _run(
             raise
         common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}
         try:
-            clusters.check_gpus(resources, planned)
-            _write(plan, results)
-            _first_wave(planned, resources, common)
-            trials = planned if proposals is None else proposals
-            return _run_tune(trials, resources, cluster.tune_folder(results), common, progress, tensorboard)
+            with in_use.sweeping(results, probe):
+                clusters.check_gpus(resources, planned)
+                _write(plan, results)
+                _first_wave(planned, resources, common)
+                trials = planned if proposals is None else proposals
+                return _run_tune(trials, resources, cluster.tune_folder(results), common, progress, tensorboard)
         finally:
             _forget(results, probe)
 

@@ -72,7 +72,7 @@ def table(
 def compact(results: tyro.conf.Positional[str]) -> int:
     """Merge a results folder's many small files into few; nothing is lost if it is interrupted.
 
-    Completed trials alone are merged; a sweep may run meanwhile and afterwards.
+    Only completed trials are merged. While a sweep writes to the folder it is refused.
 
     Args:
         results: Folder or URI that a trial or a sweep wrote.

@@ -46,6 +46,7 @@ def test_a_missing_value_is_null_where_it_may_be_and_refused_where_not():
         schemas.table("network", {"key": ["a"], "epoch": [0], "train_loss": [None], "test_accuracy": [0.9]})
     column = schemas._array(np.array([1.0, np.nan]), schemas.SCHEMAS["estimates"].field("estimate"))
     assert column.to_pylist() == [1.0, None]
+    assert schemas._array([1.0, np.nan, None], schemas.SCHEMAS["estimates"].field("estimate")).null_count == 2
     column = schemas._array(np.array([1.0, np.nan, np.inf]), schemas.SCHEMAS["curves"].field("bound"))
     assert column.null_count == 0
 
