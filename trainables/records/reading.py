@@ -70,7 +70,7 @@ class Request:
         trials: the trials whose rows are wanted, by key; None: all, of the table `trials` alone.
         trial: only the rows of this one, and nothing is said of other trials and files.
         pair: only the rows of this pair.
-        exact: leave out files that have columns which this program does not know.
+        to_pack: leave out what packing leaves: full merged files, and files with columns that are not known.
     """
 
     results: str
@@ -79,7 +79,7 @@ class Request:
     trials: Mapping[str, TrialConfig] | None = None
     trial: str | None = None
     pair: str | None = None
-    exact: bool = False
+    to_pack: bool = False
 
     def wants(self, key: str) -> bool:
         """Whether a trial's rows are asked for."""
@@ -270,7 +270,8 @@ def _of_merged(request: Request, store: pa.fs.FileSystem, merged: list[MergedFil
     for file in merged:
         counting = {key for key in file.keys - taken if request.wants(key)}
         taken |= file.keys
-        rows = _content(request, store, file.path) if counting else ""
+        left = not counting or (request.to_pack and file.rows >= ROWS)
+        rows = "" if left else _content(request, store, file.path)
         if isinstance(rows, str):
             problems = {file.path: rows} if rows else {}
             yield Piece(SCHEMAS[request.table].empty_table(), problems, frozenset(counting))
@@ -284,7 +285,7 @@ def _of_merged(request: Request, store: pa.fs.FileSystem, merged: list[MergedFil
 
 def _content(request: Request, store: pa.fs.FileSystem, path: str) -> pa.Table | str:
     columns = list(dict.fromkeys([*expected.columns(request.table), *request.columns]))
-    return tablefiles.content(store, path, request.table, columns, request.exact)
+    return tablefiles.content(store, path, request.table, columns, request.to_pack)
 
 
 def _sound(request: Request, tables: list[pa.Table], problems: Problems, paths: Mapping[str, str]) -> Piece:
