@@ -14,6 +14,7 @@ from study.cluster import Cluster
 from study.resources import Resources
 from trainables import places, records
 from trainables.records import files, in_use, plans, schemas
+from trainables.records.layout import PROBES
 from trainables.sentences import counted
 from trainables.settings import InputError, TrialConfig, flatten, key, network_key
 from trainables.subjects.data import load
@@ -164,7 +165,7 @@ def _run(
         try:
             probe = clusters.check_seen(results)
         except InputError:
-            files.remove_if_empty(results, files.PROBES)  # a refused sweep leaves nothing behind
+            files.remove_if_empty(results, PROBES)  # a refused sweep leaves nothing behind
             raise
         common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}
         try:
@@ -296,6 +297,6 @@ def _record_loss(config: TrialConfig, error: str, results: str) -> None:
 def _forget(results: str, probe: str) -> None:
     """Remove the sweep's probe; a folder that cannot be written any more keeps it."""
     try:
-        files.delete_snapshot(results, files.PROBES, probe)
+        files.delete_snapshot(results, PROBES, probe)
     except OSError as failure:
         print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command resumes")

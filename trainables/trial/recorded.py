@@ -12,14 +12,12 @@ import torch
 
 from trainables import records
 from trainables.records import files
+from trainables.records.layout import CHECKPOINTS
 from trainables.settings import InputError, TrialConfig, key
 from trainables.trial import schedule
 from trainables.trial.schedule import Progress
 
 logger = logging.getLogger(__name__)
-
-CHECKPOINTS = "checkpoints"
-"""Folder of the checkpoints, beside the tables."""
 
 
 def run(config: TrialConfig, results: str, device: torch.device) -> Iterator[Progress]:
