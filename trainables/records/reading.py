@@ -253,16 +253,14 @@ def _of_part(request: Request, store: pa.fs.FileSystem, info: pa.fs.FileInfo) ->
     path, key = info.path, key_of(info.path)
     if problem := tablefiles.not_a_file(info):
         return problem
-    if re.fullmatch("[0-9a-f]{16}", key) and not request.wants(key):
+    stray = "delete it if it is a copy, and give it its name back if it was renamed."
+    if not re.fullmatch("[0-9a-f]{16}", key):
+        return f"{path}, which is not named by a trial as its parts are; {stray}"
+    if not request.wants(key):
         return ""
     rows = _content(request, store, path)
-    if isinstance(rows, str):
-        return rows
-    if odd := [one for one in rows["key"].unique().to_pylist() if one != key]:
-        return (
-            f"{path}, which holds rows of trial {odd[0]!r} and not, or not only, of the trial that it is named by; "
-            "delete it if it is a copy, and give it its name back if it was renamed."
-        )
+    if not isinstance(rows, str) and (odd := [one for one in rows["key"].unique().to_pylist() if one != key]):
+        return f"{path}, which holds rows of trial {odd[0]!r}, not only of the trial that it is named by; {stray}"
     return rows
 
 
