@@ -66,7 +66,9 @@ def content(store: pa.fs.FileSystem, path: str, table: str, columns: list[str], 
     try:
         with pa.parquet.ParquetFile(path, filesystem=store, page_checksum_verification=True) as file:
             if problem := _unfit(file, table, exact):
-                return f"{path}{problem.format(remedy(path))}."
+                return f"{path}{problem}."
+            if not file.metadata.num_rows:
+                return f"{path}, which has no rows; {remedy(path)}."
             there = file.schema_arrow.names
             stored = {name: name if name in there else RENAMED.get(name, name) for name in columns}
             rows = file.read([name for name in stored.values() if name in there], use_threads=False)
@@ -84,7 +86,7 @@ def content(store: pa.fs.FileSystem, path: str, table: str, columns: list[str], 
 
 
 def _unfit(file: pa.parquet.ParquetFile, table: str, exact: bool) -> str:
-    """What is wrong with a file by its footer, `{}` for the remedy; empty if nothing is."""
+    """What is wrong with a file by its version and columns; empty if nothing is."""
     version = (file.schema_arrow.metadata or {}).get(b"schema_version", b"none").decode(errors="replace")
     if version != SCHEMA_VERSION:
         return f" of schema version {version}; this program reads version {SCHEMA_VERSION}"
@@ -97,7 +99,7 @@ def _unfit(file: pa.parquet.ParquetFile, table: str, exact: bool) -> str:
         return f" with columns that are missing, doubled or of another type: {', '.join(odd)}"
     if exact and (unknown := there.keys() - SCHEMAS[table].names):
         return f" with columns that this program does not know: {', '.join(sorted(unknown))}"
-    return "" if file.metadata.num_rows else ", which has no rows; {}"
+    return ""
 
 
 def damaged(path: str, error: Exception) -> str:
