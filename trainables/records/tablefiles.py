@@ -25,9 +25,12 @@ class MergedFile(NamedTuple):
     rows: int
 
 
-def parts(store: pa.fs.FileSystem, root: str, table: str) -> list[pa.fs.FileInfo]:
-    """What lies in a table's folder and is named like a part."""
-    return files.named(store, f"{root}/{folder(table)}", ".parquet")
+def parts(store: pa.fs.FileSystem, root: str, table: str, trial: str | None = None) -> list[pa.fs.FileInfo]:
+    """What is in a table's folder and named like a part; or the part of one trial, without a listing."""
+    if trial is None:
+        return files.named(store, f"{root}/{folder(table)}", ".parquet")
+    part = store.get_file_info(f"{root}/{folder(table)}/{trial}.parquet")
+    return [] if part.type == pa.fs.FileType.NotFound else [part]
 
 
 def merged(store: pa.fs.FileSystem, root: str, table: str) -> tuple[list[MergedFile], Problems]:
