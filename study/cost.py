@@ -7,19 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from study import amounts
 from study.resources import Resources
 from trainables import devices, records
 from trainables.draws import derive_seed, generator, steps
 from trainables.estimators import memory as fits
 from trainables.estimators import mine
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.settings import (
-    InputError,
-    TrialConfig,
-    configuration_key,
-    key,
-    network_key,
-)
+from trainables.settings import InputError, TrialConfig, configuration_key, key, network_key
 from trainables.subjects import probing, training
 from trainables.subjects.data import Examples
 from trainables.subjects.datasets import DATASETS
@@ -33,35 +28,24 @@ _MOST_SAMPLES = 20_000
 
 
 @dataclass(frozen=True)
-class Here:
-    """Of this machine.
-
-    Attributes:
-        name: of what has the memory: this machine, or its GPU.
-        memory_bytes: for all trials that run at once.
-        concurrent: how many these are.
-        seconds: of the whole sweep, except its truths: they take as many draws as their standard errors need.
-    """
-
-    name: str
-    memory_bytes: int
-    concurrent: int
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Cost:
     """Of a sweep.
 
     Attributes:
+        trials: to run.
         disk_bytes: of its files.
-        memory_bytes: of the trial that needs the most, on the device that trials get.
-        there: None where trials get a GPU and this machine has none.
+        trial_bytes: of memory, for the trial that needs the most, on the device that trials get.
+        device_bytes: of memory on that device; None where trials get a GPU and this machine has none.
+        concurrent: trials that run at once here.
+        seconds: here, except for the truths, which take as many draws as their standard errors need.
     """
 
+    trials: int
     disk_bytes: int
-    memory_bytes: int
-    there: Here | None
+    trial_bytes: int
+    device_bytes: int | None = None
+    concurrent: int = 1
+    seconds: float = math.nan
 
 
 def device_here(resources: Resources) -> torch.device | None:
@@ -69,6 +53,22 @@ def device_here(resources: Resources) -> torch.device | None:
     if not resources.gpus_per_trial:
         return torch.device("cpu")
     return None if devices.why_unusable("cuda") else devices.choose_device("cuda")
+
+
+def in_words(cost: Cost, resources: Resources) -> str:
+    """A cost in two lines."""
+    needed, disk, gpus = amounts.size(cost.trial_bytes), amounts.size(cost.disk_bytes), resources.gpus_per_trial
+    if cost.device_bytes is None:
+        return (
+            f"{cost.trials} to run, {disk}; how long is not known: PyTorch can use no GPU here\n"
+            f"up to {needed} of GPU memory per trial: {gpus:g} of a GPU is enough if it has "
+            f"{amounts.size(cost.trial_bytes / gpus)} or more"
+        )
+    return (
+        f"{cost.trials} to run, {cost.concurrent} at a time: about {amounts.duration(cost.seconds)} and {disk} here, "
+        f"without the truths\n"
+        f"up to {needed} of memory per trial; this {'GPU' if gpus else 'machine'} has {amounts.size(cost.device_bytes)}"
+    )
 
 
 def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int, device: torch.device | None) -> Cost:
@@ -91,31 +91,20 @@ def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int, dev
         memory.check_share(largest, resources.gpus_per_trial, device)
     elif device is not None:
         memory.check_trial(largest, device)
-    bytes_of = {one: _trial_bytes(config) for one, config in _kinds(planned).items()}
+    kinds = {configuration_key(config): config for config in planned}
+    networks = list({network_key(config): config for config in planned}.values())  # one serves many trials
+    bytes_of = {name: _trial_bytes(config) for name, config in kinds.items()}
     disk = sum(bytes_of[configuration_key(config)] for config in planned)
-    disk += sum(config.runs * _state_bytes(config) for config in _networks(planned))
+    disk += sum(config.runs * _state_bytes(config) for config in networks)
     needed = sum(memory.of_trial(largest, kind).values())
-    return Cost(disk, needed, None if device is None else _here(planned, resources, cpus, device))
-
-
-def _here(planned: Sequence[TrialConfig], resources: Resources, cpus: int, device: torch.device) -> Here:
+    if device is None:
+        return Cost(len(planned), disk, needed)
     torch.set_num_threads(resources.threads)
-    seconds_of = {one: config.runs * _run_seconds(config, device) for one, config in _kinds(planned).items()}
+    seconds_of = {name: config.runs * _run_seconds(config, device) for name, config in kinds.items()}
     work = sum(seconds_of[configuration_key(config)] for config in planned)
-    work += sum(_network_seconds(config, device) for config in _networks(planned))
+    work += sum(_network_seconds(config, device) for config in networks)
     concurrent = _concurrent(len(planned), resources, cpus)
-    name = "this machine" if device.type == "cpu" else provenance.device_name(device)
-    return Here(name, fits.there(device), concurrent, work / concurrent)
-
-
-def _kinds(planned: Sequence[TrialConfig]) -> dict[str, TrialConfig]:
-    """A trial of each configuration, by its key."""
-    return {configuration_key(config): config for config in planned}
-
-
-def _networks(planned: Sequence[TrialConfig]) -> list[TrialConfig]:
-    """A trial of each network: one serves many trials."""
-    return list({network_key(config): config for config in planned}.values())
+    return Cost(len(planned), disk, needed, fits.there(device), concurrent, work / concurrent)
 
 
 def _concurrent(trials: int, resources: Resources, cpus: int) -> int:
@@ -152,16 +141,16 @@ def _samples(config: TrialConfig, samples: int, device: torch.device) -> Example
 
 
 def _network_seconds(config: TrialConfig, device: torch.device) -> float:
-    """The network's epochs with their tests, and the activations at every probe."""
+    """The network's epochs with their tests, and reading its layers before every run of MINE."""
     settings, batch = config.network, config.network.batch_size
     samples = _samples(config, max(_steps(batch) * batch, probing.EVALUATION_BATCH), device)
     network = training.build(settings.name, config.data.name, generator(0, "cost")).to(device)
     optimizer = training.make_optimizer(network, settings)
     learning = _seconds(device, lambda: training.train_epoch(network, optimizer, samples, batch, generator(0, "cost")))
-    probe = _seconds(device, lambda: probing.activations(network, samples.inputs, config.layers))
-    tested = DATASETS[config.data.name].test * settings.epochs + config.mine_samples * config.runs
+    reading = _seconds(device, lambda: probing.activations(network, samples.inputs, config.layers))
+    read = DATASETS[config.data.name].test * settings.epochs + config.mine_samples * config.runs
     taken = settings.epochs * steps(settings.train_samples or config.available, batch, settings.last_batch)
-    return taken * learning / (len(samples) // batch) + tested * probe / len(samples)
+    return taken * learning / (len(samples) // batch) + read * reading / len(samples)
 
 
 def _run_seconds(config: TrialConfig, device: torch.device) -> float:
