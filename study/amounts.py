@@ -1,4 +1,4 @@
-"""Numbers, times and sizes as people write them."""
+"""Numbers and times as people write them."""
 
 
 def number(value: float) -> str:
@@ -30,16 +30,3 @@ def duration(seconds: float) -> str:
 def _in_units(value: float, unit: str) -> str:
     text = number(value)
     return f"{text} {unit}{'' if text == '1' else 's'}"
-
-
-def size(count: float) -> str:
-    """A number of bytes in kB, MB, GB or TB.
-
-    >>> [size(value) for value in (900, 1.2e8, 2.34e9)]
-    ['0.9 kB', '120 MB', '2.3 GB']
-    """
-    unit, name = next(((unit, name) for unit, name in _UNITS if count >= unit), _UNITS[-1])
-    return f"{number(count / unit)} {name}"
-
-
-_UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))

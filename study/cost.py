@@ -57,17 +57,18 @@ def device_here(resources: Resources) -> torch.device | None:
 
 def in_words(cost: Cost, resources: Resources) -> str:
     """A cost in two lines."""
-    needed, disk, gpus = amounts.size(cost.trial_bytes), amounts.size(cost.disk_bytes), resources.gpus_per_trial
+    needed, disk, gpus = fits.in_words(cost.trial_bytes), fits.in_words(cost.disk_bytes), resources.gpus_per_trial
     if cost.device_bytes is None:
         return (
             f"{cost.trials} to run, {disk}; how long is not known: PyTorch can use no GPU here\n"
             f"up to {needed} of GPU memory per trial: {gpus:g} of a GPU is enough if it has "
-            f"{amounts.size(cost.trial_bytes / gpus)} or more"
+            f"{fits.in_words(cost.trial_bytes / gpus)} or more"
         )
     return (
         f"{cost.trials} to run, {cost.concurrent} at a time: about {amounts.duration(cost.seconds)} and {disk} here, "
         f"without the truths\n"
-        f"up to {needed} of memory per trial; this {'GPU' if gpus else 'machine'} has {amounts.size(cost.device_bytes)}"
+        f"up to {needed} of memory per trial; this {'GPU' if gpus else 'machine'} has "
+        f"{fits.in_words(cost.device_bytes)}"
     )
 
 

@@ -8,7 +8,7 @@ finite would stop it.
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,15 +25,6 @@ _MOST_REPEATS = 10
 """So often a point may be proposed again; then one that was not chosen before is drawn by chance."""
 
 
-@dataclass
-class _Open:
-    """A point under way, with the trials that have not ended."""
-
-    point: Point
-    left: set[str]
-    failed: bool = False
-
-
 class Searcher(tune_search.Searcher):
     """The trials of a search, one after another.
 
@@ -41,7 +32,7 @@ class Searcher(tune_search.Searcher):
         search: what is searched; its budget shrinks where the space is smaller.
         parameters: of the trainable, besides the trial.
         valued: evaluated points, by the key of their configuration.
-        failed: points of which a trial failed; the next start tries them again.
+        failed: keys of the points of which a trial failed; the next start tries them again.
         read: trials of the budget that had rows before.
         problems: a sentence on every file in `trials` that was left out.
     """
@@ -51,12 +42,10 @@ class Searcher(tune_search.Searcher):
         self.search, self.results = search, results
         self.parameters: Mapping[str, Any] = {}
         self.valued: dict[str, Valued] = {}
-        self.failed: dict[str, Point] = {}
+        self.failed: set[str] = set()
         self.read = 0
         self._states, self.problems = records.trial_states(results)
-        self._chosen: set[str] = set()
-        self._plan: list[TrialConfig] = []
-        self._open: dict[str, _Open] = {}
+        self._points: dict[str, Point] = {}
         self._waiting: deque[TrialConfig] = deque()
         self._running: dict[str, TrialConfig] = {}
         self._distributions: dict[str, optuna.distributions.BaseDistribution] = {
@@ -67,7 +56,7 @@ class Searcher(tune_search.Searcher):
         self._study = optuna.create_study(directions=directions)
         for plan in plans.read(results):
             for config in plan.trials if plan.search == search.name else ():
-                if configuration_key(config) not in self._chosen:
+                if configuration_key(config) not in self._points:
                     self._begin(search.point(config))
         # The same seed at every start would propose the same points again.
         seed = (search.seed * 1_000_003 + len(self._study.trials)) % 2**32
@@ -80,18 +69,18 @@ class Searcher(tune_search.Searcher):
     @property
     def done(self) -> bool:
         """Whether the budget is spent, or the space, and no point is under way."""
-        return not self._open and len(self._chosen) >= self.search.configurations
+        return len(self.valued) + len(self.failed) == len(self._points) >= self.search.configurations
 
     def waits(self) -> bool:
         """Whether a trial waits to be run; chooses points until one does, since some have all their rows."""
-        while not self._waiting and len(self._chosen) < self.search.configurations:
+        while not self._waiting and len(self._points) < self.search.configurations:
             point = self._choose()
             if point is None:
-                self.search = replace(self.search, configurations=len(self._chosen))
+                self.search = replace(self.search, configurations=len(self._points))
                 break
             self._begin(point)
-            plan = plans.Plan(self.search.study, tuple(self._plan), self.search.name, self.search.total)
-            plans.write(self.results, plan)
+            trials = tuple(config for point in self._points.values() for config in self.search.trials(point))
+            plans.write(self.results, plans.Plan(self.search.study, trials, self.search.name, self.search.total))
         return bool(self._waiting)
 
     def next_trial(self) -> TrialConfig | None:
@@ -101,21 +90,19 @@ class Searcher(tune_search.Searcher):
     def ended(self, config: TrialConfig, lost: bool = False) -> None:
         """Note that a trial has ended. One that has no row and was not lost was cut off."""
         state = "failed" if lost else records.trial_state(self.results, key(config))
-        under_way = self._open[configuration_key(config)]
         if state is not None:
-            under_way.left.discard(key(config))
-            under_way.failed |= state == "failed"
-            self._close_if_ended(configuration_key(config))
+            self._states[key(config)] = state
+            self._tell(configuration_key(config))
 
     def _choose(self) -> Point | None:
         """A point that was not chosen before; None: there is none."""
         for _ in range(_MOST_REPEATS):
             point = self._study.ask(self._distributions).params
-            if self._name(point) not in self._chosen:
+            if self._name(point) not in self._points:
                 return point
         chance = np.random.default_rng([self.search.seed, len(self._study.trials)])
         points = self.search.points(int(chance.integers(self.search.size)))
-        return next((point for point in points if self._name(point) not in self._chosen), None)
+        return next((point for point in points if self._name(point) not in self._points), None)
 
     def _name(self, point: Point) -> str:
         return configuration_key(self.search.trials(point)[0])
@@ -124,25 +111,24 @@ class Searcher(tune_search.Searcher):
         """Queue the trials of a point that have no rows yet."""
         name, trials = self._name(point), self.search.trials(point)
         missing = [config for config in trials if self._states.get(key(config)) != "completed"]
-        self.read += len(trials) - len(missing)
-        self._chosen.add(name)
-        self._plan += trials
-        self._open[name] = _Open(point, set(map(key, missing)))
+        for config in missing:
+            self._states.pop(key(config), None)  # one that failed before is tried again
+        self._points[name] = point
         self._waiting.extend(missing)
-        self._close_if_ended(name)
+        self.read += len(trials) - len(missing)
+        self._tell(name)
 
-    def _close_if_ended(self, name: str) -> None:
-        """Tell Optuna the value of a point whose trials have all ended."""
-        if self._open[name].left:
-            return
-        ended = self._open.pop(name)
-        if ended.failed:
-            self.failed[name] = ended.point
-            return
-        valued = self.valued[name] = searching.value(self.search, ended.point, self.results)
-        self._study.add_trial(
-            optuna.create_trial(params=dict(ended.point), distributions=self._distributions, values=list(valued.values))
-        )
+    def _tell(self, name: str) -> None:
+        """Tell Optuna the value of a point, if all its trials have ended."""
+        point = self._points[name]
+        states = {self._states.get(key(config)) for config in self.search.trials(point)}
+        if states == {"completed"}:
+            self.valued[name] = searching.value(self.search, point, self.results)
+            values = list(self.valued[name].values)
+            told = optuna.create_trial(params=dict(point), distributions=self._distributions, values=values)
+            self._study.add_trial(told)
+        elif None not in states:
+            self.failed.add(name)
 
     # What Tune calls.
 

@@ -63,28 +63,20 @@ def trials(
     chosen = tuple(study.seeds if seeds is None else seeds)
     if not chosen:
         raise InputError("seeds is (); it must be one or more seeds.")
-    planned = [replace(one, {"seed": seed}) for seed in chosen for one in _configurations(study, overrides)]
+    made = [one for base in study.configurations for one in grid(base, overrides)]
+    planned = [replace(one, {"seed": seed}) for seed in chosen for one in made]
     return list({key(config): config for config in planned}.values())
 
 
-def _configurations(study: Study, overrides: Mapping[str, Sequence[Any]]) -> list[TrialConfig]:
-    return [made for base in study.configurations for made in grid(base, overrides)]
-
-
 def heading(study: Study, overrides: Mapping[str, Sequence[Any]]) -> str:
-    """A line on what a study runs with these overrides; its own description only where they change nothing.
+    """A line on what a study runs: its own description only where nothing is overridden.
 
     >>> demo = Study("demo", "Both side by side.", (TrialConfig(),), (0,))
     >>> heading(demo, {}), heading(demo, {"data.name": ("digits",)})
-    ('study demo, on mnist: Both side by side.', 'study demo, on digits, with data.name digits in place of its own')
+    ('study demo: Both side by side.', 'study demo, with data.name digits in place of its own')
     """
-    made = _configurations(study, overrides)
-    data = ", ".join(dict.fromkeys(config.data.name for config in made))
     changed = "; ".join(f"{path} {', '.join(map(setting, values))}" for path, values in overrides.items())
-    same = set(made) == set(study.configurations)
-    return f"study {study.name}, on {data}" + (
-        f": {study.description}" if same else f", with {changed} in place of its own"
-    )
+    return f"study {study.name}" + (f", with {changed} in place of its own" if changed else f": {study.description}")
 
 
 def check_folder(results: str, study: Study, planned: Iterable[TrialConfig]) -> None:

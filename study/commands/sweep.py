@@ -85,16 +85,16 @@ def sweep(
         return _search(found, named, where, resources, tensorboard)
     planned = space.trials(named, chosen, seeds)
     space.check_folder(where, named, planned)
+    print(space.heading(named, chosen), flush=True)
     if dry_run:
-        print(space.heading(named, chosen))
         return _dry_run(planned, where, resources)
-    print(f"study {study}: {counted(len(planned), 'trial')}; rows go to {where}", flush=True)
     from study import sweep as sweeping  # imports torch, which takes seconds
 
     sweeping.check(planned, where, resources)
     before = sweeping.outcome(planned, where)
     tell(before.problems)
-    print(f"{counted(len(planned), 'trial')}, {len(before.completed)} of them done before", flush=True)
+    counts = f"{counted(len(planned), 'trial')}, {len(before.completed)} of them done before"
+    print(f"{counts}; rows go to {where}", flush=True)
     ended = sweeping.launch(study, planned, where, resources, tensorboard)
     counts = f"{len(ended.completed)} of {counted(len(planned), 'trial')} completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
