@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from study.resources import Resources
+from trainables.errors import require
 from trainables.records import resultfiles
 from trainables.settings import InputError, TrialConfig
 
@@ -102,8 +103,7 @@ def _code() -> dict[str, Any]:
 def _check_resources(available: dict[str, float], resources: Resources) -> None:
     for field, name in (("cpus_per_trial", "CPU"), ("gpus_per_trial", "GPU")):
         wanted, there = getattr(resources, field), available.get(name, 0)
-        if wanted > there:
-            raise InputError(f"{field} is {wanted}; it must be at most {there:g}, the {name}s that Ray found.")
+        require(wanted <= there, field, wanted, f"at most {there:g}, the {name}s that Ray found")
 
 
 @contextmanager

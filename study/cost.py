@@ -11,10 +11,11 @@ from study import amounts
 from study.resources import Resources
 from trainables import devices, records
 from trainables.draws import derive_seed, generator, steps
+from trainables.errors import require
 from trainables.estimators import memory as fits
 from trainables.estimators import mine
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.settings import InputError, TrialConfig, configuration_key, key, network_key
+from trainables.settings import TrialConfig, configuration_key, key, network_key
 from trainables.subjects import probing, training
 from trainables.subjects.data import Examples
 from trainables.subjects.datasets import DATASETS
@@ -82,10 +83,8 @@ def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int, dev
     Raises:
         InputError: if a trial asks for more processors or memory, or more of a GPU's, than there are.
     """
-    if resources.cpus_per_trial > cpus:
-        raise InputError(
-            f"cpus_per_trial is {resources.cpus_per_trial}; it must be at most {cpus}, as many as there are."
-        )
+    wanted = resources.cpus_per_trial
+    require(wanted <= cpus, "cpus_per_trial", wanted, f"at most {cpus}, as many as there are")
     kind = "cuda" if resources.gpus_per_trial else "cpu"
     largest = memory.largest(planned, kind)
     if device is not None and resources.gpus_per_trial:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from trainables.errors import require
 from trainables.records import plans
 from trainables.settings import InputError, TrialConfig, fields, flatten, key, replace, setting
 
@@ -61,8 +62,7 @@ def trials(
         InputError: if a value is out of range, or the seeds are negative or none.
     """
     chosen = tuple(study.seeds if seeds is None else seeds)
-    if not chosen:
-        raise InputError("seeds is (); it must be one or more seeds.")
+    require(len(chosen) > 0, "seeds", chosen, "one or more seeds")
     made = [one for base in study.configurations for one in grid(base, overrides)]
     planned = [replace(one, {"seed": seed}) for seed in chosen for one in made]
     return list({key(config): config for config in planned}.values())

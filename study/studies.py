@@ -3,7 +3,8 @@
 from typing import Any
 
 from study.space import PAPER_AXES, Study, grid
-from trainables.settings import InputError, TrialConfig, replace
+from trainables.errors import require
+from trainables.settings import TrialConfig, replace
 
 _DIGITS = replace(
     TrialConfig(),
@@ -115,6 +116,5 @@ def find(name: str) -> Study:
     Raises:
         InputError: if there is none.
     """
-    if name not in STUDIES:
-        raise InputError(f"study is {name!r}; it must be one of {', '.join(STUDIES)}.")
+    require(name in STUDIES, "study", name, f"one of {', '.join(STUDIES)}")
     return STUDIES[name]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from trainables.errors import require
 from trainables.sentences import counted
 from trainables.settings import InputError
 
@@ -46,10 +47,8 @@ def table(
     from analysis import rendering, tables
     from trainables.verdict import VerdictRule
 
-    if not 0 < thresholds < math.inf:
-        raise InputError(f"thresholds is {thresholds}; it must be a finite number above 0.")
-    if first is not None and first < 1:
-        raise InputError(f"first is {first}; it must be at least 1.")
+    require(0 < thresholds < math.inf, "thresholds", thresholds, "a finite number above 0")
+    require(first is None or first >= 1, "first", first, "at least 1")
     judges = which not in tables.TABLES or tables.TABLES[which].judges
     unused = {"field": field is not None and which != "differences", "thresholds": thresholds != 1 and not judges}
     for name, is_unused in unused.items():

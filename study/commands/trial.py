@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from trainables.errors import require
 from trainables.settings import InputError, TrialConfig
 
 
@@ -63,8 +64,8 @@ def trial(
 
 def _threads(threads: int | None) -> int:
     there = os.cpu_count() or 1
-    if threads is not None and not 1 <= threads <= there:
-        raise InputError(f"threads is {threads}; it must be from 1 to {there}, this machine's processors.")
+    usable = threads is None or 1 <= threads <= there
+    require(usable, "threads", threads, f"from 1 to {there}, this machine's processors")
     return threads or there
 
 
