@@ -2,24 +2,23 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
 import torch
 
 from study import amounts
 from study.resources import Resources
-from trainables import devices, records
-from trainables.draws import derive_seed, generator, steps
+from trainables import devices
+from trainables.draws import generator, steps
 from trainables.errors import require
 from trainables.estimators import memory as fits
 from trainables.estimators import mine
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.settings import TrialConfig, configuration_key, key, network_key
+from trainables.settings import TrialConfig, configuration_key, network_key
 from trainables.subjects import probing, training
 from trainables.subjects.data import Examples
 from trainables.subjects.datasets import DATASETS
-from trainables.trial import fit_rows, memory, network_run, provenance
+from trainables.trial import memory, network_run, provenance
 
 _STEPS = 10
 """Steps that are timed, after as many that warm up ..."""
@@ -27,26 +26,8 @@ _STEPS = 10
 _MOST_SAMPLES = 20_000
 """... and fewer with large batches, to hold no more samples than these."""
 
-
-@dataclass(frozen=True)
-class Cost:
-    """Of a sweep.
-
-    Attributes:
-        trials: to run.
-        disk_bytes: of its files.
-        trial_bytes: of memory, for the trial that needs the most, on the device that trials get.
-        device_bytes: of memory on that device; None where trials get a GPU and this machine has none.
-        concurrent: trials that run at once here.
-        seconds: here, except for the truths, which take as many draws as their standard errors need.
-    """
-
-    trials: int
-    disk_bytes: int
-    trial_bytes: int
-    device_bytes: int | None = None
-    concurrent: int = 1
-    seconds: float = math.nan
+_BYTES_PER_EPOCH = 30
+"""Of a fit's curve in Parquet: measured 20 in packed files, 30 in a short trial's own."""
 
 
 def device_here(resources: Resources) -> torch.device | None:
@@ -56,55 +37,57 @@ def device_here(resources: Resources) -> torch.device | None:
     return None if devices.why_unusable("cuda") else devices.choose_device("cuda")
 
 
-def in_words(cost: Cost, resources: Resources) -> str:
-    """A cost in two lines."""
-    needed, disk, gpus = fits.in_words(cost.trial_bytes), fits.in_words(cost.disk_bytes), resources.gpus_per_trial
-    if cost.device_bytes is None:
-        return (
-            f"{cost.trials} to run, {disk}; how long is not known: PyTorch can use no GPU here\n"
-            f"up to {needed} of GPU memory per trial: {gpus:g} of a GPU is enough if it has "
-            f"{fits.in_words(cost.trial_bytes / gpus)} or more"
-        )
-    return (
-        f"{cost.trials} to run, {cost.concurrent} at a time: about {amounts.duration(cost.seconds)} and {disk} here, "
-        f"without the truths\n"
-        f"up to {needed} of memory per trial; this {'GPU' if gpus else 'machine'} has "
-        f"{fits.in_words(cost.device_bytes)}"
-    )
-
-
-def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int, device: torch.device | None) -> Cost:
-    """Time a few training steps of each distinct configuration on random data of the same shape.
+def estimate(planned: Sequence[TrialConfig], resources: Resources, cpus: int, device: torch.device | None) -> str:
+    """What trials will cost, in two lines: time (without the truths, whose standard errors decide it), disk, memory.
 
     Args:
         cpus: processors of the machine; they bound how many trials run at once.
-        device: from `device_here`; None: nothing is timed.
+        device: from `device_here`; None: time is not estimated.
 
     Raises:
         InputError: if a trial asks for more processors or memory, or more of a GPU's, than there are.
     """
-    wanted = resources.cpus_per_trial
+    wanted, gpus = resources.cpus_per_trial, resources.gpus_per_trial
     require(wanted <= cpus, "cpus_per_trial", wanted, f"at most {cpus}, as many as there are")
-    kind = "cuda" if resources.gpus_per_trial else "cpu"
-    largest = memory.largest(planned, kind)
-    if device is not None and resources.gpus_per_trial:
-        memory.check_share(largest, resources.gpus_per_trial, device)
+    largest = memory.largest(planned, "cuda" if gpus else "cpu")
+    if device is not None and gpus:
+        memory.check_share(largest, gpus, device)
     elif device is not None:
         memory.check_trial(largest, device)
-    kinds = {configuration_key(config): config for config in planned}
-    networks = list({network_key(config): config for config in planned}.values())  # one serves many trials
-    bytes_of = {name: _trial_bytes(config) for name, config in kinds.items()}
-    disk = sum(bytes_of[configuration_key(config)] for config in planned)
-    disk += sum(config.runs * _state_bytes(config) for config in networks)
-    needed = sum(memory.of_trial(largest, kind).values())
+    needed = sum(memory.of_trial(largest, "cuda" if gpus else "cpu").values())
+    disk = fits.in_words(disk_bytes(planned))
     if device is None:
-        return Cost(len(planned), disk, needed)
+        return (
+            f"{len(planned)} to run, {disk}; how long is not known: PyTorch can use no GPU here\n"
+            f"up to {fits.in_words(needed)} of GPU memory per trial: {gpus:g} of a GPU is enough if it has "
+            f"{fits.in_words(needed / gpus)} or more"
+        )
+    concurrent = _concurrent(len(planned), resources, cpus)
     torch.set_num_threads(resources.threads)
+    return (
+        f"{len(planned)} to run, {concurrent} at a time: about "
+        f"{amounts.duration(seconds(planned, device) / concurrent)} and {disk} here, without the truths\n"
+        f"up to {fits.in_words(needed)} of memory per trial; this {'GPU' if gpus else 'machine'} has "
+        f"{fits.in_words(fits.there(device))}"
+    )
+
+
+def disk_bytes(planned: Sequence[TrialConfig]) -> float:
+    """Size of a sweep's files: of trials the curves, by far their largest part, and of networks the weights."""
+    return sum(map(_curves_bytes, planned)) + sum(config.runs * _state_bytes(config) for config in _networks(planned))
+
+
+def seconds(planned: Sequence[TrialConfig], device: torch.device) -> float:
+    """Of all trials one after another, by a few training steps of each configuration on random data of its shape."""
+    kinds = {configuration_key(config): config for config in planned}
     seconds_of = {name: config.runs * _run_seconds(config, device) for name, config in kinds.items()}
     work = sum(seconds_of[configuration_key(config)] for config in planned)
-    work += sum(_network_seconds(config, device) for config in networks)
-    concurrent = _concurrent(len(planned), resources, cpus)
-    return Cost(len(planned), disk, needed, fits.there(device), concurrent, work / concurrent)
+    return work + sum(_network_seconds(config, device) for config in _networks(planned))
+
+
+def _networks(planned: Sequence[TrialConfig]) -> list[TrialConfig]:
+    """One trial of each network, which serves many trials."""
+    return list({network_key(config): config for config in planned}.values())
 
 
 def _concurrent(trials: int, resources: Resources, cpus: int) -> int:
@@ -169,11 +152,5 @@ def _run_seconds(config: TrialConfig, device: torch.device) -> float:
     return config.mine.epochs * steps(config.mine_samples, batch, config.mine.last_batch) * per_step
 
 
-def _trial_bytes(config: TrialConfig) -> int:
-    """Size of a trial's curves, by far its largest part, with random values in them."""
-    shape = (config.mine.epochs, len(config.pairs), config.mine.replicates)
-    values = np.random.default_rng(derive_seed(0, "cost")).random((4, *shape))
-    bound, pooled, partition, norm = torch.from_numpy(values)
-    none = torch.zeros(shape[1:], dtype=torch.int64)
-    curves = mine.Curves(config.pairs, bound, pooled, partition, norm, bound > -1, none, none)
-    return config.runs * records.to_parquet(fit_rows.curves(key(config), 1, 0, curves)).size
+def _curves_bytes(config: TrialConfig) -> float:
+    return _BYTES_PER_EPOCH * config.runs * config.mine.epochs * len(config.pairs) * config.mine.replicates

@@ -41,7 +41,7 @@ class SearchOptions:
     """optuna (TPE) or random: choose configurations one by one; values given for a field replace or extend it."""
     trials: int | None = None
     """Budget of a search; each configuration runs with all S seeds, so these are trials / S configurations."""
-    objective: tuple[Literal["distance_to_truth", "instability", "retained_information"], ...] = ("distance_to_truth",)
+    objective: tuple[Literal[tuple(OBJECTIVES)], ...] = ("distance_to_truth",)  # type: ignore[valid-type]  # a constant
     """What a search minimises; together with retained_information (kept high), the Pareto front is sought."""
     open_settings: bool = False
     """Search also what the paper leaves open: marginals, log-mean-exp, MINE's learning rate, batch size, ..."""

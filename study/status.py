@@ -1,4 +1,4 @@
-"""How a sweep stands: one text, from its results folder alone (`mine-study status`) or from the sweep as it runs.
+"""The state of a sweep in one text, from its results folder alone (`mine-study status`) or from the sweep as it runs.
 
 Needs neither torch nor ray. From a folder, the plans say what is meant to run, the rows what has ended, and the
 checkpoints what is running; nothing is asked of the sweep itself.

@@ -32,7 +32,7 @@ DEMO = Study(
 # The paper, by what its authors ran (their scripts and job files; docs/reproduction.md).
 
 _FRONTS = ("redrawn", "trained")
-"""Of architectures 2 and 3: the authors' construction, and beside it the one that the paper describes."""
+"""Of architectures 2 and 3: the authors' construction, and the one that the paper describes."""
 
 _AUTHORS = replace(
     TrialConfig(),
@@ -53,7 +53,7 @@ _AUTHORS = replace(
 _FINISHED = replace(
     _AUTHORS, {"network.learning_rate": 0.01, "network.epochs": 10, "schedule.first_probe": 9, "mine.epochs": 100}
 )
-"""Table 2: one run of MINE on a LeNet-5 that has learnt."""
+"""Table 2: one run of MINE on a trained LeNet-5."""
 
 _NOISE = 2.0
 """Standard deviation of the authors' noise, for X and for Y."""

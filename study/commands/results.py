@@ -13,14 +13,14 @@ from trainables.settings import InputError
 
 
 def status(results: tyro.conf.Positional[str]) -> int:
-    """Print how the sweeps of a results folder stand, while they run or afterwards.
+    """Print the state of the sweeps of a results folder, while they run or afterwards.
 
     Args:
         results: Folder or URI that a sweep writes or wrote.
     """
-    from study import status as standing
+    from study.status import report as text_on
 
-    print(standing.report(results))
+    print(text_on(results))
     return 0
 
 
@@ -126,5 +126,5 @@ def name_tables() -> None:
 
 
 def tell(problems: Sequence[str], left_out: str = "Not read") -> None:
-    """Name files that were left out, beside the output."""
+    """Name files that were left out, on standard error."""
     print("".join(f"{left_out}: {problem}\n" for problem in problems), end="", file=sys.stderr)

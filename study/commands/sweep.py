@@ -176,5 +176,5 @@ def _print_cost(planned: list[TrialConfig], resources: Resources) -> int:
 
     if here := cost.device_here(resources):
         print(f"timing steps of each kind of trial on {provenance.device_name(here)} ...", flush=True)
-    print(cost.in_words(cost.measure(planned, resources, os.cpu_count() or 1, here), resources))
+    print(cost.estimate(planned, resources, os.cpu_count() or 1, here))
     return 0

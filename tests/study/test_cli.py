@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from study import cli, space, studies
+from study import cli, cost, space, studies
 from tests import made_results
 from trainables import records
 from trainables.estimators import mine
@@ -168,18 +168,14 @@ def test_dry_run_counts_trials_time_and_disk(capsys, monkeypatch, tmp_path):
 
 
 def test_a_dry_run_of_a_large_study_says_numbers_as_people_write_them(capsys, monkeypatch, tmp_path):
-    from study import cost
-
-    found = cost.Cost(270, 120_000_000, 10**9, 10**10, concurrent=2, seconds=3_060_000.0)
-    monkeypatch.setattr(cost, "measure", lambda *options: found)
-    code, out, _ = run(capsys, "sweep", "factorial", "--dry-run", "--results", str(tmp_path / "none"))
-    assert code == 0 and "270 to run, 2 at a time: about 850 hours (35 days) and 120 MB here" in out
+    monkeypatch.setattr(cost, "seconds", lambda planned, device: 3_060_000.0)
+    arguments = ("--cpus-per-trial", "1", "--max-concurrent", "1", "--results", str(tmp_path / "none"))
+    code, out, _ = run(capsys, "sweep", "factorial", "--dry-run", *arguments)
+    assert code == 0 and "270 to run, 1 at a time: about 850 hours (35 days) and 19 MB here" in out
 
 
 def test_the_heading_of_a_dry_run_follows_the_settings(capsys, monkeypatch, tmp_path):
-    from study import cost
-
-    monkeypatch.setattr(cost, "measure", lambda *options: cost.Cost(12, 1_000_000, 10**9, 10**10, 2, 60.0))
+    monkeypatch.setattr(cost, "estimate", lambda *options: "")
     monkeypatch.chdir(tmp_path)
     own = run(capsys, "sweep", "demo", "--dry-run")[1].splitlines()[0]
     assert own == "study demo: Explosion and convergence side by side."

@@ -133,7 +133,7 @@ def test_a_trial_is_held_to_its_share_of_the_gpus_memory():
 def test_a_dry_run_on_a_gpu_tells_its_memory(capsys):
     """It times nothing on the CPU, and refuses what the sweep would."""
     resources, planned = Resources(gpus_per_trial=0.25), [TrialConfig()]
-    assert cost.measure(planned, resources, 2, cost.device_here(resources)).device_bytes is None
+    assert cost.device_here(resources) is None
     assert sweep_command._print_cost(planned, resources) == 0
     out = capsys.readouterr().out
     assert "2.5 GB of GPU memory per trial: 0.25 of a GPU is enough if it has 9.9 GB or more" in out
@@ -143,7 +143,7 @@ def test_a_dry_run_on_a_gpu_tells_its_memory(capsys):
         assert cost._concurrent(9, resources, cpus=16) == 4
         assert cost._concurrent(9, Resources(gpus_per_trial=0.4), cpus=16) == 2
         with pytest.raises(InputError, match=r"gpus_per_trial is 0.09; it must be at least 0.1"):
-            cost.measure(planned, Resources(gpus_per_trial=0.09), 2, GPU)
+            cost.estimate(planned, Resources(gpus_per_trial=0.09), 2, GPU)
 
 
 @pytest.fixture

@@ -24,21 +24,20 @@ PRETENDED = "MINE_STUDY_PRETENDED_GPUS"
 
 
 def run_trial(parameters: dict[str, Any]) -> None:
-    """Run one trial and report after every probe; its rows go to the results folder.
+    """Run one trial and report after every run of MINE; its rows go to the results folder.
 
     Args:
         parameters: `trial` (the configuration), `results` (folder or URI), `threads`, `gpus` (the share of one that
             this process may use) and `mark` (the sweep's file in the results folder).
 
-    A trial that has completed before is left as it is: Tune may enter one again after a crash of the
-    driver. One that raises leaves a row with its error and ends normally, since a retry would raise again;
-    what Tune retries is the loss of a worker, a node, or a GPU.
+    A trial that another sweep has completed meanwhile is left as it is. One that raises leaves a row with its error
+    and ends normally, since a retry would raise again; what Tune retries is the loss of a worker, a node, or a GPU.
 
     Raises:
         InputError: on a node that sees another folder under the results' name, or that has no usable GPU for a trial
             that gets one.
-        RuntimeError: whatever the GPU raised that no trial in this process can use any more, or not enough of it:
-            Tune then starts a fresh one, in which the trial resumes from its checkpoint.
+        RuntimeError: if the GPU is lost to this process, or has too little memory left: Tune then starts another
+            process, in which the trial resumes from its checkpoint.
     """
     config, results = parameters["trial"], parameters["results"]
     resultfiles.check_seen(results, parameters["mark"])
@@ -58,7 +57,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
     except Exception as error:
         logger.exception("trial %s failed", key(config))
         if _is_lost(device, error) or records.trial_state(results, key(config)) != "failed":
-            raise  # this process is of no use any more, or the row could not be written either: elsewhere, then
+            raise  # Tune tries again in another process: this one is of no use, or the row could not be written
         tune.report({"state": "failed", "error": f"{type(error).__name__}: {error}", **counts})
 
 
