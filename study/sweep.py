@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from study.live import Watch
     from study.searcher import Searcher
 
+# No tables of Tune's own, no usage report, no loggers of Tune's own: set before Ray is imported.
+for _name, _value in {
+    "RAY_AIR_NEW_OUTPUT": "0", "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"
+}.items():  # fmt: skip
+    os.environ.setdefault(_name, _value)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -96,16 +102,13 @@ def launch(
         plans.write(results, plan)
         return outcome(planned, results)
     with _ready(missing, results, resources) as parameters:
-        from ray import tune
-
         from study.live import Watch
 
         plans.write(results, plan)
         _train_networks(missing, resources, parameters)
         label = dict(zip(planned, labels(planned), strict=True)).__getitem__
         watch = Watch(f"study {study}", label, lambda: len(planned), lambda: len(done))
-        space = {"trial": tune.grid_search(missing), **parameters}
-        _tune(watch, resources, results, tensorboard, param_space=space)
+        _tune(watch, missing, parameters, resources, tensorboard)
     return outcome(planned, results, interrupted=watch.ended < len(missing))
 
 
@@ -121,19 +124,14 @@ def launch_search(searcher: "Searcher", resources: Resources, tensorboard: bool 
     with _ready(shared, searcher.results, resources) as parameters:
         from study.live import Watch
 
-        searcher.parameters = parameters
         _train_networks(shared, resources, parameters)
         watch = Watch(f"search {search.name}", search.label, lambda: searcher.search.total, lambda: searcher.read)
-        _tune(watch, resources, searcher.results, tensorboard, searcher=searcher)
+        _tune(watch, searcher, parameters, resources, tensorboard)
 
 
 @contextmanager
 def _ready(planned: list[TrialConfig], results: str, resources: Resources) -> Iterator[dict[str, Any]]:
     """Ray, connected to and found fit for these trials; gives the trainable's parameters besides the trial."""
-    # Ray reads these when it is imported: Tune's own tables, the usage report, Tune's own loggers.
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     results = places.place(results, "results")  # workers have another working directory
     print(f"{'starting' if resources.address == 'local' else 'connecting to'} Ray", flush=True)
     with cluster.connection(resources), cluster.marked(results) as mark:
@@ -143,11 +141,10 @@ def _ready(planned: list[TrialConfig], results: str, resources: Resources) -> It
 
 def _tune(
     watch: "Watch",
+    trials: "list[TrialConfig] | Searcher",
+    parameters: dict[str, Any],
     resources: Resources,
-    results: str,
     tensorboard: bool,
-    searcher: "Searcher | None" = None,
-    param_space: dict[str, Any] | None = None,
 ) -> None:
     """Run trials under Tune: those of a grid, or those that a search proposes."""
     from ray import tune
@@ -156,14 +153,19 @@ def _tune(
 
     # What Tune logs of a lost worker is in our own line and in the trial's row.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    if isinstance(trials, list):
+        searcher, space = None, {"trial": tune.grid_search(trials), **parameters}
+    else:
+        searcher, space = trials, {}
+        searcher.parameters = parameters
     with tempfile.TemporaryDirectory(prefix="mine-study-") as folder:  # Tune's own state, which nothing reads again
         store = None
         if tensorboard:
-            store, root = resultfiles.filesystem(results)
+            store, root = resultfiles.filesystem(parameters["results"])
             folder = f"{root}/tune"
         tuner = tune.Tuner(
             tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
-            param_space=param_space or {},
+            param_space=space,
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=-1 if searcher else 1,  # the searcher says when its budget is spent
@@ -184,7 +186,7 @@ def _tune(
         with watch:
             tuner.fit()
     for config, error in watch.lost:
-        _record_loss(config, error, results)
+        _record_loss(config, error, parameters["results"])
 
 
 def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:
