@@ -119,16 +119,18 @@ class Watch(tune.Callback):
         """The time left, by runs of MINE."""
         if not self._runs:
             return ""
-        under_way = [name for name, trial in self.trials.items() if trial.state == "running" and name in self._runs]
+        under_way = [
+            name for name, trial in list(self.trials.items()) if trial.state == "running" and name in self._runs
+        ]
         left = sum(self._runs[name][1] - self._runs[name][0] for name in under_way)
-        per_trial = sum(runs for _, runs in self._runs.values()) / len(self._runs)
+        per_trial = sum(runs for _, runs in list(self._runs.values())) / len(self._runs)
         not_begun = self._total() - self._before() - self.ended - len(under_way)
         return status.time_left(self._times, left + per_trial * not_begun)
 
     def view(self) -> Group:
         """The live view, whose lines end at the terminal's edge."""
-        trials, now = self.trials.values(), time.time()
-        lines = status.view(self._name, trials, self._total(), self._left(), now, self._before())
+        trials = list(self.trials.values())  # at once: this is called by a thread of the live view
+        lines = status.view(self._name, trials, self._total(), self._left(), time.time(), self._before())
         return Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in lines))
 
 
