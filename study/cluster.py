@@ -10,7 +10,8 @@ from typing import Any
 
 from study.resources import Resources
 from trainables.errors import require
-from trainables.records import resultfiles
+from trainables.records import files, in_use
+from trainables.records.layout import PROBES
 from trainables.settings import InputError, TrialConfig
 
 _CONNECT_SECONDS = 10
@@ -113,28 +114,28 @@ def marked(results: str) -> Iterator[str]:
     The nodes that are there are asked at once; one that joins later is held to the file by its trials.
 
     Yields:
-        The file's name, for `resultfiles.check_seen`.
+        The file's name, for `files.check_seen`.
 
     Raises:
-        InputError: if a node sees another folder under this name, or cannot write to it.
+        InputError: if a node sees another folder under this name, or cannot write to it, or the folder is being packed.
     """
     import ray
 
     mark = uuid.uuid4().hex
-    resultfiles.write_snapshot(results, resultfiles.PROBES, mark, b"")
     try:
-        task = ray.remote(num_cpus=0, max_retries=3)(_see)
-        for address, reason, _ in _ask(ray.nodes(), task, results, mark):
-            if reason:
-                raise InputError(
-                    f"results {results!r} is not one folder for all nodes (node {address}: {reason}); it must be "
-                    f"on a file system that every node mounts, such as NFS, or a URI such as s3://BUCKET/FOLDER."
-                )
-        yield mark
+        with in_use.sweeping(results, mark):
+            task = ray.remote(num_cpus=0, max_retries=3)(_see)
+            for address, reason, _ in _ask(ray.nodes(), task, results, mark):
+                if reason:
+                    raise InputError(
+                        f"results {results!r} is not one folder for all nodes (node {address}: {reason}); it must be "
+                        f"on a file system that every node mounts, such as NFS, or a URI such as s3://BUCKET/FOLDER."
+                    )
+            yield mark
     finally:
         with suppress(OSError):  # a folder that cannot be written any more keeps an empty file
-            resultfiles.delete_snapshot(results, resultfiles.PROBES, mark)
-        resultfiles.remove_if_empty(results, resultfiles.PROBES)  # a refused sweep leaves nothing behind
+            files.delete_snapshot(results, PROBES, mark)
+        files.remove_if_empty(results, PROBES)  # a refused sweep leaves nothing behind
 
 
 def check_gpus(resources: Resources, planned: Sequence[TrialConfig]) -> None:
@@ -186,8 +187,8 @@ def _ask(nodes: Sequence[dict[str, Any]], task: Any, *given: object) -> Iterator
 def _see(results: str, mark: str) -> str:
     """On a node: why it cannot be used for these results; empty if it can."""
     try:
-        resultfiles.check_seen(results, mark)
-        resultfiles.check_writable(results)
+        files.check_seen(results, mark)
+        files.check_writable(results)
     except (InputError, OSError) as error:
         return str(error).rstrip(".")
     return ""

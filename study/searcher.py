@@ -44,7 +44,8 @@ class Searcher(tune_search.Searcher):
         self.valued: dict[str, Valued] = {}
         self.failed: set[str] = set()
         self.read = 0
-        self._states, self.problems = records.trial_states(results)
+        states, self.problems = records.trial_states(results)
+        self._states = dict(states)
         self._points: dict[str, Point] = {}
         self._waiting: deque[TrialConfig] = deque()
         self._running: dict[str, TrialConfig] = {}

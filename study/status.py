@@ -14,7 +14,8 @@ import pandas as pd
 
 from study import amounts
 from trainables import objectives, records, verdict
-from trainables.records import plans, resultfiles, schemas
+from trainables.records import files, plans, schemas
+from trainables.records.layout import CHECKPOINTS
 from trainables.sentences import counted
 from trainables.settings import InputError, TrialConfig, key, labels
 
@@ -26,8 +27,6 @@ _RECENT = 20
 
 _BREAK = 600.0
 """Seconds: a sweep that has written nothing for so long, and for five times its usual, has been broken off."""
-
-_CHECKPOINTS = "checkpoints"
 
 
 @dataclass
@@ -155,7 +154,7 @@ def _trials(results: str, now: float) -> tuple[dict[str, Trial], list[str]]:
     fits = rows.to_pandas()
     outcomes = pd.Series(verdict.outcome(fits), fits["key"]).groupby(level=0).agg(list)
     ratios = objectives.estimate_by_truth(fits)
-    written = resultfiles.written_at(results, "trials", ".parquet")  # of packed rows it is not known
+    written = files.written_at(results, "trials", ".parquet")  # of packed rows it is not known
     known: dict[str, Trial] = {}
     for row in trials.rows.select(["key", "state", "error"]).to_pylist():
         name, state = row["key"], row["state"]
@@ -167,7 +166,7 @@ def _trials(results: str, now: float) -> tuple[dict[str, Trial], list[str]]:
             found.reason += " (`mine-study report` has it all)" if found.reason.endswith("…") else ""
         elif not found.outcomes:
             found.reason = "its rows in estimates are not there"
-    for name, moment in resultfiles.written_at(results, _CHECKPOINTS, ".pt").items():
+    for name, moment in files.written_at(results, CHECKPOINTS, ".pt").items():
         if name not in known or known[name].state != "completed":
             heard = moment.timestamp()
             known[name] = Trial(f"trial {name}", "running", heard, f"last checkpoint {_ago(heard, now)}")

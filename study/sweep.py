@@ -15,7 +15,8 @@ import torch
 from study import amounts, cluster
 from study.resources import Resources
 from trainables import places, records
-from trainables.records import plans, resultfiles, schemas
+from trainables.records import files, plans, schemas
+from trainables.records.layout import TUNE
 from trainables.sentences import counted
 from trainables.settings import TrialConfig, key, labels, network_key
 from trainables.subjects.data import load
@@ -75,7 +76,7 @@ def check(planned: list[TrialConfig], results: str, resources: Resources) -> Non
     if resources.address == "local" and not resources.gpus_per_trial:
         for config in planned:
             memory.check_trial(config, torch.device("cpu"))
-    resultfiles.check_writable(results)
+    files.check_writable(results)
     for data in dict.fromkeys(config.data for config in planned):
         load(**vars(data))
 
@@ -161,8 +162,8 @@ def _tune(
     with tempfile.TemporaryDirectory(prefix="mine-study-") as folder:  # Tune's own state, which nothing reads again
         store = None
         if tensorboard:
-            store, root = resultfiles.filesystem(parameters["results"])
-            folder = f"{root}/tune"
+            store, root = files.filesystem(parameters["results"])
+            folder = f"{root}/{TUNE}"
         tuner = tune.Tuner(
             tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
             param_space=space,

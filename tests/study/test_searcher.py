@@ -178,7 +178,7 @@ def test_a_search_runs_its_budget_under_tune(tiny, tmp_path, capsys):
     asked = Searcher(found, str(tmp_path))
     sweep.launch_search(asked, Resources(), tensorboard=True)
     assert asked.done and len(asked.valued) == 3
-    assert len(records.trial_states(str(tmp_path)).states) == 6
+    assert len(records.trial_states(str(tmp_path))[0]) == 6
     out = capsys.readouterr().out
     assert "network 2 of 2 ready" in out and "6/6 done" in out
     for one in asked.valued.values():
@@ -212,7 +212,7 @@ def test_a_search_whose_driver_is_stopped_resumes_with_the_rest_of_its_budget(tm
     output, _ = last.communicate(timeout=300)
     assert last.returncode == 0, output
     assert "4 of 4 configurations evaluated, 0 failed" in output and "Confirm on seeds" in output
-    states = records.trial_states(str(tmp_path)).states
+    states = records.trial_states(str(tmp_path))[0]
     assert len(states) == 8 and set(states.values()) == {"completed"}
     (plan,) = plans.read(str(tmp_path))
     assert len({configuration_key(config) for config in plan.trials}) == 4

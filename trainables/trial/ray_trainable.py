@@ -10,7 +10,7 @@ import torch
 from ray import tune
 
 from trainables import devices, objectives, records, verdict
-from trainables.records import resultfiles
+from trainables.records import files
 from trainables.settings import InputError, key
 from trainables.subjects import data
 from trainables.trial import network_run
@@ -40,7 +40,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
             process, in which the trial resumes from its checkpoint.
     """
     config, results = parameters["trial"], parameters["results"]
-    resultfiles.check_seen(results, parameters["mark"])
+    files.check_seen(results, parameters["mark"])
     if records.trial_state(results, key(config)) == "completed":
         tune.report({"state": "completed"})
         return
@@ -69,7 +69,7 @@ def prepare(parameters: dict[str, Any]) -> None:
             and the rest as in `run_trial`.
     """
     config, results = parameters["trial"], parameters["results"]
-    resultfiles.check_seen(results, parameters["mark"])
+    files.check_seen(results, parameters["mark"])
     torch.set_num_threads(parameters["threads"])
     loaded = data.load(**vars(config.data)).to(device_of(parameters["gpus"]))
     trained = network_run.obtain(config, loaded, results)
