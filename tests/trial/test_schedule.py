@@ -10,6 +10,7 @@ from trainables import devices, records, verdict
 from trainables.records import resultfiles, schemas
 from trainables.settings import InputError, TrialConfig, key, replace
 from trainables.trial import recorded, schedule
+from trainables.trial.network_run import NetworkRun
 
 CPU = torch.device("cpu")
 
@@ -195,8 +196,8 @@ def test_each_checkpoint_is_its_own(tiny, shared):
 def test_layers_are_read_once_per_probe_and_truths_once_per_folder(tiny, tmp_path, monkeypatch):
     config = replace(tiny, {"mine.pairs": ("Y;sm1",), "mine.epochs": 2})
     read, computed = [], []
-    outputs, compute = schedule.NetworkRun.outputs, schedule.truth.compute
-    monkeypatch.setattr(schedule.NetworkRun, "outputs", lambda *given: read.append(given[2]) or outputs(*given))
+    outputs, compute = NetworkRun.outputs, schedule.truth.compute
+    monkeypatch.setattr(NetworkRun, "outputs", lambda *given: read.append(given[2]) or outputs(*given))
     monkeypatch.setattr(schedule.truth, "compute", lambda *given: computed.append(set(given[2])) or compute(*given))
     list(schedule.run(config, CPU, str(tmp_path)))
     assert read == [0, 2] and computed == [{0.0, 0.3}] * 2

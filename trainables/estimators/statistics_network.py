@@ -250,7 +250,7 @@ class StatisticsNetworks:
         return {name: tensor.detach().clone() for name, tensor in self.parameters.items()}
 
     @torch.no_grad()
-    def load(self, state: dict[str, Tensor], keep: Tensor) -> None:
+    def load(self, state: Mapping[str, Tensor], keep: Tensor) -> None:
         """Take parameters from `state`, for the fits that `keep` marks, (pairs, replicates)."""
         for name, tensor in self.parameters.items():
             marked = keep.to(self.device)[self.rows(self.pairs_with[name])]

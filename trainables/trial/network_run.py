@@ -88,7 +88,8 @@ def obtain(config: TrialConfig, data: DataSet, results: str | None = None) -> Ne
 
 def _read_network(config: TrialConfig, results: str) -> NetworkRun | None:
     content = snapshots.read(results, _NETWORKS, network_key(config), VERSION)
-    return content and NetworkRun(content["states"], content["train_loss"], content["test_accuracy"])
+    fields = ("states", "train_loss", "test_accuracy")
+    return NetworkRun(**{name: content[name] for name in fields}) if content else None
 
 
 def obtain_truths(
