@@ -9,7 +9,8 @@ from study.resources import Resources
 from tests.pretended_gpu import GPU, NAME, driverless, pretended
 from trainables import devices, records
 from trainables.estimators import memory
-from trainables.records import resultfiles
+from trainables.records import files
+from trainables.records.layout import PROBES
 from trainables.settings import InputError, TrialConfig, flatten, key, replace
 from trainables.subjects import training
 from trainables.trial import provenance, ray_trainable, recorded, schedule
@@ -151,7 +152,7 @@ def reports(tmp_path, monkeypatch):
     """What a trial reports, without Tune."""
     found: list[dict] = []
     monkeypatch.setattr(ray_trainable.tune, "report", found.append)
-    resultfiles.write_snapshot(str(tmp_path), resultfiles.PROBES, "sweep", b"")
+    files.write_snapshot(str(tmp_path), PROBES, "sweep", b"")
     return found
 
 
