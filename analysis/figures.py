@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis import configurations, fit_curves, intervals, layout, planes, plots
 from analysis.results import FIT, Results, arrays
-from trainables.records.resultfiles import write_local
+from trainables.records.files import write_local
 from trainables.settings import short_name
 from trainables.verdict import VerdictRule
 

@@ -69,7 +69,7 @@ def of_means(per_seed: pd.DataFrame | ArrayLike, within: Ends = ANY) -> pd.DataF
         rows = np.flatnonzero(usable & (seeds == count))
         low[rows], high[rows] = _bootstrap(values[rows][known[rows]].reshape(len(rows), count))
     found = {"mean": mean, "low": np.clip(low, *within), "high": np.clip(high, *within), "seeds": seeds}
-    return pd.DataFrame(found, index=getattr(per_seed, "index", None))
+    return pd.DataFrame(found, index=per_seed.index if isinstance(per_seed, pd.DataFrame) else None)
 
 
 def _bootstrap(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

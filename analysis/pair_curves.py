@@ -8,7 +8,7 @@ import matplotlib.figure
 from analysis import configurations, figures, layout, plots
 from analysis.results import Results
 from trainables import places
-from trainables.records.resultfiles import write_local
+from trainables.records.files import write_local
 from trainables.sentences import counted
 from trainables.settings import InputError
 

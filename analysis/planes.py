@@ -75,11 +75,11 @@ def points(judged: pd.DataFrame) -> pd.DataFrame:
     )
     wide = means.unstack("variable")
     made = {
-        "x": wide["value", "X"], "y": wide["value", "Y"], "settled": (wide["settled", "X"] == 1) & (wide["settled", "Y"] == 1),
-        "truth_x": wide["truth", "X"], "truth_y": wide["truth", "Y"],
+        "x": wide["value", "X"], "y": wide["value", "Y"], "truth_x": wide["truth", "X"], "truth_y": wide["truth", "Y"],
         "optimum_x": wide["optimum", "X"], "optimum_y": wide["optimum", "Y"],
     }  # fmt: skip
-    return pd.DataFrame(made).reset_index()
+    settled = (wide["settled", "X"] == 1) & (wide["settled", "Y"] == 1)
+    return pd.DataFrame(made).assign(settled=settled).reset_index()
 
 
 def authors_points(figure: str) -> pd.DataFrame:

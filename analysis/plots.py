@@ -38,9 +38,8 @@ def learning_curves(ax: Axes, fits: pd.DataFrame, known: Mapping[str, float], ti
             _curve(ax, curve, color=colour, linewidth=0.8, alpha=0.8, label=label)
     _say_if_nothing(ax, fits["curve"])
     _known_lines(ax, known)
-    ax.set_title(title, fontsize="small")
-    ax.set_xlabel("MINE epoch")
-    ax.set_ylabel("bound (nats)")
+    ax.set(title=title, xlabel="MINE epoch", ylabel="bound (nats)")
+    ax.title.set_fontsize("small")
 
 
 def run_curves(
@@ -72,9 +71,7 @@ def run_curves(
     last = max(map(len, medians.values()))
     ax.set_xlim(1, last + 1.1 * len(medians) + 0.6)
     ax.set_xticks([1, *(tick for tick in ax.get_xticks() if 1 < tick <= last)])
-    ax.set_title(title)
-    ax.set_xlabel("MINE epoch")
-    ax.set_ylabel("bound (nats)")
+    ax.set(title=title, xlabel="MINE epoch", ylabel="bound (nats)")
 
 
 def _curve(ax: Axes, curve: Curve, **style: Any) -> None:
@@ -140,22 +137,12 @@ def information_plane(
         for row in ends.itertuples():
             ax.annotate(str(row.run), (row.x, row.y), xytext=(3, 3), textcoords="offset points", color=colour,
                         fontsize=7, zorder=5)  # fmt: skip
-    ax.axvline(ceilings["X"], **_CEILING_LINE)
-    ax.axhline(ceilings["Y"], **_CEILING_LINE)
+    colour, line, _ = layout.LINES["ceiling"]
+    ax.axvline(ceilings["X"], color=colour, linestyle=line, linewidth=0.8, zorder=1)
+    ax.axhline(ceilings["Y"], color=colour, linestyle=line, linewidth=0.8, zorder=1)
     width, height = _height(ceilings["X"]), _height(ceilings["Y"])
-    ax.set_xlim(-0.03 * width, 1.14 * width)
-    ax.set_ylim(-0.05 * height, 1.14 * height)
-    ax.set_title(title)
-    ax.set_xlabel("I(X;L) (nats)")
-    ax.set_ylabel("I(Y;L) (nats)")
-
-
-_CEILING_LINE: dict[str, Any] = {
-    "color": layout.LINES["ceiling"][0],
-    "linestyle": layout.LINES["ceiling"][1],
-    "linewidth": 0.8,
-    "zorder": 1,
-}
+    ax.set(xlim=(-0.03 * width, 1.14 * width), ylim=(-0.05 * height, 1.14 * height))
+    ax.set(title=title, xlabel="I(X;L) (nats)", ylabel="I(Y;L) (nats)")
 
 
 def plane_legend(styles: layout.Styles) -> list[Artist]:
@@ -196,9 +183,7 @@ def explosion_heat_map(ax: Axes, shares: pd.DataFrame, texts: pd.DataFrame, titl
     ax.set_yticks(range(shares.shape[0]), list(shares.index))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_xlabel(str(shares.columns.name))
-    ax.set_ylabel(str(shares.index.name))
-    ax.set_title(title)
+    ax.set(title=title, xlabel=str(shares.columns.name), ylabel=str(shares.index.name))
     if ax.get_subplotspec() is None or ax.get_subplotspec().is_last_col():  # type: ignore[union-attr]
         bar = ax.figure.colorbar(image, ax=ax, label="exploded fits (share)", fraction=0.05, pad=0.03)
         bar.outline.set_visible(False)  # type: ignore[operator]
@@ -226,12 +211,9 @@ def estimate_against_truth(
             continue
         style: dict[str, Any] = {"marker": marker, "s": 14, "color": colour, "alpha": 0.55, "linewidths": 0}
         ax.scatter(rows["truth"], rows["estimate"], label=layer, **style)
-    ax.set_xlim(-0.03 * limit, 1.03 * limit)
-    ax.set_ylim(-0.03 * limit, 1.03 * limit)
-    ax.set_aspect("equal")
-    ax.set_title(title)
-    ax.set_xlabel("truth (nats)")
-    ax.set_ylabel("estimate (nats)")
+    span = (-0.03 * limit, 1.03 * limit)
+    ax.set(xlim=span, ylim=span, aspect="equal")
+    ax.set(title=title, xlabel="truth (nats)", ylabel="estimate (nats)")
 
 
 def exploded_curves(ax: Axes, fits: pd.DataFrame, ceiling: float, styles: layout.Styles, title: str = "") -> None:
@@ -260,6 +242,4 @@ def exploded_curves(ax: Axes, fits: pd.DataFrame, ceiling: float, styles: layout
         ax.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1.0, subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     ax.set_xlim(0.5, fits["curve"].map(len).max() + 0.5)
-    ax.set_title(title)
-    ax.set_xlabel("MINE epoch")
-    ax.set_ylabel("bound (nats)")
+    ax.set(title=title, xlabel="MINE epoch", ylabel="bound (nats)")

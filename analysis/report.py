@@ -22,7 +22,7 @@ from analysis import (
 from analysis.results import Results
 from trainables import places
 from trainables.records import schemas
-from trainables.records.resultfiles import write_local
+from trainables.records.files import write_local
 from trainables.sentences import counted
 from trainables.settings import InputError, fields
 from trainables.verdict import OUTCOMES
@@ -145,25 +145,20 @@ def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, An
     counts = judged.groupby(judged["key"].astype(str))["outcome"].value_counts().unstack(fill_value=0)
     varied, rows = configurations.varied_columns(trials), []
     seconds = trials.filter(like="seconds_").sum(axis=1)
-    for key, (_, trial) in zip(map(str, trials.index), trials.iterrows(), strict=True):
-        of_trial = counts.loc[key] if key in counts.index else None
+    for key, trial in trials.iterrows():
+        error, commit = trial["error"] if isinstance(trial["error"], str) else None, trial["git_commit"] or ""
         rows.append(
             {
+                **trial[["configuration", "state", "seed", "device", "threads"]],
                 "key": key,
-                "configuration": trial["configuration"],
-                "state": trial["state"],
-                "seed": trial["seed"],
                 "settings": [configurations.setting(trial[path]) for path in varied],
-                "verdicts": [] if of_trial is None else [of_trial.get(name, 0) for name in OUTCOMES],
+                "verdicts": [counts.loc[key].get(name, 0) for name in OUTCOMES] if key in counts.index else [],
                 "started": f"{trial['started_at']:%Y-%m-%d %H:%M}",
                 "seconds": f"{seconds[key]:.0f}",
                 "memory": f"{trial['peak_memory_bytes'] / 1e6:.0f}",
-                "device": trial["device"],
-                "threads": trial["threads"],
-                "commit": (trial["git_commit"] or "")[:10] + ("+changes" if "+" in (trial["git_commit"] or "") else ""),
-                "error": trial["error"].strip() if isinstance(trial["error"], str) else "",
-                "reason": schemas.reason(trial["error"] if isinstance(trial["error"], str) else None)
-                or "no reason is recorded",
+                "commit": commit[:10] + ("+changes" if "+" in commit else ""),
+                "error": (error or "").strip(),
+                "reason": schemas.reason(error) or "no reason is recorded",
             }
         )
     return rows

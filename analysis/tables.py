@@ -30,6 +30,10 @@ def _shown(results: Results) -> list[str]:
     return configurations.shown_columns(results.trials)
 
 
+def _no_settings(results: Results) -> list[str]:
+    return []
+
+
 def _names(columns: Sequence[Column]) -> list[str]:
     return [name for column in columns for name in column.names]
 
@@ -83,104 +87,57 @@ class Table:
 
 TABLES: Mapping[str, Table] = {
     "stability": Table(
-        "Stability (the paper's Table 2)",
-        "explosion, settling, estimates, the paper's words (its Table 2)",
-        stability.COLUMNS,
-        stability.rows,
-        stability.notes,
+        "Stability (the paper's Table 2)", "explosion, settling, estimates, the paper's words (its Table 2)",
+        stability.COLUMNS, stability.rows, stability.notes,
     ),
     "pairs": Table(
-        "Stability by pair",
-        "the same with a row per pair",
-        stability.PAIR_COLUMNS,
-        stability.pair_rows,
-        stability.notes,
+        "Stability by pair", "the same with a row per pair",
+        stability.PAIR_COLUMNS, stability.pair_rows, stability.notes,
     ),
     "paper": Table(
-        "The paper's Table 2",
-        "its rows in its order, ours beside them",
-        agreement.BESIDE_COLUMNS,
-        agreement.beside_rows,
-        agreement.beside_notes,
-        settings=agreement.beside_settings,
-        after=5,
-        reported=False,
+        "The paper's Table 2", "its rows in its order, ours beside them",
+        agreement.BESIDE_COLUMNS, agreement.beside_rows, agreement.beside_notes,
+        settings=agreement.beside_settings, after=5, reported=False,
     ),
     "points": Table(
-        "The points of the authors' figures",
-        "the points of the authors' figures, ours beside them",
-        points.COLUMNS,
-        points.rows,
-        points.notes,
-        settings=lambda results: [],
-        judges=False,
-        reported=False,
+        "The points of the authors' figures", "the points of the authors' figures, ours beside them",
+        points.COLUMNS, points.rows, points.notes, settings=_no_settings, judges=False, reported=False,
     ),
     "accuracy": Table(
-        "Accuracy of the network (the paper's Table 3)",
-        "the network's accuracy by epoch (Table 3)",
-        accuracy.COLUMNS,
-        accuracy.rows,
-        accuracy.notes,
-        settings=accuracy.settings,
-        judges=False,
+        "Accuracy of the network (the paper's Table 3)", "the network's accuracy by epoch (Table 3)",
+        accuracy.COLUMNS, accuracy.rows, accuracy.notes, settings=accuracy.settings, judges=False,
     ),
     "convergence": Table(
-        "Convergence: reinit and finetune",
-        "epochs to the final level, reinit against finetune",
-        convergence.COLUMNS,
-        convergence.rows,
-        convergence.notes,
-        settings=convergence.settings,
+        "Convergence: reinit and finetune", "epochs to the final level, reinit against finetune",
+        convergence.COLUMNS, convergence.rows, convergence.notes, settings=convergence.settings,
     ),
     "consistency": Table(
-        "Consistency",
-        "spreads and rank agreement",
-        consistency.COLUMNS,
-        consistency.rows,
-        consistency.notes,
+        "Consistency", "spreads and rank agreement",
+        consistency.COLUMNS, consistency.rows, consistency.notes,
     ),
     "order": Table(
-        "Order of the layers (eq. 6 and 7)",
-        "layers in the wrong order (eq. 6 and 7)",
-        layer_order.COLUMNS,
-        layer_order.rows,
-        layer_order.notes,
+        "Order of the layers (eq. 6 and 7)", "layers in the wrong order (eq. 6 and 7)",
+        layer_order.COLUMNS, layer_order.rows, layer_order.notes,
     ),
     "differences": Table(
-        "Differences between configurations",
-        "two values of one field, with intervals on the difference",
-        differences.COLUMNS,
-        differences.rows,
-        differences.notes,
-        settings=lambda results: [],
+        "Differences between configurations", "two values of one field, with intervals on the difference",
+        differences.COLUMNS, differences.rows, differences.notes, settings=_no_settings,
     ),
     "agreement": Table(
         "Agreement with the paper's Table 2",
         "in which share of the settings each row of the paper's Table 2 comes out",
-        agreement.COLUMNS,
-        agreement.rows,
-        agreement.notes,
-        settings=lambda results: [],
-        reported=False,
+        agreement.COLUMNS, agreement.rows, agreement.notes, settings=_no_settings, reported=False,
     ),
     "distance": Table(
-        "Distance to the truth",
-        "configurations by their distance to the truth, the nearest first",
-        distance.COLUMNS,
-        distance.rows,
-        distance.notes,
-        reported=False,
+        "Distance to the truth", "configurations by their distance to the truth, the nearest first",
+        distance.COLUMNS, distance.rows, distance.notes, reported=False,
     ),
     "thresholds": Table(
-        "Under other thresholds",
-        "shares and words with the rule's thresholds halved and doubled",
-        stability.THRESHOLD_COLUMNS,
-        stability.threshold_rows,
-        stability.threshold_notes,
+        "Under other thresholds", "shares and words with the rule's thresholds halved and doubled",
+        stability.THRESHOLD_COLUMNS, stability.threshold_rows, stability.threshold_notes,
     ),
-}
-"""By name."""
+}  # fmt: skip
+"""By name, in the order of the report."""
 
 
 def build(

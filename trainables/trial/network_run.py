@@ -17,7 +17,8 @@ from torch import Tensor
 
 from trainables import truth
 from trainables.draws import generator
-from trainables.records import resultfiles
+from trainables.records import files
+from trainables.records.layout import TRUTHS
 from trainables.settings import InputError, TrialConfig, content_key, network_key, stored
 from trainables.subjects import probing, training
 from trainables.subjects.data import DataSet, Examples
@@ -126,7 +127,7 @@ def obtain_truths(
     missing: dict[str, list[float]] = {}
     for layer in layers:
         for std in dict.fromkeys(map(float, noise_stds)):
-            if content := _read(results, "truths", _truth_key(config, layer, std)):
+            if content := _read(results, TRUTHS, _truth_key(config, layer, std)):
                 found |= {(epoch, layer, std): _to_truth(part) for epoch, part in content["epochs"].items()}
             else:
                 missing.setdefault(layer, []).append(std)
@@ -138,7 +139,7 @@ def obtain_truths(
     for layer, stds in missing.items():
         for std in stds:
             epochs = {epoch: _from_truth(found[epoch, layer, std]) for epoch in config.probe_epochs}
-            _publish(results, "truths", _truth_key(config, layer, std), {"epochs": epochs})
+            _publish(results, TRUTHS, _truth_key(config, layer, std), {"epochs": epochs})
     return found
 
 
@@ -165,11 +166,11 @@ def _to_truth(content: dict[str, Any]) -> Truth:
 
 def _publish(results: str | None, folder: str, name: str, content: dict[str, Any]) -> None:
     if results is not None:
-        resultfiles.write_snapshot(results, folder, name, snapshots.dump(content, VERSION, name))
+        files.write_snapshot(results, folder, name, snapshots.dump(content, VERSION, name))
 
 
 def _read(results: str | None, folder: str, name: str) -> dict[str, Any] | None:
-    snapshot = None if results is None else resultfiles.read_snapshot(results, folder, name)
+    snapshot = None if results is None else files.read_snapshot(results, folder, name)
     if snapshot is None:
         return None
     try:
