@@ -17,12 +17,12 @@ COLUMNS = (
 
 
 def settings(results: Results) -> list[str]:
-    """All that tell rows apart but for the transfer mode."""
+    """All that tell rows apart, except the transfer mode."""
     return [path for path in configurations.shown_columns(results.trials) if path != "mine.transfer_mode"]
 
 
 def rows(results: Results) -> pd.DataFrame:
-    """One row per configuration but for the transfer mode, variable and run: both modes, and their difference.
+    """One row per configuration (its transfer mode left out), variable and run: both modes, and their difference.
 
     `reinit`, `finetune`: the mean epoch over pairs and replicates within a seed, then over seeds; `reinit_settled`: the
     share of fits that are counted; `difference`: finetune less reinit, paired by seed over the pairs that settled in

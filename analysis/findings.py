@@ -34,7 +34,7 @@ def _size(trials: pd.DataFrame, judged: pd.DataFrame) -> str:
     if trials["mine.samples"].notna().any() or trials["network.train_samples"].notna().any():
         smallest = trials[["mine.samples", "network.train_samples"]].min().min()
         text += f" A reduced scale: {smallest} samples and {trials['mine.epochs'].min()} MINE epochs at the least."
-    return text + (" With one seed a configuration no interval is possible." if most == 1 else "")
+    return text + (" With one seed per configuration no interval is possible." if most == 1 else "")
 
 
 def _shares(judged: pd.DataFrame) -> str:

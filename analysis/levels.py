@@ -2,8 +2,8 @@
 
 A row of a table has cells: pairs and runs, which differ in level. Truth and optimum are those of all its cells,
 whichever fits settled. Estimates are there where fits settled, so a seed may lack cells that another has; a missing one
-is filled by the additive fit value = cell + seed, lest seeds seem to differ because other cells settled. All values are
-in nats.
+is filled by the additive fit value = cell + seed; otherwise seeds would seem to differ because other cells settled. All
+values are in nats.
 """
 
 import warnings

@@ -22,7 +22,7 @@ Curve = NDArray[np.float64]
 """Bounds in nats per MINE epoch, from 1."""
 
 _CEILING_ROOM = 1.6
-"""How much of the axis lies above the ceiling; an exploded curve leaves through the top."""
+"""How high the axis is, in ceilings; an exploded curve leaves through the top."""
 
 
 def learning_curves(ax: Axes, fits: pd.DataFrame, known: Mapping[str, float], title: str = "") -> None:
@@ -59,7 +59,7 @@ def run_curves(
         _curve(ax, median, color=colour, linewidth=1.8)
         there = np.flatnonzero(np.isfinite(median))
         if len(there):
-            # Numbers stand in steps beside the end, so that equal levels do not cover each other.
+            # Numbers are placed in steps beside the end, so that equal levels do not cover each other.
             place = (there[-1] + 1 + 0.3 + 1.1 * position, median[there[-1]])
             ax.annotate(str(run), place, color=colour, fontsize=8, fontweight="bold", va="center", annotation_clip=True)
     _say_if_nothing(ax, fits["curve"])
@@ -75,7 +75,7 @@ def run_curves(
 
 
 def _curve(ax: Axes, curve: Curve, **style: Any) -> None:
-    """A fit's bound, broken where it is not finite; a point that stands alone is a dot."""
+    """A fit's bound, broken where it is not finite; a single point is a dot."""
     bound = np.where(np.isfinite(curve), curve, np.nan)
     there = np.r_[False, np.isfinite(bound), False]
     alone = there[1:-1] & ~there[:-2] & ~there[2:]
@@ -166,7 +166,7 @@ def explosion_heat_map(ax: Axes, shares: pd.DataFrame, texts: pd.DataFrame, titl
 
     Args:
         shares: from 0 to 1, NaN where there is none; index and columns are named by the settings.
-        texts: what stands in each cell, such as the share with its interval and n; same shape.
+        texts: the text of each cell, such as the share with its interval and n; same shape.
     """
     values = shares.to_numpy(float)
     ax.set_facecolor("#DDDDDD")
@@ -238,7 +238,7 @@ def exploded_curves(ax: Axes, fits: pd.DataFrame, ceiling: float, styles: layout
     bound = np.concatenate(list(fits["curve"]))
     decades = np.log10(np.fmax.reduce(np.abs(bound), where=np.isfinite(bound), initial=np.nan) + 1)
     ax.set_yscale("symlog", linthresh=1.0, linscale=np.fmax(decades / 6, 1.0))
-    if decades < 2:  # or one power of ten stands alone on the axis
+    if decades < 2:  # or the axis would have one power of ten only
         ax.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1.0, subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     ax.set_xlim(0.5, fits["curve"].map(len).max() + 0.5)

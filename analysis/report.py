@@ -145,11 +145,11 @@ def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, An
     counts = judged.groupby(judged["key"].astype(str))["outcome"].value_counts().unstack(fill_value=0)
     varied, rows = configurations.varied_columns(trials), []
     seconds = trials.filter(like="seconds_").sum(axis=1)
-    for key, trial in trials.iterrows():
+    for key, (_, trial) in zip(map(str, trials.index), trials.iterrows(), strict=True):
         error, commit = trial["error"] if isinstance(trial["error"], str) else None, trial["git_commit"] or ""
         rows.append(
             {
-                **trial[["configuration", "state", "seed", "device", "threads"]],
+                **{name: trial[name] for name in ("configuration", "state", "seed", "device", "threads")},
                 "key": key,
                 "settings": [configurations.setting(trial[path]) for path in varied],
                 "verdicts": [counts.loc[key].get(name, 0) for name in OUTCOMES] if key in counts.index else [],

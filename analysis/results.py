@@ -152,7 +152,7 @@ class Results:
             reference = judged[kind].to_numpy(float)
             error = judged["truth_standard_error"] if kind == "truth" else 0.0
             bias = verdict.bias(estimate, reference, error, self.rule)
-            # Every estimate lies below an infinite optimum, which says nothing.
+            # Every estimate is below an infinite optimum, which says nothing.
             comparable = settled & np.isfinite(reference)
             judged[f"bias_{kind}"] = pd.Categorical(pd.Series(bias).where(comparable), BIASES)
         return judged

@@ -166,7 +166,7 @@ def test_a_report_of_exploded_fits_only(tmp_path):
 def test_a_report_of_one_seed_whose_truth_is_the_ceiling(tmp_path):
     made_results.write(str(tmp_path / "r"), {}, truth=2.3, error=0.0)
     said = findings(report.write(str(tmp_path / "r"), str(tmp_path / "out")))
-    assert "With one seed a configuration no interval is possible." in said
+    assert "With one seed per configuration no interval is possible." in said
     assert "every truth is the ceiling H(X)" in said
 
 
@@ -208,7 +208,7 @@ def test_findings_say_what_has_no_interval_and_what_is_stuck(tmp_path):
     for seed, noise in ((0, 0.0), (1, 1.0)):
         made_results.write(str(tmp_path), {"seed": seed, "mine.noise_std": noise}, level=0.01)
     said = findings(report.write(str(tmp_path), str(tmp_path / "report")))
-    assert "With one seed a configuration no interval is possible." in said
+    assert "With one seed per configuration no interval is possible." in said
     assert "(2 have no interval" in said and "100 % stuck, 0 % unsettled" in said
 
 
