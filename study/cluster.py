@@ -150,7 +150,7 @@ def check_gpus(resources: Resources, planned: Sequence[TrialConfig]) -> None:
         return
     import ray
 
-    from trainables.trial import memory
+    from trainables.estimators import memory
 
     nodes = [node for node in ray.nodes() if node["Resources"].get("GPU", 0) >= gpus]
     task = ray.remote(num_cpus=0, num_gpus=gpus, max_retries=3)(_use_gpu)
@@ -196,7 +196,8 @@ def _see(results: str, mark: str) -> str:
 
 def _use_gpu(gpus: float, trial: TrialConfig) -> str:
     """On a node: why a trial's share of a GPU cannot be used, or not by this trial; empty if it can."""
-    from trainables.trial import memory, ray_trainable
+    from trainables.estimators import memory
+    from trainables.trial import ray_trainable
 
     try:
         device = ray_trainable.device_of(gpus)

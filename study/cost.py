@@ -11,14 +11,13 @@ from study.resources import Resources
 from trainables import devices
 from trainables.draws import generator, steps
 from trainables.errors import require
-from trainables.estimators import memory as fits
-from trainables.estimators import mine
+from trainables.estimators import memory, mine
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.settings import TrialConfig, configuration_key, network_key
 from trainables.subjects import probing, training
 from trainables.subjects.data import Examples
 from trainables.subjects.datasets import DATASETS
-from trainables.trial import memory, network_run, provenance
+from trainables.trial import provenance
 
 _STEPS = 10
 """Steps that are timed, after as many that warm up ..."""
@@ -55,20 +54,20 @@ def estimate(planned: Sequence[TrialConfig], resources: Resources, cpus: int, de
     elif device is not None:
         memory.check_trial(largest, device)
     needed = sum(memory.of_trial(largest, "cuda" if gpus else "cpu").values())
-    disk = fits.in_words(disk_bytes(planned))
+    disk = memory.in_words(disk_bytes(planned))
     if device is None:
         return (
             f"{len(planned)} to run, {disk}; how long is not known: PyTorch can use no GPU here\n"
-            f"up to {fits.in_words(needed)} of GPU memory per trial: {gpus:g} of a GPU is enough if it has "
-            f"{fits.in_words(needed / gpus)} or more"
+            f"up to {memory.in_words(needed)} of GPU memory per trial: {gpus:g} of a GPU is enough if it has "
+            f"{memory.in_words(needed / gpus)} or more"
         )
     concurrent = _concurrent(len(planned), resources, cpus)
     torch.set_num_threads(resources.threads)
     return (
         f"{len(planned)} to run, {concurrent} at a time: about "
         f"{amounts.duration(seconds(planned, device) / concurrent)} and {disk} here, without the truths\n"
-        f"up to {fits.in_words(needed)} of memory per trial; this {'GPU' if gpus else 'machine'} has "
-        f"{fits.in_words(fits.there(device))}"
+        f"up to {memory.in_words(needed)} of memory per trial; this {'GPU' if gpus else 'machine'} has "
+        f"{memory.in_words(memory.available(device))}"
     )
 
 
@@ -141,7 +140,7 @@ def _run_seconds(config: TrialConfig, device: torch.device) -> float:
     batch = config.mine.batch_size
     settings = replace(config.mine, epochs=1)
     given = _samples(config, _steps(batch) * batch, device)
-    shapes = dict(network_run.shapes(config.network.name, config.data.name))
+    shapes = dict(training.shapes(config.network.name, config.data.name))
     outputs = {
         layer: torch.rand(len(given), math.prod(shapes[layer]), generator=generator(0, "cost")).to(device)
         for layer in config.layers

@@ -15,13 +15,13 @@ import torch
 from study import amounts, cluster
 from study.resources import Resources
 from trainables import places, records
+from trainables.estimators import memory
 from trainables.records import files, plans, schemas
 from trainables.records.layout import TUNE
 from trainables.sentences import counted
 from trainables.settings import TrialConfig, key, labels, network_key
 from trainables.subjects.data import load
-from trainables.trial import memory
-from trainables.trial.schedule import failed_parts
+from trainables.trial.recorded import failed_parts
 
 if TYPE_CHECKING:
     from study.live import Watch

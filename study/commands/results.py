@@ -60,7 +60,7 @@ def table(
         notes.insert(0, f"The first {len(shown)} of {len(rows)} rows.")
     if thresholds != 1:
         notes.insert(0, f"Thresholds are {thresholds:g} times the committed rule's.")
-    print(rendering.render(shown, format), end="")
+    print(rendering.render(shown, tables.TABLES[which].columns, format), end="")
     if format == "markdown":
         print("\n" + "\n".join(notes))
     else:  # so that the table is alone in a file or a pipe
@@ -105,14 +105,13 @@ def curves(results: tyro.conf.Positional[str], pair: str | None = None, out: str
         pair: Pair to draw, variable;layer; None: the first of the results.
         out: Picture to write; its ending names the kind (.svg, .png, .pdf, .jpg).
     """
-    from analysis import curves as drawing
-    from analysis import frames
+    from analysis import Results, pair_curves
 
-    study = frames.Results(results)
+    found = Results(results)
     try:
-        print(f"curves: {drawing.save(drawing.draw(study, pair), out)}")
+        print(f"curves: {pair_curves.save(pair_curves.draw(found, pair), out)}")
     finally:
-        tell(study.skipped)  # also where too little is left to draw
+        tell(found.problems)  # also where too little is left to draw
     return 0
 
 

@@ -29,9 +29,9 @@ def trial(
     import torch  # which takes seconds
 
     from trainables import devices, verdict
+    from trainables.estimators import memory
     from trainables.records import files
     from trainables.subjects import data
-    from trainables.trial import memory
     from trainables.trial import recorded as one_trial
 
     torch.set_num_threads(_threads(threads))

@@ -15,7 +15,7 @@ from trainables.settings import InputError, key
 from trainables.subjects import data
 from trainables.trial import network_run
 from trainables.trial import recorded as trial
-from trainables.trial.schedule import Progress
+from trainables.trial.schedule import Checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,9 @@ def prepare(parameters: dict[str, Any]) -> None:
     loaded = data.load(**vars(config.data)).to(device_of(parameters["gpus"]))
     trained = network_run.obtain(config, loaded, results)
     probed = loaded.train.subset(config.mine.samples)
-    network_run.obtain_truths(config, trained, probed, parameters["layers"], parameters["noise_stds"], results)
+    for epoch in config.probe_epochs:
+        outputs = trained.outputs(config, epoch, probed, parameters["layers"])
+        network_run.obtain_truths(config, epoch, outputs, probed.labels, parameters["noise_stds"], results)
 
 
 def device_of(gpus: float) -> torch.device:
@@ -107,13 +109,13 @@ def _is_lost(device: torch.device, error: Exception) -> bool:
     return device.type == "cuda" and bool(devices.why_unusable(str(device)))
 
 
-def _counts(progress: Progress) -> dict[str, int]:
+def _counts(progress: Checkpoint) -> dict[str, int]:
     """Fits so far, and how many of each outcome."""
     outcomes = np.concatenate([verdict.outcome(rows.to_pandas()) for rows in progress.rows["estimates"]])
     return {"fits": len(outcomes), **{f"{name}_fits": int((outcomes == name).sum()) for name in verdict.OUTCOMES}}
 
 
-def _levels(progress: Progress) -> dict[str, float]:
+def _levels(progress: Checkpoint) -> dict[str, float]:
     """The last run's pairs, in nats: `bound/PAIR`, `truth/PAIR`, `optimum/PAIR`; and the median of bound by truth.
 
     A bound is the mean estimate of the replicates that did not explode; a pair that has none has no bound. The median
