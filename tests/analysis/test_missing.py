@@ -70,17 +70,14 @@ def test_damaged_and_older_files_are_named_and_the_rest_is_tabulated(tmp_path):
     assert sum("damaged file" in note for note in notes) == 1 and sum("schema version 0" in note for note in notes) == 1
 
 
-OTHER = "0123456789abcdef"
-"""A key of an earlier version."""
-
-
-def test_a_trial_that_is_there_under_two_keys_is_said(tmp_path):
+def test_a_trial_that_stands_under_two_keys_is_said(tmp_path):
     made_results.write(str(tmp_path), {"seed": 0})
     assert not [note for note in tables.build("stability", str(tmp_path))[1] if "of another trial" in note]
+    old = "0" * 16
     for path in list(tmp_path.rglob("*.parquet")):
         rows = pq.read_table(path)
         pq.write_table(
-            rows.set_column(0, rows.schema.field("key"), [[OTHER] * len(rows)]), path.with_name(f"{OTHER}.parquet")
+            rows.set_column(0, rows.schema.field("key"), [[old] * len(rows)]), path.with_name(f"{old}.parquet")
         )
     rows, notes = tables.build("stability", str(tmp_path))
     assert sum(note.startswith("1 trial has the configuration and the seed") for note in notes) == 1
