@@ -41,7 +41,7 @@ class NetworkConfig:
     """The network that is studied, and how it is trained."""
 
     name: Literal[tuple(NETWORKS)] = later("lenet5")  # type: ignore[valid-type]  # a Literal of a constant
-    """Network: lenet5, the paper's; or mlp, three hidden layers of 64, 32 and 16 tanh units."""
+    """Network: lenet5, the paper's; mlp and tanh_mlp, of tanh units; vgg and resnet, small ones of their families."""
     epochs: int = 21
     """Training epochs of the network (paper: 21)."""
     optimizer: Literal["sgd", "adam"] = "sgd"

@@ -36,6 +36,8 @@ DATASETS: Mapping[str, Data] = {
     "fashion_mnist": Data(
         "trainables.subjects.official:fashion_mnist", (1, 28, 28), 10, 60_000, 10_000, 0.2860, 0.3530
     ),
+    "cifar10": Data("trainables.subjects.official:cifar10", (3, 32, 32), 10, 50_000, 10_000, 0.4734, 0.2516),
+    "binary_rule": Data("trainables.subjects.binary_rule:load", (12,), 2, 3_481, 615, 0.5, 0.5),
     "digits": Data("trainables.subjects.datasets:digits", (1, 28, 28), 10, 1_437, 360, 0.3054, 0.3247),
 }
 """By `data.name`."""
