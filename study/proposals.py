@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from study import search as searching
 from study.search import OBJECTIVES, Point, Search, Valued
 from trainables import records
-from trainables.records import resultfiles
+from trainables.records import files
 from trainables.records.plans import Plan
 from trainables.records.plans import read as read_plans
 from trainables.records.plans import write as write_plan
@@ -260,7 +260,7 @@ def journal_path(search: Search, results: str) -> Path:
 
     Optuna appends to its journal, which an object store cannot; lost, it is made again from plan and rows.
     """
-    store, root = resultfiles.filesystem(results)
+    store, root = files.filesystem(results)
     folder = Path(root) if isinstance(store, pyarrow.fs.LocalFileSystem) else Path("results").absolute()
     return folder / FOLDER / f"{search.name}.journal"
 

@@ -8,7 +8,7 @@ from study.commands import sweep as sweep_command
 from study.resources import Resources
 from tests.pretended_gpu import GPU, NAME, driverless, pretended
 from trainables import devices, records
-from trainables.records import resultfiles
+from trainables.records import files
 from trainables.settings import InputError, TrialConfig, flatten, key, replace
 from trainables.trial import memory, network_run, provenance, ray_trainable, schedule
 from trainables.trial import recorded as trial
@@ -151,7 +151,7 @@ def reports(tmp_path, monkeypatch):
     """What a trial reports, without Tune."""
     found: list[dict] = []
     monkeypatch.setattr(ray_trainable.tune, "report", found.append)
-    resultfiles.write_snapshot(str(tmp_path), resultfiles.PROBES, "sweep", b"")
+    files.write_snapshot(str(tmp_path), files.PROBES, "sweep", b"")
     return found
 
 

@@ -187,18 +187,18 @@ def test_a_trial_goes_on_from_its_checkpoint_and_removes_it(tiny, done, tmp_path
 def test_a_trial_cut_off_after_its_last_probe_completes(tiny, tmp_path, epochs):
     """With and without LeNet-5 epochs after the last probe."""
     from trainables import records
-    from trainables.records import resultfiles
+    from trainables.records import files
 
     config, results = replace(tiny, {"network.epochs": epochs}), str(tmp_path)
     running = trial.run(config, results, CPU)
     assert [next(running).run, next(running).run] == [1, 2]
     running.close()
     assert records.trial_state(results, key(config)) is None
-    checkpoint = resultfiles.read_snapshot(results, trial.CHECKPOINTS, key(config))
+    checkpoint = files.read_snapshot(results, trial.CHECKPOINTS, key(config))
     assert [progress.run for progress in trial.run(config, results, CPU)] == [2]
     assert records.trial_state(results, key(config)) == "completed"
     # Killed between the rows and the removal of the checkpoint: the rows stay.
-    resultfiles.write_snapshot(results, trial.CHECKPOINTS, key(config), checkpoint)
+    files.write_snapshot(results, trial.CHECKPOINTS, key(config), checkpoint)
     assert [progress.run for progress in trial.run(config, results, CPU)] == [2]
     assert records.trial_state(results, key(config)) == "completed"
     assert records.read(results, "network").rows.num_rows == epochs

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from trainables import truth
 from trainables.draws import generator
-from trainables.records import resultfiles
+from trainables.records import files
 from trainables.settings import InputError, TrialConfig, content_key, network_key, stored
 from trainables.subjects import probing, training
 from trainables.subjects.data import DataSet, Examples
@@ -165,11 +165,11 @@ def _to_truth(content: dict[str, Any]) -> Truth:
 
 def _publish(results: str | None, folder: str, name: str, content: dict[str, Any]) -> None:
     if results is not None:
-        resultfiles.write_snapshot(results, folder, name, snapshots.dump(content, VERSION, name))
+        files.write_snapshot(results, folder, name, snapshots.dump(content, VERSION, name))
 
 
 def _read(results: str | None, folder: str, name: str) -> dict[str, Any] | None:
-    snapshot = None if results is None else resultfiles.read_snapshot(results, folder, name)
+    snapshot = None if results is None else files.read_snapshot(results, folder, name)
     if snapshot is None:
         return None
     try:

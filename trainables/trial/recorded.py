@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 
 from trainables import records
-from trainables.records import resultfiles
+from trainables.records import files
 from trainables.settings import InputError, TrialConfig, key
 from trainables.trial import schedule
 from trainables.trial.schedule import Progress
@@ -36,19 +36,19 @@ def run(config: TrialConfig, results: str, device: torch.device) -> Iterator[Pro
         if progress is not None:
             yield progress
         for progress in schedule.run(config, device, results, progress):  # noqa: B020  # the same, moved on
-            resultfiles.write_snapshot(results, CHECKPOINTS, key(config), schedule.save(progress))
+            files.write_snapshot(results, CHECKPOINTS, key(config), schedule.save(progress))
             yield progress
         assert progress is not None, "a schedule has at least one probe, after epoch 0"
         records.write_trial(results, progress.parts())
     except Exception:
         records.write_trial(results, schedule.failed_parts(config, device, traceback.format_exc()))
         raise
-    resultfiles.delete_snapshot(results, CHECKPOINTS, key(config))
+    files.delete_snapshot(results, CHECKPOINTS, key(config))
 
 
 def _restore(config: TrialConfig, results: str, device: torch.device) -> Progress | None:
     """Where the trial stood when it was last cut off; None: start anew."""
-    checkpoint = resultfiles.read_snapshot(results, CHECKPOINTS, key(config))
+    checkpoint = files.read_snapshot(results, CHECKPOINTS, key(config))
     if checkpoint is None:
         return None
     try:
