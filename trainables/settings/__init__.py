@@ -1,6 +1,7 @@
 """The configuration of a trial. No torch, no pyarrow, no Ray; of ours only what subjects describe and errors.
 
 fields.py   the fields: types, defaults, ranges, and what each is for
+checks.py   types and ranges, held when a configuration is made
 paths.py    fields by path (`mine.noise_std`): the flag, the search-space key and the Parquet column
 keys.py     what names a trial: a hash of all that changes its numbers
 """

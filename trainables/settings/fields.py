@@ -1,18 +1,16 @@
 """The fields of a trial: types, defaults, ranges, and what each is for."""
 
-import functools
-import math
-import sys
-import typing
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from trainables.bounds import BOUNDS
 from trainables.errors import require
-from trainables.subjects import networks
+from trainables.settings.checks import check, positive
+from trainables.subjects import datasets, networks, own
 from trainables.subjects.datasets import DATASETS
-from trainables.subjects.networks import NETWORKS
+from trainables.subjects.networks import NETWORKS, Network
 
 
 def later(default: Any) -> Any:
@@ -28,20 +26,38 @@ def later(default: Any) -> Any:
 class DataConfig:
     """The data set."""
 
-    name: Literal[tuple(DATASETS)] = "mnist"  # type: ignore[valid-type]  # a Literal of a constant
-    """Data set; digits are scikit-learn's 1,797 digits, without a download."""
+    name: str = "mnist"
+    """Data set: mnist, fashion_mnist, cifar10, digits (scikit-learn's, without a download), binary_rule (that of
+    Shwartz-Ziv and Tishby), or package.module:function, which takes the folder or nothing and returns inputs and labels
+    to learn from, and inputs and labels to test with."""
     root: str | None = None
     """Folder of the data sets; unset: $MINE_STUDY_DATA, then the platform's cache folder."""
     scaling: Literal["unit", "standardized"] = later("unit")
     """Inputs that the network and MINE read: unit, in [0, 1]; standardized, less the data set's mean, over its std."""
+    bins: int | None = later(None)
+    """Labels of a data set of one's own that are real numbers: into how many bins of equal counts they are put."""
+    source: str = later("")
+    """Of a data set of one's own: digest of the source file; filled in by the command."""
+
+    def __post_init__(self) -> None:
+        check(self, "data", bins=2)
+        known = self.name in DATASETS or own.is_own(self.name)
+        require(known, "data.name", self.name, f"one of {', '.join(DATASETS)}, or package.module:function")
+        require(self.bins is None or own.is_own(self.name), "data.bins", self.bins, f"None for {self.name}")
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
     """The network that is studied, and how it is trained."""
 
-    name: Literal[tuple(NETWORKS)] = later("lenet5")  # type: ignore[valid-type]  # a Literal of a constant
-    """Network: lenet5, the paper's; mlp and tanh_mlp, of tanh units; vgg and resnet, small ones of their families."""
+    name: str = later("lenet5")
+    """Network: lenet5, the paper's; mlp and tanh_mlp, of tanh units; vgg and resnet, small ones of their families; or
+    package.module:Class, called with the shape of an input and the number of classes, or with nothing."""
+    layers: tuple[str, ...] = later(())
+    """Layers to probe, in order, as named_modules names them; output is the network's output. None given: those that
+    the network is described with, of one's own only the output."""
+    source: str = later("")
+    """Of a network of one's own: digest of the source file; filled in by the command."""
     epochs: int = 21
     """Training epochs of the network (paper: 21)."""
     optimizer: Literal["sgd", "adam"] = "sgd"
@@ -60,8 +76,14 @@ class NetworkConfig:
     """What the layer of the output (sm1) is, for MINE and truth: the class probabilities, or their logarithms."""
 
     def __post_init__(self) -> None:
-        _check(self, "network", epochs=1, batch_size=1, train_samples=1)
-        _positive("network.learning_rate", self.learning_rate)
+        check(self, "network", epochs=1, batch_size=1, train_samples=1)
+        known = self.name in NETWORKS or own.is_own(self.name)
+        require(known, "network.name", self.name, f"one of {', '.join(NETWORKS)}, or package.module:Class")
+        for layer in self.layers:
+            named = layer.isprintable() and ";" not in layer and layer not in ("", "X", "Y")
+            require(named, "network.layers", layer, "names without ';', not X or Y")
+        require(len(set(self.layers)) == len(self.layers), "network.layers", self.layers, "each of them once")
+        positive("network.learning_rate", self.learning_rate)
         require(0 <= self.momentum < 1, "network.momentum", self.momentum, "at least 0 and below 1")
 
 
@@ -74,8 +96,13 @@ class ScheduleConfig:
     first_probe: int = later(0)
     """The network's epoch, from 0, of MINE's first run; network.epochs - 1: one run, on the finished network."""
 
+    epochs: tuple[int, ...] = later(())
+    """The network's epochs, from 0, after which MINE runs, in place of first_probe and probe_every."""
+
     def __post_init__(self) -> None:
-        _check(self, "schedule", probe_every=1, first_probe=0)
+        check(self, "schedule", probe_every=1, first_probe=0)
+        rising = all(first < second for first, second in itertools.pairwise((-1, *self.epochs)))
+        require(rising, "schedule.epochs", self.epochs, "rising, from 0")
 
 
 @dataclass(frozen=True)
@@ -132,7 +159,7 @@ class MineConfig:
     """Pairs to estimate, each variable;layer (X;sm1); none given: all of the network's."""
 
     def __post_init__(self) -> None:
-        _check(
+        check(
             self, "mine", hidden_units=1, hidden_layers=1, branch_units=0, conv_channels=1, replicates=1, epochs=1,
             batch_size=2, samples=1,
         )  # fmt: skip
@@ -141,7 +168,7 @@ class MineConfig:
         require(usable, "mine.noise_std", self.noise_std, "0, or from 0.0001 to 1000000")
         odd = self.conv_kernel >= 1 and self.conv_kernel % 2 == 1
         require(odd, "mine.conv_kernel", self.conv_kernel, "odd and at least 1")
-        _positive("mine.learning_rate", self.learning_rate)
+        positive("mine.learning_rate", self.learning_rate)
         rate = self.moving_average_rate
         require(0 < rate <= 1, "mine.moving_average_rate", rate, "above 0 and at most 1")
 
@@ -163,11 +190,79 @@ class TrialConfig:
     mine: MineConfig = field(default_factory=MineConfig)
 
     def __post_init__(self) -> None:
-        _check(self, "")
-        _check(self.data, "data")
+        check(self, "")
         require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
-        first, last = self.schedule.first_probe, self.network.epochs - 1
-        require(first <= last, "schedule.first_probe", first, f"at most {last}, the last epoch of network.epochs")
+        path, first = (
+            ("epochs", self.schedule.epochs[-1]) if self.schedule.epochs else ("first_probe", self.schedule.first_probe)
+        )
+        last = self.network.epochs - 1
+        require(first <= last, f"schedule.{path}", first, f"at most {last}, the last epoch of network.epochs")
+        if self.data.name in DATASETS:  # those of one's own are not loaded to be named
+            self.check_sizes()
+        everything = networks.pairs(self.described.layers)
+        for pair in self.mine.pairs:
+            require(pair in everything, "mine.pairs", pair, f"one of {', '.join(everything)}")
+        # One order, each pair once, none where all are named: none of this changes a number.
+        named = tuple(pair for pair in everything if pair in self.mine.pairs)
+        object.__setattr__(self, "mine", replace(self.mine, pairs=() if named == everything else named))
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """The pairs to estimate: those of X in the network's order, then those of Y."""
+        return self.mine.pairs or networks.pairs(self.described.layers)
+
+    @property
+    def described(self) -> Network:
+        """The network, and its layers in order."""
+        return networks.described(self.network.name, self.network.layers)
+
+    @property
+    def layers(self) -> Mapping[str, str]:
+        """The probed layers that the pairs name, in the network's order, each with its module."""
+        described = self.described.layers
+        return {layer: module for layer, module in described.items() if {f"X;{layer}", f"Y;{layer}"} & set(self.pairs)}
+
+    @property
+    def available(self) -> int:
+        """Number of the data set's training samples; of one's own they are loaded."""
+        return datasets.described(self.data.name, self.data.root, self.data.bins).train
+
+    @property
+    def runs(self) -> int:
+        """Number of MINE runs of the schedule (paper: 6)."""
+        return len(self.probe_epochs)
+
+    @property
+    def probe_epochs(self) -> Sequence[int]:
+        """The network's epochs after which MINE runs."""
+        every = range(self.schedule.first_probe, self.network.epochs, self.schedule.probe_every)
+        return self.schedule.epochs or every
+
+    @property
+    def mine_samples(self) -> int:
+        """Number of samples N that MINE and truth use."""
+        return self.available if self.mine.samples is None else self.mine.samples
+
+    def with_sources(self) -> "TrialConfig":
+        """The same with the digests of the sources of one's own network and data set.
+
+        Raises:
+            InputError: if one of them cannot be imported.
+        """
+        digests = {
+            section: own.digest(config.name, f"{section}.name")
+            for section, config in (("network", self.network), ("data", self.data))
+            if own.is_own(config.name)
+        }
+        changed = {section: replace(getattr(self, section), source=digest) for section, digest in digests.items()}
+        return replace(self, **changed) if changed else self
+
+    def check_sizes(self) -> None:
+        """Hold samples and batches to the data set's size, for which one's own is loaded.
+
+        Raises:
+            InputError: if they are larger, or a last batch too small.
+        """
         available = self.available
         limit = f"at most {available}, the size of {self.data.name}'s training set"
         for path, samples, batch in (
@@ -179,43 +274,6 @@ class TrialConfig:
             batch_path = f"{path.split('.')[0]}.batch_size"
             require(batch <= used, batch_path, batch, f"at most {used}, the samples in use ({path})")
         check_last_batch(self.mine, self.mine_samples)
-        everything = networks.pairs(NETWORKS[self.network.name].layers)
-        for pair in self.mine.pairs:
-            require(pair in everything, "mine.pairs", pair, f"one of {', '.join(everything)}")
-        # One order, each pair once, none where all are named: none of this changes a number.
-        named = tuple(pair for pair in everything if pair in self.mine.pairs)
-        object.__setattr__(self, "mine", replace(self.mine, pairs=() if named == everything else named))
-
-    @property
-    def pairs(self) -> tuple[str, ...]:
-        """The pairs to estimate: those of X in the network's order, then those of Y."""
-        return self.mine.pairs or networks.pairs(NETWORKS[self.network.name].layers)
-
-    @property
-    def layers(self) -> Mapping[str, str]:
-        """The probed layers that the pairs name, in the network's order, each with its module."""
-        described = NETWORKS[self.network.name].layers
-        return {layer: module for layer, module in described.items() if {f"X;{layer}", f"Y;{layer}"} & set(self.pairs)}
-
-    @property
-    def available(self) -> int:
-        """Number of the data set's training samples."""
-        return DATASETS[self.data.name].train
-
-    @property
-    def runs(self) -> int:
-        """Number of MINE runs of the schedule (paper: 6)."""
-        return 1 + (self.network.epochs - 1 - self.schedule.first_probe) // self.schedule.probe_every
-
-    @property
-    def probe_epochs(self) -> range:
-        """The network's epochs after which MINE runs."""
-        return range(self.schedule.first_probe, self.network.epochs, self.schedule.probe_every)
-
-    @property
-    def mine_samples(self) -> int:
-        """Number of samples N that MINE and truth use."""
-        return self.available if self.mine.samples is None else self.mine.samples
 
 
 def check_last_batch(mine: MineConfig, samples: int) -> None:
@@ -229,45 +287,6 @@ def check_last_batch(mine: MineConfig, samples: int) -> None:
         f"dropped where it has one sample ({samples} in batches of {mine.batch_size}) and marginals is derangement"
     )
     require(mine.last_batch == "dropped" or not alone, "mine.last_batch", mine.last_batch, allowed)
-
-
-def _positive(path: str, value: float) -> None:
-    require(math.isfinite(value) and value > 0, path, value, "a finite number above 0")
-
-
-@functools.cache
-def _hints(section: Any) -> dict[str, Any]:
-    return typing.get_type_hints(section)
-
-
-def _check(section: Any, prefix: str, **least: int) -> None:
-    """Hold every field of a frozen dataclass to its type and its least value; an int for a float becomes a float."""
-    for name, kind in _hints(typing.cast(Any, type(section))).items():
-        path, value = f"{prefix}.{name}".lstrip("."), getattr(section, name)
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            require(abs(value) <= sys.float_info.max, path, value, "a number that float64 holds")
-            object.__setattr__(section, name, float(value))
-        elif typing.get_origin(kind) is tuple:
-            require(isinstance(value, list | tuple | set), path, value, "a list or a tuple")
-            object.__setattr__(section, name, tuple(value))
-            for item in value:
-                _check_value(path, item, str)
-        else:
-            _check_value(path, value, kind)
-        if name in least and value is not None:
-            or_all = ", or None for all" if kind == int | None else ""
-            require(value >= least[name], path, value, f"at least {least[name]}{or_all}")
-
-
-def _check_value(path: str, value: object, kind: Any) -> None:
-    allowed = typing.get_args(kind) or (kind,)
-    if typing.get_origin(kind) is Literal:
-        known = any(type(value) is type(choice) and value == choice for choice in allowed)
-        require(known, path, value, f"one of {', '.join(map(str, allowed))}")
-        return
-    require(not isinstance(value, int) or abs(value) < 2**63, path, value, "a whole number up to 2^63 - 1")
-    names = " or ".join("None" if one is type(None) else one.__name__ for one in allowed)
-    require(isinstance(value, allowed) and not isinstance(value, bool), path, value, f"of type {names}")
 
 
 def pairs_in_words(pairs: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from trainables.settings.fields import TrialConfig
 from trainables.settings.paths import flatten
+from trainables.subjects.datasets import DATASETS
 
 
 def key(config: TrialConfig) -> str:
@@ -52,9 +53,10 @@ def _deciding(config: TrialConfig) -> dict[str, Any]:
     flat = {path: value for path, value in flat.items() if path not in ADDED or value != ADDED[path]}
     flat["mine.pairs"] = config.pairs
     for path in ("network.train_samples", "mine.samples"):
-        flat[path] = config.available if flat[path] is None else flat[path]
+        if config.data.name in DATASETS:  # one's own is told apart by its source
+            flat[path] = config.available if flat[path] is None else flat[path]
         section = path.partition(".")[0]
-        if flat[path] % flat[f"{section}.batch_size"] == 0:  # there is no partial batch
+        if flat[path] is not None and flat[path] % flat[f"{section}.batch_size"] == 0:  # there is no partial batch
             flat.pop(f"{section}.last_batch", None)
     return {stored(path): value for path, value in flat.items()}
 
@@ -70,6 +72,8 @@ def unused_fields(config: TrialConfig) -> list[str]:
     mine = config.mine
     unused = {
         "data.root": True,
+        "schedule.first_probe": bool(config.schedule.epochs),
+        "schedule.probe_every": bool(config.schedule.epochs),
         "network.momentum": config.network.optimizer != "sgd",
         "mine.front": mine.architecture == 1,
         "mine.branch_units": mine.architecture != 3 or mine.redraws_front,
@@ -80,5 +84,5 @@ def unused_fields(config: TrialConfig) -> list[str]:
     return [path for path, is_unused in unused.items() if is_unused]
 
 
-DECIDE_USE = ("network.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction")
+DECIDE_USE = ("schedule.epochs", "network.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction")
 """The fields by which `unused_fields` decides."""

@@ -1,13 +1,12 @@
 """A data set as tensors on a device."""
 
-import pkgutil
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.subjects.datasets import DATASETS
+from trainables.subjects import datasets
 
 
 @dataclass(frozen=True)
@@ -52,22 +51,25 @@ class DataSet:
         return DataSet(self.train.to(device), self.test.to(device))
 
 
-def load(name: str, root: str | None = None, scaling: str = "unit") -> DataSet:
+def load(
+    name: str, root: str | None = None, scaling: str = "unit", bins: int | None = None, source: str = ""
+) -> DataSet:
     """A data set, on the CPU; downloaded first where it is not there yet.
 
     Args:
-        name: one of `DATASETS`.
+        name: one of `DATASETS`, or `package.module:name`.
         root: folder of the data sets.
-        scaling: `unit` or `standardized` values.
+        scaling: `unit`: as they are; or `standardized` values.
+        bins: as `datasets.load`.
 
     Raises:
-        InputError: if it is missing and cannot be downloaded, or a file is not the official one.
+        InputError: as `datasets.load`.
     """
-    described = DATASETS[name]
-    train, train_labels, test, test_labels = map(torch.from_numpy, pkgutil.resolve_name(described.load)(root))
+    train, train_labels, test, test_labels = map(torch.from_numpy, datasets.load(name, root, bins))
     loaded = DataSet(Examples(train, train_labels), Examples(test, test_labels))
     if scaling == "unit":
         return loaded
+    described = datasets.described(name, root, bins)
     return DataSet(*(part.standardized(described.mean, described.std) for part in (loaded.train, loaded.test)))
 
 

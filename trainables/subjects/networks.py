@@ -79,6 +79,16 @@ def _tanh(widths: tuple[int, ...], classes: int) -> nn.Module:
     return nn.Sequential(modules)
 
 
+def described(name: str, layers: tuple[str, ...] = ()) -> Network:
+    """A network of `NETWORKS`, or `package.module:name`, with these layers probed; none: those of its description.
+
+    Layers are named as in `named_modules`; `output` is the network's output. Raises nothing: what a name stands for is
+    found when the network is made.
+    """
+    known = NETWORKS.get(name, Network(name, {"output": OUTPUT}))
+    return Network(known.make, {one: known.layers.get(one, one) for one in layers}) if layers else known
+
+
 def pairs(layers: Mapping[str, str]) -> tuple[str, ...]:
     """The pairs variable;layer of a network, X the input and Y the label.
 
