@@ -37,7 +37,7 @@ def test_every_field_has_a_docstring():
     [
         ("seed", -1, "from 0"),
         ("seed", 2**63, "to 2^63 - 1"),
-        ("data.name", "cifar", "mnist, fashion_mnist, digits"),
+        ("data.name", "cifar", "mnist, fashion_mnist, cifar10, binary_rule, digits"),
         ("network.epochs", 0, "at least 1"),
         ("network.momentum", 1.0, "below 1"),
         ("network.train_samples", 0, "at least 1, or None"),
@@ -192,7 +192,7 @@ def test_only_the_named_fields_decide_which_are_used():
             assert unused_fields(replace(base, {path: value})) == unused_fields(base)
     deciding = {
         "network.optimizer": "adam", "mine.architecture": 2, "mine.front": "redrawn",
-        "mine.gradient_correction": "moving_average",
+        "mine.gradient_correction": "moving_average", "schedule.epochs": (0, 4),
     }  # fmt: skip
     assert set(deciding) == set(DECIDE_USE)
     base = replace(TrialConfig(), {"mine.architecture": 3})
