@@ -192,7 +192,7 @@ def test_only_the_named_fields_decide_which_are_used():
             assert unused_fields(replace(base, {path: value})) == unused_fields(base)
     deciding = {
         "network.optimizer": "adam", "mine.architecture": 2, "mine.front": "redrawn",
-        "mine.gradient_correction": "moving_average", "schedule.epochs": (0, 4),
+        "mine.gradient_correction": "moving_average",
     }  # fmt: skip
     assert set(deciding) == set(DECIDE_USE)
     base = replace(TrialConfig(), {"mine.architecture": 3})

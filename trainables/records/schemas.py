@@ -41,7 +41,7 @@ def _configuration_fields() -> list[pa.Field]:
     for path, hint in fields().items():
         allowed = typing.get_args(hint) or (hint,)
         first = allowed[0] if isinstance(allowed[0], type) else type(allowed[0])  # a Literal's are values
-        kind = pa.list_(pa.string()) if typing.get_origin(hint) is tuple else kinds[first]
+        kind = pa.list_(kinds[first]) if typing.get_origin(hint) is tuple else kinds[first]
         columns.append(_field(path, kind, descriptions()[path], nullable=type(None) in allowed))
     return columns
 

@@ -72,8 +72,6 @@ def unused_fields(config: TrialConfig) -> list[str]:
     mine = config.mine
     unused = {
         "data.root": True,
-        "schedule.first_probe": bool(config.schedule.epochs),
-        "schedule.probe_every": bool(config.schedule.epochs),
         "network.momentum": config.network.optimizer != "sgd",
         "mine.front": mine.architecture == 1,
         "mine.branch_units": mine.architecture != 3 or mine.redraws_front,
@@ -84,5 +82,5 @@ def unused_fields(config: TrialConfig) -> list[str]:
     return [path for path, is_unused in unused.items() if is_unused]
 
 
-DECIDE_USE = ("schedule.epochs", "network.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction")
+DECIDE_USE = ("network.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction")
 """The fields by which `unused_fields` decides."""
