@@ -109,13 +109,7 @@ def cases() -> list[Case]:
 def _of_problem(case: Case, seed: int) -> Population:
     """Fresh samples per epoch, as `mine-study validate` draws them."""
     problem = next(one for one in problems.PROBLEMS if one.name == case.source)
-    optima = validate._optima(problem, case.config, seed)
-    fresh = problem.draw(validate.SAMPLES, generator(seed, "shapes"))
-    shapes: dict[str, tuple[int, ...]] = {name: values.shape[1:] for name, values in fresh.layers.items()}
-    if fresh.x is not None:
-        shapes["X"] = fresh.x.shape[1:]
-    if fresh.y is not None:
-        shapes["Y"] = (int(fresh.y.max()) + 1,)
+    optima, shapes = validate.optima(problem, case.config, seed), validate.shapes(problem, seed)
     pairs = tuple(problem.truths)
 
     def draw(epoch: int) -> Samples:
@@ -138,11 +132,11 @@ def _of_layers(case: Case, seed: int, shared: str) -> Population:
     probed = images.train.subset(case.config.samples)
     run = network_run.obtain(config, images, shared)
     std, epoch = case.config.noise_std, config.probe_epochs[-1]
-    known = network_run.obtain_truths(config, run, probed, tuple(config.layers), (0.0, std), shared)
+    outputs = run.outputs(config, epoch, probed, config.layers)
+    known = network_run.obtain_truths(config, epoch, outputs, probed.labels, {0.0, std}, shared)
     ceilings = {"X": truth.entropy(probed.inputs), "Y": truth.entropy(probed.labels)}
-    of_layer = {pair: known[epoch, pair[2:], std].of(pair[0]) for pair in case.config.pairs}
+    of_layer = {pair: known[pair[2:], std].of(pair[0]) for pair in case.config.pairs}
     marginals, batch = case.config.marginals, case.config.batch_size
-    outputs = run.outputs(config, epoch, probed, tuple(config.layers))
     return Population(
         Samples(probed.inputs.flatten(1), probed.labels, outputs),
         lenet5.SHAPES,

@@ -67,19 +67,27 @@ def kill_packings(results: Path, kills: int, source: random.Random, expected: ro
     found: list[str] = []
     for number in range(kills):
         copy = shutil.copytree(results, results.with_name(f"copy-{number}"))
+        parts = _number(copy, "*/*.parquet")
         both = [start_packing(str(copy)) for _ in range(2)]
-        time.sleep(source.uniform(0, 0.5))
+        # After so many steps: files that were written, or parts that were deleted.
+        steps = source.choice((source.randrange(8), source.randrange(8, parts)))
+        while all(one.poll() is None for one in both):
+            written, deleted = _number(copy, "merged/*/*.parquet"), parts - _number(copy, "*/*.parquet")
+            if written + deleted >= steps:
+                break
         for one in both:
             one.kill()
             one.wait()
-        merged = len(list(copy.glob("merged/*/*.parquet")))
-        parts = len(list(copy.glob("*/*.parquet")))
+        print(f"kill of packing {number + 1}: {written} files written, {deleted} parts deleted", flush=True)
         found += row_comparison.differences(str(copy), expected)
         pack(str(copy))
         found += row_comparison.differences(str(copy), expected)
-        print(f"kill of packing {number + 1}: {merged} merged files and {parts} parts were there", flush=True)
         shutil.rmtree(copy)
     return found
+
+
+def _number(folder: Path, pattern: str) -> int:
+    return len(list(folder.glob(pattern)))
 
 
 class Reader:

@@ -211,7 +211,7 @@ def test_an_exploding_fit_is_recorded_and_leaves_its_siblings_bit_for_bit():
     for name in ("bound", "pooled_bound", "log_mean_exp", "gradient_norm"):
         assert torch.equal(getattr(curves, name)[:, sound], getattr(clean, name)[:, sound]), name
     for name, tensor in broken.parameters.items():
-        rows = sound[[broken.pairs.index(pair) for pair in broken.pairs_with(name)]]
+        rows = sound[[broken.pairs.index(pair) for pair in broken.pairs_with[name]]]
         assert torch.equal(tensor[rows], networks.parameters[name][rows])
 
 

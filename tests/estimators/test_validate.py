@@ -52,11 +52,11 @@ def quick(name: str, **changes) -> problems.Problem:
 
 
 def test_an_answer_stands_beside_its_truth_and_optimum():
-    (answer,) = validate.run(quick("BPSK, noise variance 0.2", epochs=6), "permutation")
+    ((_, answer),) = validate.run(quick("BPSK, noise variance 0.2", epochs=6), "permutation")
     assert answer.truth == pytest.approx(0.65873, abs=1e-4)
     assert 0.60 < answer.optimum < answer.truth
     assert answer.bias == "within" and answer.passed
-    (independent,) = validate.run(quick("BPSK, noise variance 0.2", epochs=2), "independent")
+    ((_, independent),) = validate.run(quick("BPSK, noise variance 0.2", epochs=2), "independent")
     assert independent.optimum == independent.truth
 
 

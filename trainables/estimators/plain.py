@@ -26,7 +26,7 @@ class PlainNetwork(nn.Module):
         self.config, self.sides, self.shapes = networks.config, networks.sides[pair], networks.shapes
         self.weights = nn.ParameterDict()
         for name, stacked in networks.parameters.items():
-            pairs = networks.pairs_with(name)
+            pairs = networks.pairs_with[name]
             if pair in pairs:
                 own = stacked[pairs.index(pair), replicate].detach().double().clone()
                 self.weights[name.replace(".", "_")] = nn.Parameter(own)
@@ -78,16 +78,6 @@ def random_map(
     return lambda values: functional.relu(made(values.view(-1, *x) if as_images else values)).flatten(1)
 
 
-def bound(joint: Tensor, marginal: Tensor) -> Tensor:
-    """Donsker-Varadhan bound of one batch, in nats."""
-    return joint.mean() - marginal.exp().mean().log()
-
-
-def optimizer(network: PlainNetwork, config: MineConfig) -> torch.optim.Optimizer:
-    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.SGD
-    return kind(network.parameters(), lr=config.learning_rate)
-
-
 def fit(
     settings: MineConfig,
     shapes: dict[str, tuple[int, ...]],
@@ -107,7 +97,8 @@ def fit(
     """
     networks = StatisticsNetworks(settings, shapes, seed=seed, run=run, dtype=torch.float64)
     network = PlainNetwork(networks, pair, replicate)
-    ascent = optimizer(network, settings)
+    kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.SGD
+    descent = kind(network.parameters(), lr=settings.learning_rate)
     order = draws.generator(seed, "mine batches", run)
     shuffles = draws.generator(seed, "mine marginals", settings.marginals, run)
     variable, layer = pair.split(";")
@@ -133,16 +124,15 @@ def fit(
                 mapped = random_map(fronts, settings.architecture, pair, shapes)
                 side, z = (mapped(side), z) if variable == "X" else (side, mapped(z))
             own, shuffled = (z[: len(batch)], z[len(batch) :]) if independent else (z, z[marginal])
-            joint, partition = network(side, own), network(side, shuffled).exp().mean()
-            of_epoch.append((joint.mean() - partition.log()).item())
+            joint, partition = network(side, own).mean(), network(side, shuffled).exp().mean()
+            bound = ascended = joint - partition.log()
             if settings.gradient_correction == "moving_average":
                 rate, now = settings.moving_average_rate, partition.detach()
                 average = now if average is None else (1 - rate) * average + rate * now
-                loss = -(joint.mean() - partition / average)
-            else:
-                loss = -(joint.mean() - partition.log())
-            ascent.zero_grad()
-            loss.backward()
-            ascent.step()
+                ascended = joint - partition / average
+            descent.zero_grad()
+            (-ascended).backward()
+            descent.step()
+            of_epoch.append(bound.item())
         bounds.append(np.mean(of_epoch))
     return np.array(bounds), network

@@ -34,7 +34,7 @@ class Packed(NamedTuple):
 
 
 def pack(results: str) -> list[Packed]:
-    """Merge the parts of all completed trials, table by table, and the merged files that are there.
+    """Merge the parts of all completed trials, table by table, and the merged files that are not full.
 
     Raises:
         InputError: if the folder holds no results, a sweep writes to it, or a copy is read back otherwise than it was
@@ -53,19 +53,19 @@ def pack(results: str) -> list[Packed]:
 def _pack(results: str, table: str, completed: Mapping[str, TrialConfig]) -> Packed:
     store, root = files.filesystem(results)
     parts, (merged, _) = tablefiles.parts(store, root, table), tablefiles.merged(store, root, table)
-    new = any(key_of(part.path) in completed for part in parts)
-    many = len(merged) > 1 + sum(file.rows for file in merged) // ROWS
+    not_full = [file for file in merged if file.rows < ROWS]
+    to_do = len(not_full) > 1 or any(key_of(part.path) in completed for part in parts)
     generation = 1 + max((file.generation for file in merged), default=0)
     problems, copied = Problems(), set[str]()
-    for rows in _full(Request(results, table, SCHEMAS[table].names, completed, exact=True), problems):
-        if new or many:
+    for rows in _full(Request(results, table, SCHEMAS[table].names, completed, to_pack=True), problems):
+        if to_do:
             copied |= _write(store, f"{root}/{MERGED}/{folder(table)}", rows, generation)
     for part in parts:
         now = store.get_file_info(part.path)
         unchanged = (now.size, now.mtime_ns) == (part.size, part.mtime_ns)
         if key_of(part.path) in copied and unchanged:
             files.delete(store, part.path)
-    for file in merged:
+    for file in not_full:
         if file.keys <= copied and file.path not in problems:
             files.delete(store, file.path)
     left = tablefiles.parts(store, root, table), tablefiles.merged(store, root, table)[0]

@@ -70,7 +70,7 @@ class Request:
         trials: the trials whose rows are wanted, by key; None: all, of the table `trials` alone.
         trial: only the rows of this one, and nothing is said of other trials and files.
         pair: only the rows of this pair.
-        exact: leave out files that have columns which this program does not know.
+        to_pack: leave out what packing leaves: full merged files, and files with columns that are not known.
     """
 
     results: str
@@ -79,7 +79,7 @@ class Request:
     trials: Mapping[str, TrialConfig] | None = None
     trial: str | None = None
     pair: str | None = None
-    exact: bool = False
+    to_pack: bool = False
 
     def wants(self, key: str) -> bool:
         """Whether a trial's rows are asked for."""
@@ -253,16 +253,14 @@ def _of_part(request: Request, store: pa.fs.FileSystem, info: pa.fs.FileInfo) ->
     path, key = info.path, key_of(info.path)
     if problem := tablefiles.not_a_file(info):
         return problem
-    if re.fullmatch("[0-9a-f]{16}", key) and not request.wants(key):
+    stray = "delete it if it is a copy, and give it its name back if it was renamed."
+    if not re.fullmatch("[0-9a-f]{16}", key):
+        return f"{path}, which is not named by a trial as its parts are; {stray}"
+    if not request.wants(key):
         return ""
     rows = _content(request, store, path)
-    if isinstance(rows, str):
-        return rows
-    if odd := [one for one in rows["key"].unique().to_pylist() if one != key]:
-        return (
-            f"{path}, which holds rows of trial {odd[0]!r} and not, or not only, of the trial that it is named by; "
-            "delete it if it is a copy, and give it its name back if it was renamed."
-        )
+    if not isinstance(rows, str) and (odd := [one for one in rows["key"].unique().to_pylist() if one != key]):
+        return f"{path}, which holds rows of trial {odd[0]!r}, not only of the trial that it is named by; {stray}"
     return rows
 
 
@@ -270,7 +268,8 @@ def _of_merged(request: Request, store: pa.fs.FileSystem, merged: list[MergedFil
     for file in merged:
         counting = {key for key in file.keys - taken if request.wants(key)}
         taken |= file.keys
-        rows = _content(request, store, file.path) if counting else ""
+        left = not counting or (request.to_pack and file.rows >= ROWS)
+        rows = "" if left else _content(request, store, file.path)
         if isinstance(rows, str):
             problems = {file.path: rows} if rows else {}
             yield Piece(SCHEMAS[request.table].empty_table(), problems, frozenset(counting))
@@ -284,7 +283,7 @@ def _of_merged(request: Request, store: pa.fs.FileSystem, merged: list[MergedFil
 
 def _content(request: Request, store: pa.fs.FileSystem, path: str) -> pa.Table | str:
     columns = list(dict.fromkeys([*expected.columns(request.table), *request.columns]))
-    return tablefiles.content(store, path, request.table, columns, request.exact)
+    return tablefiles.content(store, path, request.table, columns, request.to_pack)
 
 
 def _sound(request: Request, tables: list[pa.Table], problems: Problems, paths: Mapping[str, str]) -> Piece:

@@ -4,6 +4,7 @@ fields.py   the fields: types, defaults, ranges, and what each is for
 checks.py   types and ranges, held when a configuration is made
 paths.py    fields by path (`mine.noise_std`): the flag, the search-space key and the Parquet column
 keys.py     what names a trial: a hash of all that changes its numbers
+words.py    configurations in words
 """
 
 from trainables.errors import InputError
@@ -27,6 +28,7 @@ from trainables.settings.keys import (
     unused_fields,
 )
 from trainables.settings.paths import descriptions, fields, flatten, replace, short_name, unflatten
+from trainables.settings.words import in_words, labels, setting
 
 __all__ = [
     "ADDED",
@@ -43,10 +45,13 @@ __all__ = [
     "descriptions",
     "fields",
     "flatten",
+    "in_words",
     "key",
+    "labels",
     "network_key",
     "pairs_in_words",
     "replace",
+    "setting",
     "short_name",
     "stored",
     "unflatten",
