@@ -8,7 +8,7 @@ import pandas as pd
 
 from trainables.settings import DECIDE_USE, TrialConfig, fields, pairs_in_words, replace, short_name, unused_fields
 from trainables.subjects.datasets import DATASETS
-from trainables.subjects.networks import NETWORKS
+from trainables.subjects.networks import described
 
 SIZES = ("network.train_samples", "mine.samples")
 """Fields that may be unset, and are then the size of the training set."""
@@ -22,7 +22,8 @@ ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
 
 def layers(trials: pd.DataFrame) -> list[str]:
     """All layers of the networks that trials study, in their order, whichever of them the trials probed."""
-    return merged(list(NETWORKS[name].layers) for name in trials["network.name"].unique())
+    studied = trials[["network.name", "network.layers"]].drop_duplicates().itertuples(index=False)
+    return merged(list(described(name, tuple(filter(None, layers.split(", ")))).layers) for name, layers in studied)
 
 
 def pairs(trials: pd.DataFrame) -> list[str]:

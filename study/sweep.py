@@ -20,7 +20,8 @@ from trainables.records import files, plans, schemas
 from trainables.records.layout import TUNE
 from trainables.sentences import counted
 from trainables.settings import TrialConfig, key, labels, network_key
-from trainables.subjects.data import load
+from trainables.subjects.data import chosen
+from trainables.subjects.own import PROBED
 from trainables.trial.recorded import failed_parts
 
 if TYPE_CHECKING:
@@ -73,12 +74,15 @@ def check(planned: list[TrialConfig], results: str, resources: Resources) -> Non
         InputError: if a trial takes more memory than this machine has where it runs on its processors, the results
             cannot be written, or a data set cannot be loaded.
     """
+    trained = [config for config in planned if config.network.name != PROBED]
     if resources.address == "local" and not resources.gpus_per_trial:
-        for config in planned:
+        for config in trained:
             memory.check_trial(config, torch.device("cpu"))
     files.check_writable(results)
-    for data in dict.fromkeys(config.data for config in planned):
-        load(**vars(data))
+    for data in dict.fromkeys(config.data for config in trained):
+        chosen(data)
+    for config in trained:
+        config.check_sizes()
 
 
 def launch(

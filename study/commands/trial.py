@@ -38,7 +38,7 @@ def trial(
     chosen = devices.choose_device(device)
     memory.check_trial(config, chosen)
     files.check_writable(results)
-    data.load(**vars(config.data))  # what is wrong with the data is said before the trial starts
+    data.chosen(config.data)  # what is wrong with the data is said before the trial starts
     if config.mine.epochs < (least := verdict.VerdictRule().least_epochs):
         print(
             f"mine.epochs is {config.mine.epochs}: fits of fewer than {least} are too short to be judged; none settles"

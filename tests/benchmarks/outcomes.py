@@ -128,7 +128,7 @@ def _of_layers(case: Case, seed: int, shared: str) -> Population:
         train_samples=12_000 if is_mnist else None,
     )
     config = TrialConfig(seed, DataConfig(case.source), trained, ScheduleConfig(4), case.config)
-    images = data.load(**vars(config.data))
+    images = data.chosen(config.data)
     probed = images.train.subset(case.config.samples)
     run = network_run.obtain(config, images, shared)
     std, epoch = case.config.noise_std, config.probe_epochs[-1]

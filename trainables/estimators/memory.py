@@ -16,7 +16,6 @@ from trainables.estimators import front
 from trainables.estimators.statistics_network import parameters_of
 from trainables.settings import InputError, MineConfig, TrialConfig, flatten
 from trainables.subjects import training
-from trainables.subjects.datasets import DATASETS
 
 _PROCESS = {"cpu": 900_000_000, "cuda": 500_000_000}
 """Of Python with its packages, by far the most of it PyTorch; on a GPU of its context."""
@@ -75,8 +74,8 @@ def of_fit(config: MineConfig, shapes: Shapes, pairs: Sequence[str], samples: in
 
 def of_trial(config: TrialConfig, device: str = "cpu") -> dict[str, int]:
     """Of a trial at its largest, by what takes it."""
-    data, samples, mine = DATASETS[config.data.name], config.mine_samples, config.mine
-    of_network = training.shapes(config.network.name, config.data.name)
+    data, samples, mine = config.data_set, config.mine_samples, config.mine
+    of_network = training.shapes(config.network.name, config.network.layers, data)
     shapes = {name: shape for name, shape in of_network.items() if name in ("X", "Y", *config.layers)}
     images = data.train + data.test + (config.network.train_samples or 0) + (mine.samples or 0)
     widths = [math.prod(shapes[layer]) for layer in config.layers]

@@ -41,9 +41,10 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         check(self, "data", bins=2)
-        known = self.name in DATASETS or own.is_own(self.name)
+        known = self.name in (*DATASETS, own.PROBED) or own.is_own(self.name)
         require(known, "data.name", self.name, f"one of {', '.join(DATASETS)}, or package.module:function")
-        require(self.bins is None or own.is_own(self.name), "data.bins", self.bins, f"None for {self.name}")
+        given = self.name == own.PROBED or own.is_own(self.name)
+        require(self.bins is None or given, "data.bins", self.bins, f"None for {self.name}")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class NetworkConfig:
     """Layers to probe, in order, as named_modules names them; output is the network's output. None given: those that
     the network is described with, of one's own only the output."""
     source: str = later("")
-    """Of a network of one's own: digest of the source file; filled in by the command."""
+    """Of a network of one's own: digest of the source file, or of its activations; filled in by the command."""
     epochs: int = 21
     """Training epochs of the network (paper: 21)."""
     optimizer: Literal["sgd", "adam"] = "sgd"
@@ -77,7 +78,7 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         check(self, "network", epochs=1, batch_size=1, train_samples=1)
-        known = self.name in NETWORKS or own.is_own(self.name)
+        known = self.name in (*NETWORKS, own.PROBED) or own.is_own(self.name)
         require(known, "network.name", self.name, f"one of {', '.join(NETWORKS)}, or package.module:Class")
         for layer in self.layers:
             named = layer.isprintable() and ";" not in layer and layer not in ("", "X", "Y")
@@ -225,7 +226,7 @@ class TrialConfig:
     @property
     def available(self) -> int:
         """Number of the data set's training samples; of one's own they are loaded."""
-        return datasets.described(self.data.name, self.data.root, self.data.bins).train
+        return self.mine.samples or 0 if self.data.name == own.PROBED else self.data_set.train
 
     @property
     def runs(self) -> int:
@@ -257,6 +258,11 @@ class TrialConfig:
         changed = {section: replace(getattr(self, section), source=digest) for section, digest in digests.items()}
         return replace(self, **changed) if changed else self
 
+    @property
+    def data_set(self) -> datasets.Data:
+        """The data set's shape, classes and sizes; one's own is loaded."""
+        return datasets.described(self.data.name, self.data.root, self.data.bins)
+
     def check_sizes(self) -> None:
         """Hold samples and batches to the data set's size, for which one's own is loaded.
 
@@ -269,6 +275,8 @@ class TrialConfig:
             ("network.train_samples", self.network.train_samples, self.network.batch_size),
             ("mine.samples", self.mine.samples, self.mine.batch_size),
         ):
+            if self.data.name == own.PROBED and path.startswith("network"):
+                continue
             require(samples is None or samples <= available, path, samples, limit)
             used = available if samples is None else samples
             batch_path = f"{path.split('.')[0]}.batch_size"

@@ -1,12 +1,13 @@
 """A data set as tensors on a device."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.subjects import datasets
+from trainables.subjects import datasets, own
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,31 @@ class DataSet:
 
     def to(self, device: torch.device | str) -> "DataSet":
         return DataSet(self.train.to(device), self.test.to(device))
+
+
+class Chosen(Protocol):
+    """Which data set, and how it is read (`settings.DataConfig`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def root(self) -> str | None: ...
+    @property
+    def scaling(self) -> str: ...
+    @property
+    def bins(self) -> int | None: ...
+    @property
+    def source(self) -> str: ...
+
+
+def chosen(settings: Chosen) -> DataSet:
+    """The data set that settings choose.
+
+    Raises:
+        InputError: as `load`, or if the source of people's own is not what it was.
+    """
+    own.check(settings.name, settings.source, "data.name")
+    return load(settings.name, settings.root, settings.scaling, settings.bins)
 
 
 def load(

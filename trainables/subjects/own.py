@@ -11,6 +11,9 @@ from typing import Any
 
 from trainables.errors import InputError, require
 
+PROBED = "probed"
+"""The name of a network that was trained elsewhere, and of its data, of which the results folder has activations."""
+
 
 def is_own(name: str) -> bool:
     """Whether a name is one of people's own."""
@@ -58,6 +61,18 @@ def digest(name: str, path: str) -> str:
     source = inspect.getsourcefile(module(name, path))
     require(source is not None, path, name, "of a module with a source file")
     return hashlib.sha256(Path(str(source)).read_bytes()).hexdigest()[:12]
+
+
+def check(name: str, source: str, path: str) -> None:
+    """Refuse a source that is not what it was when the trial got its key; `source` is its digest then, or empty.
+
+    Raises:
+        InputError: if it is another.
+    """
+    if is_own(name) and source:
+        now = digest(name, path)
+        section = path.partition(".")[0]
+        require(source == now, f"{section}.source", source, f"{now}, the digest of {name} here: the file has changed")
 
 
 def call(name: str, path: str, *arguments: Any) -> Any:

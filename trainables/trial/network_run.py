@@ -4,7 +4,8 @@ Neither depends on MINE's settings, so trials of one seed share them: as files u
 written atomically, and made again, with the same numbers, where they are missing.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,14 @@ from torch import Tensor
 
 from trainables import truth
 from trainables.draws import generator
+from trainables.estimators import memory
 from trainables.records.layout import NETWORK_RUNS, TRUTHS
 from trainables.settings import TrialConfig, content_key, network_key, stored
-from trainables.subjects import probing, training
+from trainables.subjects import data, own, probing, training
 from trainables.subjects.data import DataSet, Examples
-from trainables.subjects.networks import NETWORKS
-from trainables.trial import snapshots
+from trainables.subjects.own import PROBED
+from trainables.trial import activations, snapshots
+from trainables.trial.activations import Probed
 from trainables.truth import Truth
 
 VERSION = 1
@@ -38,20 +41,49 @@ class NetworkRun:
     train_loss: list[float]
     test_accuracy: list[float]
 
+    def shapes(self, config: TrialConfig) -> Mapping[str, tuple[int, ...]]:
+        """Of one sample of X and of each layer; of Y the number of classes."""
+        return training.shapes(config.network.name, config.network.layers, config.data_set)
+
     def outputs(self, config: TrialConfig, epoch: int, samples: Examples, layers: Iterable[str]) -> dict[str, Tensor]:
         """The layers' outputs after a probed epoch, by layer, each (samples, features)."""
-        network = training.build(config.network.name, config.data.name, torch.Generator())
+        network = training.build(config.network.name, config.data_set, torch.Generator())
         network.load_state_dict(self.states[epoch])
         network.to(samples.inputs.device)
-        modules = {layer: NETWORKS[config.network.name].layers[layer] for layer in layers}
+        modules = {layer: config.described.layers[layer] for layer in layers}
         return probing.activations(network, samples.inputs, modules, config.network.output)
 
 
-def train(config: TrialConfig, data: DataSet) -> NetworkRun:
-    """Train the network for the whole schedule, on the data's device; all training samples are in `data`."""
+def subject(
+    config: TrialConfig, device: torch.device, results: str | None, phase: Callable[[str], AbstractContextManager]
+) -> tuple[NetworkRun | Probed, Examples]:
+    """What a trial studies: the network, trained or read, and on the device the samples that MINE and truth use.
+
+    Args:
+        phase: times the phases `data` and `network`.
+
+    Raises:
+        InputError: if the trial takes more memory than the device has, the data cannot be loaded, or activations are
+            not there.
+    """
+    if config.network.name == PROBED:
+        with phase("data"):
+            there = activations.of_trial(config, results)
+            memory.check_fit(config.mine, there.shapes(config), config.pairs, there.samples, device)
+            return there, there.examples(device)
+    memory.check_trial(config, device)
+    with phase("data"):
+        loaded = data.chosen(config.data).to(device)
+    with phase("network"):
+        return obtain(config, loaded, results), loaded.train.subset(config.mine.samples)
+
+
+def train(config: TrialConfig, loaded: DataSet) -> NetworkRun:
+    """Train the network for the whole schedule, on the data's device; all training samples are in `loaded`."""
     settings = config.network
-    learnt = data.train.subset(settings.train_samples)
-    network = training.build(settings.name, config.data.name, generator(config.seed, stored("network weights")))
+    own.check(settings.name, settings.source, "network.name")
+    learnt = loaded.train.subset(settings.train_samples)
+    network = training.build(settings.name, config.data_set, generator(config.seed, stored("network weights")))
     network.to(learnt.labels.device)
     optimizer = training.make_optimizer(network, settings)
     trained = NetworkRun({}, [], [])
@@ -59,24 +91,24 @@ def train(config: TrialConfig, data: DataSet) -> NetworkRun:
         source = generator(config.seed, stored("network batches"), epoch)
         loss = training.train_epoch(network, optimizer, learnt, settings.batch_size, source, settings.last_batch)
         trained.train_loss.append(loss)
-        trained.test_accuracy.append(training.accuracy(network, data.test))
+        trained.test_accuracy.append(training.accuracy(network, loaded.test))
         if epoch in config.probe_epochs:
             state = network.state_dict()
             trained.states[epoch] = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
     return trained
 
 
-def obtain(config: TrialConfig, data: DataSet, results: str | None = None) -> NetworkRun:
+def obtain(config: TrialConfig, loaded: DataSet, results: str | None = None) -> NetworkRun:
     """The network of this configuration: read, or trained and written for others.
 
     Args:
         results: folder or URI; None: train, and write nothing.
     """
     if results is None:
-        return train(config, data)
+        return train(config, loaded)
     if found := _read_network(config, results):
         return found
-    trained = train(config, data)
+    trained = train(config, loaded)
     # Whoever trained it meanwhile, perhaps on another device, may have computed its truths: one serves all trials.
     if found := _read_network(config, results):
         return found

@@ -11,6 +11,7 @@ from trainables.bounds import BOUNDS
 from trainables.estimators.mine import Curves, by_fit
 from trainables.records import schemas
 from trainables.settings import TrialConfig, key
+from trainables.trial.activations import Probed
 from trainables.trial.network_run import NetworkRun
 from trainables.truth import Truth
 
@@ -73,8 +74,8 @@ def curves(config: TrialConfig, run: int, found: Curves) -> pa.Table:
 _CURVES = ("bound", "pooled_bound", "log_mean_exp", "gradient_norm")
 
 
-def network(config: TrialConfig, trained: NetworkRun) -> pa.Table:
-    """One row per epoch of the network."""
+def network(config: TrialConfig, trained: NetworkRun | Probed) -> pa.Table:
+    """One row per epoch of the network; none of one that was trained elsewhere."""
     epochs = len(trained.train_loss)
     columns: dict[str, Any] = {"key": [key(config)] * epochs, "epoch": range(epochs), "train_loss": trained.train_loss}
     return schemas.table("network", {**columns, "test_accuracy": trained.test_accuracy})
