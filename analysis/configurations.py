@@ -50,7 +50,7 @@ def merged(orders: Iterable[Sequence[str]]) -> list[str]:
 
 def configuration_columns(trials: pd.DataFrame) -> list[str]:
     """The columns that hold the configuration without the seed."""
-    return [path for path in fields() if path != "seed" and path in trials]
+    return [path for path in fields() if path not in ("seed", "network.source", "data.source") and path in trials]
 
 
 def varied_columns(trials: pd.DataFrame) -> list[str]:

@@ -139,7 +139,7 @@ def _ready(planned: list[TrialConfig], results: str, resources: Resources) -> It
     """Ray, connected to and found fit for these trials; gives the trainable's parameters besides the trial."""
     results = places.place(results, "results")  # workers have another working directory
     print(f"{'starting' if resources.address == 'local' else 'connecting to'} Ray", flush=True)
-    with cluster.connection(resources), cluster.marked(results) as mark:
+    with cluster.connection(resources, planned), cluster.marked(results) as mark:
         cluster.check_gpus(resources, planned)
         yield {"results": results, "mark": mark, "threads": resources.threads, "gpus": resources.gpus_per_trial}
 

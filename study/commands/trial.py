@@ -25,6 +25,7 @@ def trial(
         device: cpu, cuda or cuda:N; None: the GPU if there is one.
         threads: CPU threads; None: as many as there are processors.
     """
+    config = config.with_sources()
     print(f"trial {key(config)}: {config.network.name}, its truths, then MINE", flush=True)
     import torch  # which takes seconds
 
@@ -38,6 +39,7 @@ def trial(
     chosen = devices.choose_device(device)
     memory.check_trial(config, chosen)
     files.check_writable(results)
+    config.check_sizes()  # one's own data set is loaded for it
     data.chosen(config.data)  # what is wrong with the data is said before the trial starts
     if config.mine.epochs < (least := verdict.VerdictRule().least_epochs):
         print(

@@ -19,7 +19,8 @@ def setting(value: object) -> str:
     if isinstance(value, str) and ";" in value:
         value = value.split(", ")
     if isinstance(value, list | tuple):
-        return pairs_in_words(value)
+        named = [str(one) for one in value]
+        return pairs_in_words(named) if not named or ";" in named[0] else ", ".join(named)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -46,7 +47,7 @@ def labels(configurations: Sequence[TrialConfig]) -> list[str]:
     for path in fields():
         values = [str(one.get(path)) for one in used]
         numbers = {value: place for place, value in enumerate(dict.fromkeys(values))}
-        if path != "seed" and len({one[path] for one in used if path in one}) > 1:
+        if path not in ("seed", "network.source") and len({one[path] for one in used if path in one}) > 1:
             telling.setdefault(tuple(numbers[value] for value in values), path)
     paths = ["seed", *telling.values()]
     return [in_words(one, [path for path in paths if path in one]) for one in used]
