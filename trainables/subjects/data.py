@@ -1,5 +1,6 @@
 """A data set as tensors on a device."""
 
+import functools
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,10 +78,9 @@ def chosen(settings: Chosen) -> DataSet:
     return load(settings.name, settings.root, settings.scaling, settings.bins)
 
 
-def load(
-    name: str, root: str | None = None, scaling: str = "unit", bins: int | None = None, source: str = ""
-) -> DataSet:
-    """A data set, on the CPU; downloaded first where it is not there yet.
+@functools.lru_cache(maxsize=1)
+def load(name: str, root: str | None = None, scaling: str = "unit", bins: int | None = None) -> DataSet:
+    """A data set, on the CPU; downloaded first where it is not there yet. The last one stays, for the next trial.
 
     Args:
         name: one of `DATASETS`, or `package.module:name`.
