@@ -177,7 +177,7 @@ def _run_seconds(config: TrialConfig, device: torch.device) -> float:
     samples = mine.Samples(given.inputs.flatten(1), given.labels, outputs)
     networks = StatisticsNetworks(settings, shapes, seed=0, device=device, pairs=config.pairs)
     per_step = _seconds(device, lambda: mine.train(networks, samples, seed=0)) / _steps(batch)
-    return config.mine.epochs * steps(config.mine_samples, batch, config.mine.last_batch) * per_step
+    return config.mine.epochs * steps(config.fitted_samples, batch, config.mine.last_batch) * per_step
 
 
 def _trial_bytes(config: TrialConfig) -> int:
@@ -186,5 +186,5 @@ def _trial_bytes(config: TrialConfig) -> int:
     values = np.random.default_rng(derive_seed(0, "cost")).random((4, *shape))
     bound, pooled, partition, norm = torch.from_numpy(values)
     none = torch.zeros(shape[1:], dtype=torch.int64)
-    curves = mine.Curves(config.pairs, bound, pooled, partition, norm, bound > -1, none, none)
+    curves = mine.Curves(config.pairs, bound, pooled, {}, partition, norm, bound > -1, none, none)
     return config.runs * records.to_parquet(fit_rows.curves(key(config), 1, 0, curves)).size

@@ -174,7 +174,7 @@ def test_a_kept_last_batch_counts_as_a_batch_in_the_bound_and_by_its_samples_in_
     samples, b = samples_of(), 12
     chosen = config(last_batch="kept", batch_size=b, epochs=1, learning_rate=1e-30)
     curves, networks = fit(chosen, samples)
-    kept, marginals = next(mine.batches.of_epochs(chosen, 40, 0, 1, torch.device("cpu")))
+    kept, _, marginals = next(mine.batches.of_epochs(chosen, 40, 0, 1, torch.device("cpu")))
     assert [len(rows) for rows in kept] == [len(rows) for rows in marginals] == [12, 12, 12, 4]
     t = [
         networks({"X": samples.x[r], "Y": samples.y[r]}, {n: v[r] for n, v in samples.layers.items()}, m)[0].detach()

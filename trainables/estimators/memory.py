@@ -56,8 +56,9 @@ def of_fit(
     uses = {name: config.replicates * sum(name in pair.split(";") for pair in pairs) for name in shapes}
     inputs = sum(math.prod(shape) for name, shape in shapes.items() if name != "Y")
     copies = (6 if config.optimizer == "adam" else 4) + (runs > 1)  # of these two where it is asked what is finite
-    rows = config.batch_size * (2 if config.marginals == "independent" else 1)
-    hidden = 2 * config.batch_size * fits * config.hidden_units
+    rows = config.batch_size * (2 if config.marginals == "independent" and not config.all_pairs else 1)
+    evaluated = config.batch_size * (config.batch_size if config.all_pairs and config.critic == "joint" else 2)
+    hidden = evaluated * fits * config.hidden_units
     active = sum(sides[name].activity * uses[name] * (shapes[name][0] if name == "Y" else rows) for name in shapes)
     noise = min(16 * rows * inputs, max(2**22, 2 * rows * inputs)) if config.noise_std else 0
     return {
@@ -77,7 +78,8 @@ def weights(config: MineConfig, shapes: Mapping[str, tuple[int, ...]], pairs: Se
     71
     """
     units, sides = config.hidden_units, {name: _side(config, shape) for name, shape in shapes.items()}
-    head = 2 * units + 1 + (config.hidden_layers - 1) * (units + 1) * units
+    head = units + (config.hidden_layers - 1) * (units + 1) * units
+    head = 2 * (head + (units + 1) * units) if config.critic == "separable" else head + units + 1
     sides |= {pair: _Side(0, width, 0) for pair, width in _maps(config, shapes, pairs)[1].items()}
     named = (name for pair in pairs for name in front.sides(config, pair))
     before = sum(sides[name].weights + units * sides[name].width for name in named)

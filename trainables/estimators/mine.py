@@ -1,7 +1,8 @@
 """The training loop: all statistics networks of a run ascend their bound together (paper, Algorithm 1)."""
 
+import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables import draws, numerics, verdict
-from trainables.bounds import BOUNDS, log_mean_exp
+from trainables.bounds import BOUNDS, READ_OUTS, joint_and_marginal, log_mean_exp
 from trainables.estimators import batches, noise
 from trainables.estimators.front import Front
 from trainables.estimators.statistics_network import Activity, StatisticsNetworks
+from trainables.settings import MineConfig
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,10 @@ class Curves:
     Attributes:
         pairs: the pairs along the second axis.
         bound: mean over the epoch's batches of the bound; not itself a lower bound on the mutual information.
-        pooled_bound: mean T(joint) - ln mean exp T(marginal) once over all of the epoch's samples.
-        log_mean_exp: mean over the epoch's batches of the second term.
-        gradient_norm: Euclidean norm of the fit's gradient at the epoch's last step.
+        pooled_bound: the bound once over all of the epoch's samples.
+        read_outs: other values of T over all of the epoch's samples, by name in `bounds.READ_OUTS`.
+        log_mean_exp: mean over the epoch's batches of ln mean exp T(marginal).
+        gradient_norm: Euclidean norm of the fit's gradient at the epoch's last step, after any cut.
         finite: whether bound, gradient and parameters were finite when the epoch ended.
         dead_units: hidden units that were zero on every sample of the last epoch, (pairs, replicates).
         dead_hidden_layers: hidden layers all of whose units were so, (pairs, replicates).
@@ -52,6 +55,7 @@ class Curves:
     pairs: tuple[str, ...]
     bound: Tensor
     pooled_bound: Tensor
+    read_outs: dict[str, Tensor]
     log_mean_exp: Tensor
     gradient_norm: Tensor
     finite: Tensor
@@ -88,10 +92,53 @@ def train(
         population: the samples; or a function from the epoch (from 0) to fresh ones, as many every time.
         seed, run: name the streams of batches, marginal samples, noise and redrawn fronts.
     """
-    config, device = networks.config, networks.device
+    config = networks.config
     optimizer = _make_optimizer(networks)
     gradient = BOUNDS[config.bound].ascent(config)
     recorder = _Recorder(networks)
+
+    def ascend(epoch: int, t: Tensor, activity: Activity) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        t.backward(gradient(t.detach()))
+        if config.gradient_clip:
+            networks.clip_gradients(config.gradient_clip)
+        optimizer.step()
+        if epoch == config.epochs - 1:
+            recorder.see(activity)
+
+    for values in _epochs(networks, population, seed, run, config, ascend):
+        recorder.end_epoch(values)
+    return recorder.curves()
+
+
+@torch.no_grad()
+def read_out(networks: StatisticsNetworks, samples: Samples, seed: int, run: int = 1) -> dict[str, Tensor]:
+    """Values of the trained T on other samples: by name in `bounds.READ_OUTS`, in nats, shape (pairs, replicates).
+
+    Means over as many epochs as the verdict's window has, with batches, marginal samples and noise as in training, from
+    streams of their own.
+    """
+    config = dataclasses.replace(networks.config, epochs=verdict.window(networks.config.epochs))
+    epochs = _epochs(networks, samples, seed, f"{run} held out", config, lambda epoch, t, activity: None)
+    of_epochs = [_pooled(config, values) for values in epochs]
+    names = BOUNDS[config.bound].read_outs
+    return {name: torch.stack([values[name] for values in of_epochs]).mean(dim=0).cpu() for name in names}
+
+
+def _epochs(
+    networks: StatisticsNetworks,
+    population: Samples | Callable[[int], Samples],
+    seed: int,
+    run: object,
+    config: MineConfig,
+    each: Callable[[int, Tensor, Activity], None],
+) -> Iterator[Tensor]:
+    """T of each epoch's samples, (2, samples, pairs, replicates): joint, marginal; `each` step has its own as it came.
+
+    Args:
+        config: as the networks', with the number of epochs.
+    """
+    device, bound = networks.device, BOUNDS[config.bound]
     gather = _Gather(networks)
     redraw = Front(config, networks.pairs, networks.shapes, seed, run, device)
     samples_of = population if callable(population) else lambda epoch: population
@@ -103,22 +150,27 @@ def train(
         steps=steps, epochs=config.epochs, overlap=_light_products(networks),
     )  # fmt: skip
     with added, numerics.fixed(config.matmul_precision):
-        for epoch, (rows, marginal_rows) in enumerate(batches.of_epochs(config, len(samples), seed, run, device)):
+        for epoch, rows in enumerate(batches.of_epochs(config, len(samples), seed, run, device)):
             samples = samples_of(epoch) if epoch else samples
             values = torch.empty(2, used, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype)
             of_steps = values.split(config.batch_size, dim=1)
-            for batch, marginal, found in zip(rows, marginal_rows, of_steps, strict=True):
-                variables, layers, shuffle = gather(samples, batch, marginal)
+            for found, *of_step in zip(of_steps, *rows, strict=True):
+                variables, layers, shuffle = gather(samples, *of_step)
                 added.add(layers)
                 t, activity = networks(*redraw(variables, layers), shuffle)
-                optimizer.zero_grad(set_to_none=True)
-                t.backward(torch.stack(gradient(t.detach())))
-                optimizer.step()
-                found.copy_(t.detach())
-                if epoch == config.epochs - 1:
-                    recorder.see(activity)
-            recorder.end_epoch(values)
-    return recorder.curves()
+                each(epoch, t, activity)
+                now = t.detach()
+                found.copy_(torch.stack(joint_and_marginal(now, config.log_mean_exp)) if bound.all_pairs else now)
+            yield values
+
+
+def _pooled(config: MineConfig, values: Tensor) -> dict[str, Tensor]:
+    """What T, (2, samples, pairs, replicates), is worth over all samples at once: as its bound, and as read-outs."""
+    bound = BOUNDS[config.bound]
+    terms = {"pooled_bound": bound.second_term, **{name: READ_OUTS[name] for name in bound.read_outs}}
+    joint, marginal = values.double() - (bound.offset or 0.0)
+    mean, found = joint.mean(dim=0), {term: term(marginal, config, "stable") for term in dict.fromkeys(terms.values())}
+    return {name: mean - found[term] for name, term in terms.items()}
 
 
 def _light_products(networks: StatisticsNetworks) -> bool:
@@ -153,7 +205,7 @@ class _Gather:
 
     def __init__(self, networks: StatisticsNetworks) -> None:
         config = networks.config
-        self.independent = config.marginals == "independent"
+        self.independent = config.marginals == "independent" and not config.all_pairs
         self.rows = 2 * config.batch_size if self.independent else config.batch_size
         self.shapes = {layer: (self.rows, math.prod(networks.shapes[layer])) for layer in networks.layers}
         device, dtype = networks.device, networks.dtype
@@ -162,9 +214,9 @@ class _Gather:
         self.x = torch.empty(config.batch_size, features, device=device, dtype=dtype)
 
     def __call__(
-        self, samples: Samples, batch: Tensor, marginal: Tensor
+        self, samples: Samples, batch: Tensor, of_layers: Tensor, marginal: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
-        """The batch's variables and layers, and the shuffle that makes its marginal samples."""
+        """The batch's variables, the layers beside them, and the shuffle that makes its marginal samples."""
         # index_select, since tensor[index] gathers several times slower on a CPU.
         variables: dict[str, Tensor] = {}
         if samples.x is not None:
@@ -172,7 +224,7 @@ class _Gather:
         if samples.y is not None:
             variables["Y"] = samples.y.index_select(0, batch)
         # Of independent marginals other samples take part, each with noise of its own: their rows stand below.
-        rows = torch.cat([batch, marginal]) if self.independent else batch
+        rows = torch.cat([of_layers, marginal]) if self.independent else of_layers
         layers = {
             layer: torch.index_select(samples.layers[layer], 0, rows, out=outputs[: len(rows)])
             for layer, outputs in self.layers.items()
@@ -185,9 +237,7 @@ class _Recorder:
 
     def __init__(self, networks: StatisticsNetworks) -> None:
         self.networks, self.bound = networks, BOUNDS[networks.config.bound]
-        self.epochs: dict[str, list[Tensor]] = {
-            name: [] for name in ("bound", "pooled_bound", "log_mean_exp", "gradient_norm", "finite")
-        }
+        self.epochs: dict[str, list[Tensor]] = {}
         self.active_head: list[Tensor] = []
         self.active_branches: dict[str, Tensor] = {}
 
@@ -198,13 +248,8 @@ class _Recorder:
         full = values.shape[1] // config.batch_size
         whole, rest = values.tensor_split([full * config.batch_size], dim=1)
         by_size = [whole.unflatten(1, (full, config.batch_size)), rest.unsqueeze(1)][: 2 if rest.numel() else 1]
-        mean_joint = torch.cat([joint.double().mean(dim=1) for joint, _ in by_size])
         of_batches = torch.cat([self.bound.value(joint, marginal, config) for joint, marginal in by_size])
         partition = torch.cat([log_mean_exp(marginal, config.log_mean_exp, dim=1).double() for _, marginal in by_size])
-        weight = torch.ones_like(mean_joint)
-        weight[full:] = rest.shape[1] / config.batch_size
-        pooled = (mean_joint * weight).sum(dim=0) / weight.sum(dim=0)
-        pooled -= log_mean_exp(values[1].double(), "stable")
         bound = of_batches.mean(dim=0)
         gradients = {name: p.grad for name, p in self.networks.parameters.items() if p.grad is not None}
         gradient_norm = self.networks.per_fit(gradients).sqrt()
@@ -212,11 +257,12 @@ class _Recorder:
         for tensors in (gradients, self.networks.parameters):
             # x - x is 0 where x is finite and NaN elsewhere, and its square cannot overflow.
             finite &= self.networks.per_fit({name: tensor - tensor for name, tensor in tensors.items()}).isfinite()
-        for name, value in (
-            ("bound", bound), ("pooled_bound", pooled), ("log_mean_exp", partition.mean(dim=0)),
-            ("gradient_norm", gradient_norm), ("finite", finite),
-        ):  # fmt: skip
-            self.epochs[name].append(value)
+        of_epoch = {
+            "bound": bound, "log_mean_exp": partition.mean(dim=0), "gradient_norm": gradient_norm, "finite": finite,
+            **_pooled(config, values),
+        }  # fmt: skip
+        for name, value in of_epoch.items():
+            self.epochs.setdefault(name, []).append(value)
 
     @torch.no_grad()
     def see(self, activity: Activity) -> None:
@@ -244,6 +290,6 @@ class _Recorder:
             dead_units.index_add_(0, rows, (~active).sum(dim=-1))
             dead_layers.index_add_(0, rows, (~active.any(dim=-1)).long())
         stacked = {name: torch.stack(values).cpu() for name, values in self.epochs.items()}
-        return Curves(
-            pairs=networks.pairs, dead_units=dead_units.cpu(), dead_hidden_layers=dead_layers.cpu(), **stacked
-        )
+        read_outs = {name: stacked.pop(name) for name in self.bound.read_outs}
+        dead = {"dead_units": dead_units.cpu(), "dead_hidden_layers": dead_layers.cpu()}
+        return Curves(pairs=networks.pairs, read_outs=read_outs, **dead, **stacked)

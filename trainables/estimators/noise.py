@@ -42,7 +42,7 @@ def source(
     std: float,
     shapes: dict[str, tuple[int, int]],
     seed: int,
-    run: int,
+    run: object,
     device: torch.device,
     *,
     steps: int,
@@ -64,7 +64,7 @@ def source(
     return CpuNoise(std, shapes, seed, run, steps=steps, epochs=epochs, overlap=overlap)
 
 
-def generators(seed: int, run: int, layer: str) -> list[torch.Generator]:
+def generators(seed: int, run: object, layer: str) -> list[torch.Generator]:
     """The streams of a layer's noise in one run on a CPU."""
     return [draws.generator(seed, "noise", run, layer, stream) for stream in range(STREAMS)]
 
@@ -80,7 +80,7 @@ class CpuNoise:
         std: float,
         shapes: dict[str, tuple[int, int]],
         seed: int,
-        run: int,
+        run: object,
         *,
         steps: int,
         epochs: int,
@@ -162,14 +162,14 @@ class GpuNoise:
     """The noise of a run on a GPU: of every layer one generator and one buffer, drawn for many steps at once."""
 
     def __init__(
-        self, std: float, shapes: dict[str, tuple[int, int]], seed: int, run: int, device: torch.device
+        self, std: float, shapes: dict[str, tuple[int, int]], seed: int, run: object, device: torch.device
     ) -> None:
         """Nothing is drawn yet; arguments as in `source`."""
         self.std = std
         self._steps = {layer: self._steps_of(shape, (seed, run, layer), device) for layer, shape in shapes.items()}
 
     @staticmethod
-    def _steps_of(shape: tuple[int, int], purpose: tuple[int, int, str], device: torch.device) -> Iterator[Tensor]:
+    def _steps_of(shape: tuple[int, int], purpose: tuple[int, object, str], device: torch.device) -> Iterator[Tensor]:
         """A layer's normals, step after step through all epochs; the last draw may reach past the end of the run."""
         seed, run, layer = purpose
         stream = draws.generator(seed, "noise", run, layer, device=device)

@@ -18,13 +18,16 @@ from trainables.estimators import front
 from trainables.estimators.head import Last, Meet
 from trainables.settings import MineConfig
 
+ROLES = ("variable", "layer")
+"""The sides of a pair, by which the heads of the separable critic are named."""
+
 
 @dataclass(frozen=True)
 class Activity:
     """Outputs of the hidden layers (after the ReLU) in one forward pass.
 
     Attributes:
-        head: one tensor per hidden layer of the head, shape (2, batch, pairs, replicates, units).
+        head: one tensor per hidden layer of the heads, shape (any, any, pairs, replicates, units).
         branches: by side, shape (fits, rows, branch_units); architecture 3 only.
     """
 
@@ -45,7 +48,8 @@ class StatisticsNetworks:
     With a redrawn front (`front.py`) one side of each pair is a random map's output, handed over under the
     pair's name, and neither side has anything before the head's first Linear.
 
-    The head is Linear(hidden_units) + ReLU, hidden_layers times, then Linear(1). Labels enter one-hot.
+    The head is Linear(hidden_units) + ReLU, hidden_layers times, then Linear(1). With the separable critic each side
+    has one of its own that ends in Linear(hidden_units), and T is their inner product. Labels enter one-hot.
 
     Attributes:
         sides: of each pair the two sides that its head concatenates.
@@ -131,7 +135,7 @@ class StatisticsNetworks:
             # Drawn in float32 whatever the dtype, so that a float64 reference starts from the same weights.
             return torch.empty(*shape).uniform_(-bound, bound, generator=source).to(self.dtype)
 
-        config, units = self.config, self.config.hidden_units
+        config, units, separable = self.config, self.config.hidden_units, self.config.critic == "separable"
         drawn: dict[str, Tensor] = {}
         widths = {side: self._width(side) for side in self.sides[pair]}
         for side, width in widths.items():
@@ -144,13 +148,19 @@ class StatisticsNetworks:
             elif self._has_branch:
                 drawn[f"branch.{side}.weight"] = uniform(config.branch_units, features, fan_in=features)
                 drawn[f"branch.{side}.bias"] = uniform(config.branch_units, fan_in=features)
-            drawn[f"first.{side}.weight"] = uniform(units, width, fan_in=sum(widths.values()))
-        drawn["first.bias"] = uniform(units, fan_in=sum(widths.values()))
-        for depth in range(1, config.hidden_layers):
-            drawn[f"hidden{depth}.weight"] = uniform(units, units, fan_in=units)
-            drawn[f"hidden{depth}.bias"] = uniform(units, fan_in=units)
-        drawn["last.weight"] = uniform(units, fan_in=units)
-        drawn["last.bias"] = uniform(1, fan_in=units)[0]
+            drawn[f"first.{side}.weight"] = uniform(units, width, fan_in=width if separable else sum(widths.values()))
+        heads = {"": sum(widths.values())}
+        if separable:
+            heads = {f"{role}.": widths[side] for role, side in zip(ROLES, self.sides[pair], strict=True)}
+        for head, width in heads.items():
+            drawn[f"{head}first.bias"] = uniform(units, fan_in=width)
+            for depth in range(1, config.hidden_layers):
+                drawn[f"{head}hidden{depth}.weight"] = uniform(units, units, fan_in=units)
+                drawn[f"{head}hidden{depth}.bias"] = uniform(units, fan_in=units)
+            drawn[f"{head}last.weight"] = uniform(*(units,) * (1 + separable), fan_in=units)
+            drawn[f"{head}last.bias"] = uniform(units if separable else 1, fan_in=units)
+        if not separable:
+            drawn["last.bias"] = drawn["last.bias"][0]
         return drawn
 
     @property
@@ -177,23 +187,52 @@ class StatisticsNetworks:
             layers: outputs with their noise, (batch, features) each; with `marginal` None, (2 batch,
                 features): the joint samples' rows, then the marginal samples'.
                 Of a redrawn front the mapped sides beside them, under their pairs' names.
-            marginal: row of the layer that each marginal sample takes, all distinct, int64, shape (batch,).
+            marginal: row of the layer that each marginal sample takes, all distinct, int64, shape (batch,); not
+                read where the bound takes all pairs.
 
         Returns:
-            T of joint and of marginal samples, shape (2, batch, pairs, replicates), and the hidden activity.
+            T of joint and of marginal samples, shape (2, batch, pairs, replicates), or where the bound takes all pairs
+            of the i-th variable with the j-th layer, (batch, batch, pairs, replicates); and the hidden activity.
         """
         activity = Activity([], {})
         by_variable = [self._variable(name, variables, activity) for name in self.variables]
-        fixed = self._by_layer(by_variable) + self.parameters["first.bias"]
+        fixed = self._by_layer(by_variable)
         layer_sides = dict.fromkeys(self.sides[pair][1] for pair in self.pairs)
         layer = torch.cat([self._project(side, layers[side], activity) for side in layer_sides], dim=1)
-        hidden: Tensor = Meet.apply(fixed, layer, marginal)
+        if self.config.critic == "separable":
+            return self._products(fixed, layer, marginal, activity), activity
+        fixed = fixed + self.parameters["first.bias"]
+        if self.config.all_pairs:
+            hidden: Tensor = functional.relu(fixed.unsqueeze(1) + layer)
+        else:
+            hidden = Meet.apply(fixed, layer, marginal)
         activity.head.append(hidden)
         for depth in range(1, self.config.hidden_layers):
-            weight, bias = (self.parameters[f"hidden{depth}.{name}"] for name in ("weight", "bias"))
-            hidden = functional.relu(torch.einsum("sbprh,prkh->sbprk", hidden, weight) + bias)
+            hidden = functional.relu(self._linear(hidden, f"hidden{depth}"))
             activity.head.append(hidden)
         return Last.apply(hidden, self.parameters["last.weight"]) + self.parameters["last.bias"], activity
+
+    def _linear(self, values: Tensor, name: str) -> Tensor:
+        """Each fit's own Linear, of (..., rows, pairs, replicates, units)."""
+        weight, bias = (self.parameters[f"{name}.{part}"] for part in ("weight", "bias"))
+        return torch.einsum("...prh,prkh->...prk", values, weight) + bias
+
+    def _products(self, fixed: Tensor, layer: Tensor, marginal: Tensor | None, activity: Activity) -> Tensor:
+        """T of the separable critic, from the sides' shares."""
+        ends = []
+        for role, hidden in zip(ROLES, (fixed, layer), strict=True):
+            hidden = functional.relu(hidden + self.parameters[f"{role}.first.bias"])
+            activity.head.append(hidden.unsqueeze(0))
+            for depth in range(1, self.config.hidden_layers):
+                hidden = functional.relu(self._linear(hidden, f"{role}.hidden{depth}"))
+                activity.head.append(hidden.unsqueeze(0))
+            ends.append(self._linear(hidden, f"{role}.last"))
+        variable, layer = ends
+        if self.config.all_pairs:
+            return torch.einsum("iprk,jprk->ijpr", variable, layer)
+        batch = len(variable)
+        other = layer[batch:] if marginal is None else layer.index_select(0, marginal)
+        return torch.stack([torch.linalg.vecdot(variable, own) for own in (layer[:batch], other)])
 
     def _by_layer(self, by_variable: list[Tensor]) -> Tensor:
         """The variables' shares, each (batch, its pairs, replicates, units), in the order of `pairs`."""
@@ -246,6 +285,14 @@ class StatisticsNetworks:
             squares = tensor.square().flatten(2).sum(2) if tensor.dim() > 2 else tensor.square()
             total.index_add_(0, self.rows(self.pairs_with(name)), squares)
         return total
+
+    def clip_gradients(self, most: float) -> None:
+        """Cut each fit's gradient to this Euclidean norm."""
+        gradients = {name: p.grad for name, p in self.parameters.items() if p.grad is not None}
+        factor = (most / self.per_fit(gradients).sqrt()).clamp(max=1)
+        for name, gradient in gradients.items():
+            of_fits = factor[self.rows(self.pairs_with(name))]
+            gradient.mul_(of_fits.view(*of_fits.shape, *(1,) * (gradient.dim() - 2)))
 
     def state(self) -> dict[str, Tensor]:
         """Copies of all parameters, for a checkpoint or the next run."""

@@ -92,6 +92,9 @@ class MineConfig:
     front: Literal["trained", "redrawn"] = later("trained")
     """First layers of architectures 2 and 3: trained, or redrawn: the paper's authors' random map of one side, drawn
     again at every step and never trained; the optimum, which allows any T, is then only an upper bound."""
+    critic: Literal["joint", "separable"] = later("joint")
+    """joint: the head reads both sides at once; separable: each side has a head of its own, which ends in hidden_units
+    numbers, and T is the inner product of the two."""
     noise_std: float = 0.0
     """Standard deviation of the Gaussian noise added to the layer's output, in activation units."""
     hidden_units: int = 10
@@ -110,6 +113,10 @@ class MineConfig:
     """Statistics networks trained side by side per pair, from independent initialisations."""
     bound: Literal[tuple(BOUNDS)] = later("donsker_varadhan")  # type: ignore[valid-type]  # a Literal of a constant
     """Bound that T ascends."""
+    clip: float = later(5.0)
+    """tau of smile: exp(T) is clipped to [exp(-tau), exp(tau)], in its bound and wherever T is read out by it."""
+    penalty: float = later(0.1)
+    """Of remine: weight of the square of ln mean exp T."""
     epochs: int = 100
     """MINE epochs per run."""
     batch_size: int = 100
@@ -121,6 +128,8 @@ class MineConfig:
     """adam, or sgd: the plain gradient ascent of Algorithm 1."""
     learning_rate: float = 1e-4
     """Learning rate of MINE (left open by the paper)."""
+    gradient_clip: float = later(0.0)
+    """Euclidean norm to which a longer gradient of a fit is cut; 0: none is."""
     marginals: Literal["permutation", "derangement", "independent"] = "permutation"
     """Marginal samples: the batch shuffled, shuffled without fixed points, or drawn anew from all samples."""
     log_mean_exp: Literal["naive", "stable"] = "naive"
@@ -131,6 +140,11 @@ class MineConfig:
     """Weight of the newest batch in gradient_correction's moving average of mean exp(T)."""
     matmul_precision: Literal["highest", "high", "medium"] = later("highest")
     """Of products, in PyTorch's words: highest, float32; high, TF32 on a GPU; medium, bfloat16 on a CPU that has it."""
+    null: Literal["none", "shuffled_each_step", "shuffled_once"] = later("none")
+    """Layers to which nothing is known: of samples drawn again at every step (what is found where there is nothing?),
+    or dealt out once among all samples (what is learnt by heart?)."""
+    held_out: float = later(0.0)
+    """Share of the samples that T is not trained on and at the end read out on, too, a subset fixed by the seed."""
     samples: int | None = None
     """Training samples that MINE and truth use, a fixed stratified subset; None: all."""
     pairs: tuple[str, ...] = ()
@@ -148,10 +162,19 @@ class MineConfig:
         odd = self.conv_kernel >= 1 and self.conv_kernel % 2 == 1
         require(odd, "mine.conv_kernel", self.conv_kernel, "odd and at least 1")
         require(self.batch_size >= 2, "mine.batch_size", self.batch_size, "at least 2")
-        _positive("mine.learning_rate", self.learning_rate)
+        for name in ("learning_rate", "clip"):
+            _positive(f"mine.{name}", getattr(self, name))
+        for name in ("penalty", "gradient_clip"):
+            require(0 <= getattr(self, name) < math.inf, f"mine.{name}", getattr(self, name), "finite and at least 0")
+        require(0 <= self.held_out < 1, "mine.held_out", self.held_out, "at least 0 and below 1")
         rate = self.moving_average_rate
         require(0 < rate <= 1, "mine.moving_average_rate", rate, "above 0 and at most 1")
         _optional_at_least_one("mine.samples", self.samples)
+
+    @property
+    def all_pairs(self) -> bool:
+        """Whether T is taken of all pairs of a batch, with no marginal samples."""
+        return BOUNDS[self.bound].all_pairs
 
     @property
     def redraws_front(self) -> bool:
@@ -186,7 +209,10 @@ class TrialConfig:
             used = available if samples is None else samples
             batch_path = f"{path.split('.')[0]}.batch_size"
             require(batch <= used, batch_path, batch, f"at most {used}, the samples in use ({path})")
-        check_last_batch(self.mine, self.mine_samples)
+        for part in (self.fitted_samples, self.held_out_samples if self.mine.held_out else self.fitted_samples):
+            enough = f"such that both parts of {self.mine_samples} samples have {self.mine.batch_size}, mine.batch_size"
+            require(part >= self.mine.batch_size, "mine.held_out", self.mine.held_out, enough)
+            check_last_batch(self.mine, part)
         everything = networks.pairs(NETWORKS[self.network.name].layers)
         for pair in self.mine.pairs:
             require(pair in everything, "mine.pairs", pair, f"one of {', '.join(everything)}")
@@ -222,8 +248,18 @@ class TrialConfig:
 
     @property
     def mine_samples(self) -> int:
-        """Number of samples N that MINE and truth use."""
+        """Number of samples that MINE and truth use."""
         return self.available if self.mine.samples is None else self.mine.samples
+
+    @property
+    def held_out_samples(self) -> int:
+        """Those of them that T is not trained on."""
+        return round(self.mine.held_out * self.mine_samples)
+
+    @property
+    def fitted_samples(self) -> int:
+        """The others: N."""
+        return self.mine_samples - self.held_out_samples
 
 
 def check_last_batch(mine: MineConfig, samples: int) -> None:
@@ -232,7 +268,7 @@ def check_last_batch(mine: MineConfig, samples: int) -> None:
     Raises:
         InputError: if that is so.
     """
-    alone = mine.marginals == "derangement" and samples % mine.batch_size == 1
+    alone = mine.marginals == "derangement" and not mine.all_pairs and samples % mine.batch_size == 1
     allowed = (
         f"dropped where it has one sample ({samples} in batches of {mine.batch_size}) and marginals is derangement"
     )

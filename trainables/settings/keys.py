@@ -73,7 +73,8 @@ def _deciding(config: TrialConfig) -> dict[str, Any]:
     for path in ("network.train_samples", "mine.samples"):
         flat[path] = config.available if flat[path] is None else flat[path]
         section = path.partition(".")[0]
-        if flat[path] % flat[f"{section}.batch_size"] == 0:  # there is no partial batch
+        whole = flat[path] % flat[f"{section}.batch_size"] == 0
+        if whole and not (section == "mine" and config.mine.held_out):  # there is no partial batch
             flat.pop(f"{section}.last_batch", None)
     return {stored(path): value for path, value in flat.items()}
 
@@ -94,10 +95,14 @@ def unused_fields(config: TrialConfig) -> list[str]:
         "mine.branch_units": mine.architecture != 3 or mine.redraws_front,
         "mine.conv_channels": mine.architecture != 2 or mine.redraws_front,
         "mine.conv_kernel": mine.architecture != 2 or mine.redraws_front,
-        "mine.moving_average_rate": mine.gradient_correction != "moving_average",
+        "mine.gradient_correction": mine.bound != "donsker_varadhan",
+        "mine.moving_average_rate": mine.bound != "donsker_varadhan" or mine.gradient_correction == "none",
+        "mine.marginals": mine.all_pairs,
+        "mine.clip": mine.all_pairs,
+        "mine.penalty": mine.bound != "remine",
     }
     return [path for path, is_unused in unused.items() if is_unused]
 
 
-DECIDE_USE = ("network.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction")
+DECIDE_USE = ("network.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction", "mine.bound")
 """The fields by which `unused_fields` decides."""

@@ -6,6 +6,7 @@ them, with the same numbers.
 """
 
 import functools
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -53,7 +54,12 @@ class NetworkRun:
         network = training.build(config.network.name, config.data.name, torch.Generator())
         network.load_state_dict(self.states[epoch])
         modules = {layer: module for layer, module in config.layers.items() if layer in layers}
-        return probing.activations(network.to(samples.inputs.device), samples.inputs, modules, config.network.output)
+        device = samples.inputs.device
+        found = probing.activations(network.to(device), samples.inputs, modules, config.network.output)
+        if config.mine.null != "shuffled_once":
+            return found
+        order = torch.randperm(len(samples), generator=generator(config.seed, "null")).to(device)
+        return {layer: values[order] for layer, values in found.items()}
 
 
 @functools.lru_cache(maxsize=32)
@@ -106,9 +112,20 @@ def _published(config: TrialConfig, results: str | None) -> NetworkRun | None:
     return None
 
 
+def parts(config: TrialConfig, data: DataSet) -> dict[str, Examples]:
+    """The samples that MINE and truth use: `fitted`, those that T is trained on, and if any the `held_out` ones."""
+    probed = data.train.subset(config.mine.samples)
+    if not config.mine.held_out:
+        return {"fitted": probed}
+    order = torch.randperm(len(probed), generator=generator(config.seed, "held out")).to(probed.labels.device)
+    rows = {"fitted": order[config.held_out_samples :], "held_out": order[: config.held_out_samples]}
+    return {part: Examples(probed.inputs[own], probed.labels[own]) for part, own in rows.items()}
+
+
 def obtain_truths(
     config: TrialConfig,
     trained: NetworkRun,
+    part: str,
     samples: Examples,
     layers: Sequence[str],
     noise_stds: Sequence[float],
@@ -117,38 +134,45 @@ def obtain_truths(
     """Truths after every probed epoch, read where they are published, else computed and published.
 
     Args:
-        samples: those that MINE and truth use.
+        part, samples: one of `parts`.
 
     Returns:
         By (epoch, layer, noise std).
     """
+    if config.mine.null == "shuffled_each_step":
+        nothing = Truth(0.0, 0.0, 0.0, 0.0, np.zeros(1), np.zeros(1))
+        return dict.fromkeys(itertools.product(config.probe_epochs, layers, map(float, noise_stds)), nothing)
     found: dict[tuple[int, str, float], Truth] = {}
     missing: dict[str, list[float]] = {}
     for layer in layers:
         for std in dict.fromkeys(map(float, noise_stds)):
-            if content := _read(results, "truths", _truth_key(config, layer, std)):
+            if content := _read(results, "truths", _truth_key(config, part, layer, std)):
                 found |= {(epoch, layer, std): _to_truth(part) for epoch, part in content["epochs"].items()}
             else:
                 missing.setdefault(layer, []).append(std)
     for epoch in config.probe_epochs if missing else ():
         for layer, outputs in trained.outputs(config, epoch, samples, list(missing)).items():
-            source = generator(config.seed, "truth", epoch, layer)
+            source = generator(config.seed, "truth", epoch, layer, *([part] if part != "fitted" else []))
             computed = truth.compute(outputs, samples.labels, missing[layer], source)
             found |= {(epoch, layer, std): one for std, one in computed.items()}
     for layer, stds in missing.items():
         for std in stds:
             epochs = {epoch: _from_truth(found[epoch, layer, std]) for epoch in config.probe_epochs}
-            _publish(results, "truths", _truth_key(config, layer, std), {"epochs": epochs})
+            _publish(results, "truths", _truth_key(config, part, layer, std), {"epochs": epochs})
     return found
 
 
-def _truth_key(config: TrialConfig, layer: str, noise_std: float) -> str:
-    name = {
+def _truth_key(config: TrialConfig, part: str, layer: str, noise_std: float) -> str:
+    name: dict[str, Any] = {
         stored("network"): network_key(config),
         "samples": config.mine_samples,
         "layer": layer,
         "noise_std": noise_std,
     }
+    if config.mine.held_out:
+        name |= {"held_out": config.mine.held_out, "part": part}
+    if config.mine.null != "none":
+        name["null"] = config.mine.null
     return content_key(name)
 
 

@@ -74,8 +74,9 @@ def prepare(parameters: dict[str, Any]) -> None:
     torch.set_num_threads(parameters["threads"])
     loaded = data.load(**vars(config.data)).to(device_of(parameters["gpus"]))
     trained = network_run.obtain(config, loaded, results)
-    probed = loaded.train.subset(config.mine.samples)
-    network_run.obtain_truths(config, trained, probed, parameters["layers"], parameters["noise_stds"], results)
+    for part, samples in network_run.parts(config, loaded).items():
+        wanted = (parameters["layers"], parameters["noise_stds"])
+        network_run.obtain_truths(config, trained, part, samples, *wanted, results)
 
 
 def device_of(gpus: float) -> torch.device:

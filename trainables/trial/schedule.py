@@ -11,6 +11,7 @@ import pyarrow as pa
 import torch
 
 from trainables import truth
+from trainables.draws import generator
 from trainables.estimators import mine
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.records import schemas
@@ -79,32 +80,47 @@ def run(
     layers, stds = tuple(config.layers), (0.0, config.mine.noise_std)
     with watch.phase("data"):
         loaded = data.load(**vars(config.data)).to(device)
-        probed = loaded.train.subset(config.mine.samples)
+        parts = network_run.parts(config, loaded)
     with watch.phase("network"):
         trained = network_run.obtain(config, loaded, results)
         progress.rows["network"] = [_network_rows(config, trained)]
     with watch.phase("truth"):
-        truths = network_run.obtain_truths(config, trained, probed, layers, stds, results)
-        ceilings = {"X": truth.entropy(probed.inputs), "Y": truth.entropy(probed.labels)}
+        truths = {
+            part: network_run.obtain_truths(config, trained, part, examples, layers, stds, results)
+            for part, examples in parts.items()
+        }
+        ceilings = {"X": truth.entropy(parts["fitted"].inputs), "Y": truth.entropy(parts["fitted"].labels)}
     del loaded  # from here on only the probed samples are needed
 
     for epoch in config.probe_epochs[progress.run :]:
         progress.run += 1
         with watch.phase("probe"):
-            outputs = trained.outputs(config, epoch, probed, layers)
-            samples = mine.Samples(probed.inputs.flatten(1), probed.labels, outputs)
+            samples = {
+                part: mine.Samples(
+                    examples.inputs.flatten(1), examples.labels, trained.outputs(config, epoch, examples, layers)
+                )
+                for part, examples in parts.items()
+            }
         with watch.phase("mine"):
             networks, started_from = _networks(progress)
-            curves = mine.train(networks, samples, config.seed, progress.run)
-        del samples, outputs  # a gigabyte at full size, before the next probe makes its own
-        answers = {
-            pair: fit_rows.known_answers(
-                config.mine, pair, ceilings, *(truths[epoch, pair[2:], std] for std in stds[::-1])
-            )
-            for pair in config.pairs
-        }
+            curves = mine.train(networks, samples["fitted"], config.seed, progress.run)
+            held_out = config.mine.held_out > 0
+            read = mine.read_out(networks, samples["held_out"], config.seed, progress.run) if held_out else {}
+        with watch.phase("truth"):
+            answers = {
+                part: {
+                    pair: fit_rows.known_answers(
+                        config.mine, pair, ceilings, of, truths[part][epoch, pair[2:], config.mine.noise_std],
+                        truths[part][epoch, pair[2:], 0.0], generator(config.seed, "contrast", epoch, part, pair),
+                    )
+                    for pair in config.pairs
+                }
+                for part, of in samples.items()
+            }  # fmt: skip
+        del samples  # a gigabyte at full size, before the next probe makes its own
         position = (key(config), progress.run, epoch, curves)
-        progress.rows["estimates"].append(fit_rows.estimates(*position, answers, started_from))
+        found = (answers["fitted"], started_from, read, answers.get("held_out", {}))
+        progress.rows["estimates"].append(fit_rows.estimates(*position, *found))
         progress.rows["curves"].append(fit_rows.curves(*position))
         progress.networks_state, progress.finite = networks.state(), curves.finite.all(dim=0)
         yield progress
