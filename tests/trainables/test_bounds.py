@@ -1,5 +1,6 @@
 """Every bound: value and gradient against autograd of its formula in float64, per fit."""
 
+import itertools
 import math
 
 import pytest
@@ -7,39 +8,8 @@ import torch
 
 from trainables.bounds import BOUNDS, joint_and_marginal
 from trainables.draws import generator
+from trainables.estimators import plain
 from trainables.settings import MineConfig
-
-
-def _dv(joint, marginal):
-    return joint.mean(0) - marginal.exp().mean(0).log()
-
-
-def _js(joint, marginal):
-    softplus = torch.nn.functional.softplus
-    return -softplus(-joint).mean(0) - softplus(marginal).mean(0)
-
-
-def _clipped(joint, marginal):
-    return joint.mean(0) - marginal.exp().clamp(math.exp(-2), math.exp(2)).mean(0).log()
-
-
-VALUES = {
-    "donsker_varadhan": _dv,
-    "nwj": lambda joint, marginal: joint.mean(0) - (marginal - 1).exp().mean(0),
-    "js": lambda joint, marginal: 1 + joint.mean(0) - marginal.exp().mean(0),
-    "smile": _clipped,
-    "remine": _dv,
-}
-OBJECTIVES = VALUES | {
-    "js": _js,
-    "smile": _js,
-    "remine": lambda joint, marginal: _dv(joint, marginal) - 0.3 * marginal.exp().mean(0).log() ** 2,
-}
-
-
-def of_all_pairs(t):
-    """InfoNCE, output by output."""
-    return sum(t[j, j] - t[:, j].exp().mean(0).log() for j in range(len(t))) / len(t)
 
 
 def config(bound: str, kind: str) -> MineConfig:
@@ -51,13 +21,14 @@ def config(bound: str, kind: str) -> MineConfig:
 def test_value_and_gradient_are_those_of_the_formula(bound, kind):
     described, settings = BOUNDS[bound], config(bound, kind)
     t = 3 * torch.randn(7 if described.all_pairs else 2, 7, 2, 3, generator=generator(0, "T"), dtype=torch.float64)
-    leaf = t.clone().requires_grad_()
-    objective = of_all_pairs(leaf) if described.all_pairs else OBJECTIVES[bound](*leaf)
-    (expected,) = torch.autograd.grad(objective.sum(), leaf)
-    torch.testing.assert_close(described.ascent(settings)(t), expected)
-    joint, marginal = joint_and_marginal(t, kind) if described.all_pairs else t
-    formula = of_all_pairs(t) if described.all_pairs else VALUES[bound](joint, marginal)
-    torch.testing.assert_close(described.value(joint, marginal, settings), formula)
+    gradient = described.ascent(settings)(t)
+    value = described.value(*(joint_and_marginal(t, kind) if described.all_pairs else t), settings)
+    for pair, replicate in itertools.product(range(2), range(3)):
+        own = t[..., pair, replicate].clone().requires_grad_()
+        parts = (own.diagonal(), own) if described.all_pairs else tuple(own)
+        (expected,) = torch.autograd.grad(plain.ASCENDED[bound](*parts, settings), own)
+        torch.testing.assert_close(gradient[..., pair, replicate], expected)
+        torch.testing.assert_close(value[pair, replicate], plain.VALUES[bound](*parts, settings).detach())
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
