@@ -73,8 +73,8 @@ def _deciding(config: TrialConfig) -> dict[str, Any]:
     for path in ("network.train_samples", "mine.samples"):
         flat[path] = config.available if flat[path] is None else flat[path]
         section = path.partition(".")[0]
-        whole = flat[path] % flat[f"{section}.batch_size"] == 0
-        if whole and not (section == "mine" and config.mine.held_out):  # there is no partial batch
+        sizes = (config.fitted_samples, config.held_out_samples) if section == "mine" else (flat[path],)
+        if not any(size % flat[f"{section}.batch_size"] for size in sizes):  # there is no partial batch
             flat.pop(f"{section}.last_batch", None)
     return {stored(path): value for path, value in flat.items()}
 
