@@ -196,7 +196,7 @@ def check_gpus(resources: Resources, planned: Sequence[TrialConfig]) -> None:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    from trainables.trial import memory
+    from trainables.estimators import memory
 
     gpus, answers = resources.gpus_per_trial, []
     trial = flatten(memory.largest(planned, "cuda"))
@@ -221,7 +221,8 @@ def check_gpus(resources: Resources, planned: Sequence[TrialConfig]) -> None:
 
 def _use_gpu(gpus: float, trial: dict[str, Any]) -> str:
     """On a node: why a trial's share of a GPU cannot be used, or not by this trial; empty if it can."""
-    from trainables.trial import memory, ray_trainable
+    from trainables.estimators import memory
+    from trainables.trial import ray_trainable
 
     try:
         device = ray_trainable.device_of(gpus)

@@ -10,20 +10,18 @@ import torch
 from study.resources import Resources
 from trainables import devices, records
 from trainables.draws import derive_seed, generator, steps
-from trainables.estimators import memory as fits
-from trainables.estimators import mine
+from trainables.estimators import memory, mine
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.settings import (
     InputError,
     TrialConfig,
     configuration_key,
-    key,
     network_key,
 )
 from trainables.subjects import probing, training
 from trainables.subjects.data import Examples
 from trainables.subjects.datasets import DATASETS
-from trainables.trial import fit_rows, memory, network_run, provenance
+from trainables.trial import provenance, rows
 
 _STEPS = 10
 """Steps that are timed, after as many that warm up ..."""
@@ -105,7 +103,7 @@ def _here(planned: Sequence[TrialConfig], resources: Resources, cpus: int, devic
     work += sum(_network_seconds(config, device) for config in _networks(planned))
     concurrent = _concurrent(len(planned), resources, cpus)
     name = "this machine" if device.type == "cpu" else provenance.device_name(device)
-    return Here(name, fits.there(device), concurrent, work / concurrent)
+    return Here(name, memory.available(device), concurrent, work / concurrent)
 
 
 def _kinds(planned: Sequence[TrialConfig]) -> dict[str, TrialConfig]:
@@ -169,7 +167,7 @@ def _run_seconds(config: TrialConfig, device: torch.device) -> float:
     batch = config.mine.batch_size
     settings = replace(config.mine, epochs=1)
     given = _samples(config, _steps(batch) * batch, device)
-    shapes = dict(network_run.shapes(config.network.name, config.data.name))
+    shapes = dict(training.shapes(config.network.name, config.data.name))
     outputs = {
         layer: torch.rand(len(given), math.prod(shapes[layer]), generator=generator(0, "cost")).to(device)
         for layer in config.layers
@@ -187,4 +185,4 @@ def _trial_bytes(config: TrialConfig) -> int:
     bound, pooled, partition, norm = torch.from_numpy(values)
     none = torch.zeros(shape[1:], dtype=torch.int64)
     curves = mine.Curves(config.pairs, bound, pooled, {}, partition, norm, bound > -1, none, none)
-    return config.runs * records.to_parquet(fit_rows.curves(key(config), 1, 0, curves)).size
+    return config.runs * records.to_parquet(rows.curves(config, 1, curves)).size

@@ -13,12 +13,12 @@ from study import cluster as clusters
 from study.cluster import Cluster
 from study.resources import Resources
 from trainables import places, records
+from trainables.estimators import memory
 from trainables.records import plans, resultfiles, schemas
 from trainables.sentences import counted
 from trainables.settings import InputError, TrialConfig, flatten, key, network_key
 from trainables.subjects.data import load
-from trainables.trial import memory
-from trainables.trial.schedule import failed_parts
+from trainables.trial.recorded import failed_parts
 
 if TYPE_CHECKING:
     from study.progress import Progress

@@ -7,7 +7,7 @@ from tests import made_results
 from trainables import records
 from trainables.records import schemas
 from trainables.settings import TrialConfig
-from trainables.trial import schedule
+from trainables.trial import recorded
 
 
 def distance(config: TrialConfig) -> float:
@@ -16,7 +16,7 @@ def distance(config: TrialConfig) -> float:
 
 def evaluate(config: TrialConfig, results: str, state: str = "completed") -> None:
     """Rows of a trial whose fits are all settled at one level, so that their distance to the truth is known."""
-    trial = schedule.failed_parts(config, torch.device("cpu"), "boom")["trials"]
+    trial = recorded.failed_parts(config, torch.device("cpu"), "boom")["trials"]
     trial = trial.set_column(1, trial.schema.field("state"), pa.array([state]))
     level = 2 * (1 - distance(config))
     numbers = {"estimate": level, "pooled_estimate": level, "late_slope": 0.0, "late_slope_error": 0.0}

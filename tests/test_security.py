@@ -12,7 +12,7 @@ from trainables.settings import InputError
 from trainables.trial import snapshots
 
 ROOT = Path(__file__).parents[1]
-SOURCES = [path for package in ("trainables", "study", "analysis") for path in (ROOT / package).glob("*.py")]
+SOURCES = [path for package in ("trainables", "study", "analysis") for path in (ROOT / package).rglob("*.py")]
 
 
 class Malicious:
@@ -28,11 +28,11 @@ def test_a_snapshot_that_would_run_code_is_refused(tmp_path):
     torch.save({"version": 1, "key": "k", "rows": Malicious(tmp_path / "ran")}, buffer)
     for content in (buffer.getvalue(), pickle.dumps(Malicious(tmp_path / "ran"))):
         with pytest.raises(InputError, match="cannot be read"):
-            snapshots.parse(content, 1, "k")
+            snapshots.parse(content, version=1, key="k")
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_pickle_and_no_shell(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import | ast.ImportFrom):

@@ -26,10 +26,10 @@ def trial(
     import torch
 
     from trainables import devices, verdict
+    from trainables.estimators import memory
     from trainables.records import resultfiles
     from trainables.settings import key
     from trainables.subjects import data
-    from trainables.trial import memory
     from trainables.trial import recorded as one_trial
 
     torch.set_num_threads(_threads(threads))

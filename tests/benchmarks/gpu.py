@@ -5,7 +5,7 @@
     python -m tests.benchmarks.gpu --device cpu --samples 200
 
 It needs torch, numpy, pyarrow and platformdirs alone, and makes its own images. One small trial per architecture is
-compared with Algorithm 1 written plainly in float64 on the CPU (`tests/plain.py`), on the GPU's own noise; then
+compared with Algorithm 1 written plainly in float64 on the CPU (`estimators/plain.py`), on the GPU's own noise; then
 each piece is timed at full size.
 """
 
@@ -33,7 +33,7 @@ from trainables.settings import MineConfig, NetworkConfig, TrialConfig, replace
 from trainables.subjects import probing, training
 from trainables.subjects.data import DataSet, Examples
 from trainables.subjects.datasets import DATASETS
-from trainables.trial import network_run, provenance, schedule
+from trainables.trial import network_run, provenance, recorded, schedule
 
 SHAPES = lenet5.SHAPES
 ARCHITECTURES = (1, 2, 3)
@@ -112,12 +112,13 @@ def trial(config: TrialConfig, device: torch.device, results: str | None, resume
     """A trial's tables, and its networks after the first run; saved and resumed there, or not."""
     with mock.patch.object(schedule.data, "load", lambda **_: small_set()):
         running = schedule.run(config, device, results)
-        progress = next(running)
-        networks = progress.networks_state
+        reached = next(running)
+        networks = reached.weights
         if resumed:
-            progress = schedule.restore(config, device, schedule.save(progress))
-            running = schedule.run(config, device, results, progress)
-        return [progress, *running][-1].parts(), networks
+            recorded.write(reached, device, results)
+            reached = recorded.read(config, device, results)
+            running = schedule.run(config, device, results, reached)
+        return recorded.parts([reached, *running][-1], device), networks
 
 
 def outputs_of(
@@ -127,7 +128,7 @@ def outputs_of(
     given = small_set().to(device)
     trained = network_run.obtain(config, given, results)
     probed = given.train.subset(config.mine.samples)
-    return probed, trained.outputs(config, 0, probed, tuple(config.layers)), trained.train_loss
+    return probed, trained.outputs(config, 0, probed, config.layers), trained.train_loss
 
 
 def apart(
@@ -150,8 +151,8 @@ def apart(
         bounds.append(np.abs(expected - [row["bound"] for row in rows if row["pair"] == pair]).max())
         moved = wrong = 0.0
         for name, initial in start.parameters.items():
-            if pair in start.pairs_with(name):
-                at = start.pairs_with(name).index(pair), 0
+            if pair in start.pairs_with[name]:
+                at = start.pairs_with[name].index(pair), 0
                 there = network.weights[name.replace(".", "_")].detach()
                 moved += float((there - initial[at].detach()).square().sum())
                 wrong += float((there - networks[name][at].cpu()).square().sum())
@@ -163,13 +164,11 @@ def normals_of(
     config: TrialConfig, device: torch.device, layer: str, outputs: dict[str, torch.Tensor]
 ) -> Iterator[torch.Tensor]:
     """The device's standard normals of a layer in the first run, step by step, on the CPU."""
-    values = torch.zeros(config.mine.batch_size, outputs[layer].shape[1], device=device)
+    shapes = {layer: (config.mine.batch_size, outputs[layer].shape[1])}
     steps = config.mine_samples // config.mine.batch_size
-    shapes = {layer: tuple(values.shape)}
-    with noise.source(1.0, shapes, config.seed, 1, device, steps=steps, epochs=config.mine.epochs) as source:
-        while True:
-            source.add({layer: values.zero_()})
-            yield values.cpu().clone()
+    on_cpu = noise.on_cpu(shapes, config.seed, 1, steps=steps, epochs=config.mine.epochs)
+    normals = on_cpu if device.type == "cpu" else noise.on_gpu(shapes, config.seed, 1, device)
+    return (numbers[layer].cpu().clone() for numbers in normals)
 
 
 def check_trials(report: Report, device: torch.device, results: str, architectures: Sequence[int]) -> None:

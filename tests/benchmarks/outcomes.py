@@ -138,10 +138,10 @@ def _of_layers(case: Case, seed: int, shared: str) -> Population:
     probed = images.train.subset(case.config.samples)
     run = network_run.obtain(config, images, shared)
     std, epoch = case.config.noise_std, config.probe_epochs[-1]
-    known = network_run.obtain_truths(config, run, "fitted", probed, tuple(config.layers), (0.0, std), shared)
+    outputs = run.outputs(config, epoch, probed, config.layers)
+    known = network_run.obtain_truths(config, "fitted", epoch, outputs, probed.labels, {0.0, std}, shared)
     ceilings = {"X": truth.entropy(probed.inputs), "Y": truth.entropy(probed.labels)}
-    of_layer = {pair: known[epoch, pair[2:], std].of(pair[0]) for pair in case.config.pairs}
-    outputs = run.outputs(config, epoch, probed, tuple(config.layers))
+    of_layer = {pair: known[pair[2:], std].of(pair[0]) for pair in case.config.pairs}
     return Population(
         Samples(probed.inputs.flatten(1), probed.labels, outputs),
         lenet5.SHAPES,

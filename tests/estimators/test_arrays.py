@@ -109,7 +109,6 @@ NORMAL = np.random.default_rng(0).normal(size=(1000, 1))
         (1e39 * NORMAL, 1e39),
         (1e-30 * NORMAL, 1e-30),
         (1e-310 * NORMAL, 1e-310),
-        (np.longdouble(1e15) + NORMAL, 1),
         (np.concatenate([NORMAL, np.full((1000, 1), 1e9)], axis=1), 1),
     ],
 )

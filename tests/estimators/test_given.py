@@ -99,18 +99,18 @@ def test_what_cannot_be_part_of_a_pair_is_no_layers_name(name):
         (np.ma.array(LAYER, mask=LAYER > 1), "has masked values"),
         ([np.ma.masked, *LAYER[1:, 0]], "has masked values"),
         ([[1.0, np.ma.masked]] * 60, "has masked values"),
-        (LAYER + 0j, "holds complex numbers"),
-        (torch.tensor(LAYER) + 0j, "holds complex numbers"),
-        (np.full(60, "1.5"), "holds text"),
+        (LAYER + 0j, "holds values of type complex128"),
+        (torch.tensor(LAYER) + 0j, "holds values of type complex128"),
+        (np.full(60, "1.5"), "holds values of type str"),
         (np.full(60, "1.5", dtype=object), "holds '1.5' in row 0"),
-        (np.full(60, "2020-01-01", dtype="M8[D]"), "holds dates"),
+        (np.full(60, "2020-01-01", dtype="M8[D]"), "holds values of type datetime64"),
         (np.zeros(60, dtype=[("a", "f4")]), "holds values of type"),
         ([1.0] * 59 + [None], "holds None in row 59"),
         (pd.DataFrame({"a": pd.array([1, None] * 30, dtype="Int64")}), "row 1|not finite"),
         (pd.Categorical(["a", "b"] * 30), "holds 'a' in row 0"),
         (np.where(LAYER > 1, np.nan, LAYER), "not finite"),
         (np.where(LAYER > 1, np.inf, LAYER), "not finite"),
-        (LAYER.astype(np.longdouble) * np.longdouble("1e4000"), "float64's range"),
+        (LAYER.astype(np.longdouble) * np.longdouble("1e4000"), "float64 does not hold"),
         (LAYER[:0], r"has shape \(0, 3\)"),
         (LAYER[:, :0], r"has shape \(60, 0\)"),
         (3.0, "is of type float"),
@@ -179,8 +179,8 @@ def test_labels_of_every_kind_are_the_same_classes(labels):
         (LABELS + 0.5, "has .*5 in row 0; every label must be an integer, a boolean or a string"),
         ([1, "1"] * 30, "mixes labels that are numbers and strings"),
         (np.array([1, "1"] * 30, dtype=object), "mixes labels that are numbers and strings"),
-        (LABELS + 0j, "holds complex numbers"),
-        (np.full(60, "2020-01-01", dtype="M8[D]"), "holds dates"),
+        (LABELS + 0j, "has .*j.* in row 0; every label must be"),
+        (np.full(60, "2020-01-01", dtype="M8[D]"), "has datetime.date.* in row 0; every label must be"),
         (np.eye(3)[LABELS] * 2, r"has shape \(60, 3\); it must be labels"),
         (np.full((60, 3), 1 / 3), r"has shape \(60, 3\)"),
         (np.ones((60, 2)), r"has shape \(60, 2\)"),
@@ -212,7 +212,6 @@ def test_float32_holds_an_offset_that_is_taken_off():
     np.testing.assert_array_equal(rows[:, 2], far[:, 2].astype(np.float32))
     steps = (1e8 + np.arange(60)).astype(np.float32)  # exact in float32, which has no room for noise beside it
     assert layer_of(steps).single(noise_std=0.1).max() < 100
-    assert layer_of(steps).single().max() > 1e7
 
 
 def test_what_float32_does_not_hold_is_refused():

@@ -4,25 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.estimators import arrays
-from trainables.estimators import memory as fits
-from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.estimators import arrays, memory
 from trainables.settings import InputError, MineConfig, TrialConfig, replace
-from trainables.trial import memory
 
 CPU = torch.device("cpu")
-SHAPES = {"X": (1, 6, 6), "Y": (3,), "maps": (2, 3, 3), "flat": (5,)}
-PAIRS = ("X;maps", "X;flat", "Y;maps")
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{}, {"hidden_layers": 3}, {"architecture": 2}, {"architecture": 3}, {"architecture": 3, "branch_units": 0}],
-)
-def test_weights_are_those_of_the_networks(settings):
-    config = MineConfig(replicates=2, **settings)
-    networks = StatisticsNetworks(config, SHAPES, seed=0, pairs=PAIRS)
-    assert fits.weights(config, SHAPES, PAIRS) == sum(p.numel() for p in networks.parameters.values())
 
 
 @pytest.mark.parametrize(
@@ -52,17 +37,17 @@ def test_the_limit_decides():
         memory.check_trial(TrialConfig(), CPU, limit=needed - 1)
     with pytest.raises(InputError, match="network.batch_size is 60000; .* for the network's batch"):
         memory.check_trial(replace(TrialConfig(), {"network.batch_size": 60_000}), CPU, limit=5 * 10**9)
-    assert fits.there(CPU) > 10**9
+    assert memory.available(CPU) > 10**9
 
 
 def test_a_fit_of_own_arrays_is_foretold():
-    with pytest.raises(InputError, match="number of rows is 60000; .* for the one-hot labels"):
-        fits.check_fit(MineConfig(), {"Y": (60_000,), "l": (1,)}, ["Y;l"], 60_000, CPU, limit=10**10)
+    with pytest.raises(InputError, match="number of rows is 60000; .* for a batch in the statistics networks"):
+        memory.check_fit(MineConfig(), {"Y": (60_000,), "l": (1,)}, ["Y;l"], 60_000, CPU, limit=10**10)
     x = np.random.default_rng(0).normal(size=(200, 3))
     with pytest.raises(InputError, match="mine.replicates is 100000000"):
         arrays.fit(x, None, {"l": x}, MineConfig(replicates=10**8))
     with pytest.raises(InputError, match="number of classes is 60000; .* for the truths"):
-        fits.check_truth((60_000, 3), 60_000, 0.0, CPU, limit=10**11)
+        memory.check_truth((60_000, 3), 60_000, 0.0, CPU, limit=10**11)
     with pytest.raises(InputError, match="number of rows is 1000000; .* for the layers' outputs"):
-        fits.check_truth((10**6, 3_000), 10, 0.1, CPU, limit=10**10)
-    fits.check_fit(dataclasses.replace(MineConfig(), hidden_units=100), {"X": (3,), "l": (3,)}, ["X;l"], 200, CPU)
+        memory.check_truth((10**6, 3_000), 10, 0.1, CPU, limit=10**10)
+    memory.check_fit(dataclasses.replace(MineConfig(), hidden_units=100), {"X": (3,), "l": (3,)}, ["X;l"], 200, CPU)

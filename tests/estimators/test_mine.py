@@ -180,7 +180,7 @@ def test_a_kept_last_batch_counts_as_a_batch_in_the_bound_and_by_its_samples_in_
     samples, b = samples_of(), 12
     chosen = config(last_batch="kept", batch_size=b, epochs=1, learning_rate=1e-30)
     curves, networks = fit(chosen, samples)
-    kept, _, marginals = next(mine.batches.of_epochs(chosen, 40, 0, 1, torch.device("cpu")))
+    kept, _, marginals = next(mine.batches.of_epochs(chosen, 40, 0, 1, torch.device("cpu"), 1))
     assert [len(rows) for rows in kept] == [len(rows) for rows in marginals] == [12, 12, 12, 4]
     t = [
         networks({"X": samples.x[r], "Y": samples.y[r]}, {n: v[r] for n, v in samples.layers.items()}, m)[0].detach()
@@ -217,7 +217,7 @@ def test_an_exploding_fit_is_recorded_and_leaves_its_siblings_bit_for_bit():
     for name in ("bound", "pooled_bound", "log_mean_exp", "gradient_norm"):
         assert torch.equal(getattr(curves, name)[:, sound], getattr(clean, name)[:, sound]), name
     for name, tensor in broken.parameters.items():
-        rows = sound[[broken.pairs.index(pair) for pair in broken.pairs_with(name)]]
+        rows = sound[[broken.pairs.index(pair) for pair in broken.pairs_with[name]]]
         assert torch.equal(tensor[rows], networks.parameters[name][rows])
 
 
@@ -269,7 +269,7 @@ def test_a_trained_T_is_read_out_by_what_it_allows(bound):
     chosen = config(bound=bound, marginals="derangement", epochs=2, learning_rate=1e-30, clip=0.05, batch_size=40)
     samples = samples_of(dtype=torch.float64)
     curves, networks = fit(chosen, samples, torch.float64)
-    (rows, _, marginals) = next(mine.batches.of_epochs(chosen, 40, 0, 1, torch.device("cpu")))
+    rows, _, marginals = next(mine.batches.of_epochs(chosen, 40, 0, 1, torch.device("cpu"), 1))
     t = plain.PlainNetwork(networks, "X;sm1", 1)
     own, z = samples.x[rows[0]], samples.layers["sm1"][rows[0]]
     joint, other = t(own, z).detach(), t(own, z[marginals[0]]).detach()

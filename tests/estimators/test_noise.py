@@ -1,35 +1,39 @@
+import itertools
+from contextlib import closing
+
 import pytest
 import torch
 
 from trainables import draws
 from trainables.estimators import noise
-from trainables.estimators.noise import CpuNoise, GpuNoise
 
 SHAPES = {"relu3": (50, 20), "sm1": (50, 3)}
 CPU = torch.device("cpu")
 
 
-def added_by(source, added):
-    """The same tensors, by layer, (steps, rows, features), with the noise of one step after the other added."""
-    for step in range(len(next(iter(added.values())))):
-        source.add({layer: values[step] for layer, values in added.items()})
-    return added
+def steps_of(normals, steps, std):
+    """What is added to zeros in so many steps, by layer, (steps, rows, features)."""
+    found: dict[str, list[torch.Tensor]] = {}
+    with closing(normals):
+        for numbers in itertools.islice(normals, steps):
+            added = {layer: torch.zeros_like(values) for layer, values in numbers.items()}
+            noise.add(added, numbers, std)
+            for layer, values in added.items():
+                found.setdefault(layer, []).append(values)
+    return {layer: torch.stack(values) for layer, values in found.items()}
 
 
 def on_gpu(std=1.0, steps=20, seed=0, shapes=SHAPES, run=1):
     """What a GPU's noise adds to zeros, drawn here by the CPU's generator: (steps, rows, features) by layer."""
-    with GpuNoise(std, shapes, seed, run, CPU) as source:
-        return added_by(source, {layer: torch.zeros(steps, *shape) for layer, shape in shapes.items()})
+    return steps_of(noise.on_gpu(shapes, seed, run, CPU), steps, std)
 
 
-def epoch_of(std=1.0, steps=20, seed=0, shapes=SHAPES, threads=1, run=1, epochs=1, overlap=False):
+def epoch_of(std=1.0, steps=20, seed=0, shapes=SHAPES, threads=1, run=1, epochs=1, ahead=False):
     """What is added to zeros, by layer, (epochs x steps, rows, features)."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        added = {layer: torch.zeros(epochs * steps, *shape) for layer, shape in shapes.items()}
-        with CpuNoise(std, shapes, seed, run, steps=steps, epochs=epochs, overlap=overlap) as source:
-            return added_by(source, added)
+        return steps_of(noise.on_cpu(shapes, seed, run, steps=steps, epochs=epochs, ahead=ahead), None, std)
     finally:
         torch.set_num_threads(before)
 
@@ -42,12 +46,12 @@ def test_the_noise_is_standard_normal_times_std_and_new_at_every_step():
 
 
 @pytest.mark.parametrize("block", [1, 4_000, 10_000])
-def test_neither_threads_nor_overlap_nor_blocks_nor_other_layers_change_the_noise(monkeypatch, block):
+def test_neither_threads_nor_drawing_ahead_nor_blocks_nor_other_layers_change_the_noise(monkeypatch, block):
     expected = epoch_of(epochs=2)
     monkeypatch.setattr(noise, "_BLOCK", block)
-    for threads, overlap in ((1, False), (1, True), (2, False), (2, True), (4, True)):
-        found = epoch_of(threads=threads, epochs=2, overlap=overlap)
-        assert all(torch.equal(found[layer], values) for layer, values in expected.items()), (threads, overlap)
+    for threads, ahead in ((1, False), (1, True), (2, False), (2, True), (4, True)):
+        found = epoch_of(threads=threads, epochs=2, ahead=ahead)
+        assert all(torch.equal(found[layer], values) for layer, values in expected.items()), (threads, ahead)
     alone = epoch_of(shapes={"sm1": SHAPES["sm1"]}, epochs=2)
     assert torch.equal(alone["sm1"], expected["sm1"])
 
@@ -58,11 +62,12 @@ def test_step_s_of_every_epoch_draws_from_stream_s():
     assert torch.equal(epoch_of(epochs=2)["sm1"], torch.stack(expected))
 
 
-def test_an_overlapped_draw_takes_half_of_the_threads_for_a_while():
+def test_drawing_ahead_takes_half_of_the_threads_for_a_while():
     before = torch.get_num_threads()
     torch.set_num_threads(4)
     try:
-        with CpuNoise(1.0, SHAPES, 0, 1, steps=1, epochs=1, overlap=True):
+        with closing(noise.on_cpu(SHAPES, 0, 1, steps=2, epochs=1, ahead=True)) as normals:
+            next(normals)
             assert torch.get_num_threads() == 2
         assert torch.get_num_threads() == 4
     finally:
@@ -80,26 +85,11 @@ def test_streams_go_on_from_epoch_to_epoch():
     assert not torch.equal(first, second)
 
 
-def test_without_noise_nothing_is_added():
-    assert all((values == 0).all() for found in (epoch_of(std=0.0), on_gpu(std=0.0)) for values in found.values())
-
-
-def test_float64_outputs_take_the_same_noise():
-    for source, single in (
-        (CpuNoise(1.0, SHAPES, 0, 1, steps=3, epochs=1), epoch_of(steps=3)),
-        (GpuNoise(1.0, SHAPES, 0, 1, CPU), on_gpu(steps=3)),
-    ):
-        with source:
-            zeros = {layer: torch.zeros(3, *shape, dtype=torch.float64) for layer, shape in SHAPES.items()}
-            double = added_by(source, zeros)
-        assert all(torch.equal(values.float(), single[layer]) for layer, values in double.items())
-
-
-def test_the_device_decides_which_noise_it_is():
-    kinds = {
-        device: noise.source(1.0, SHAPES, 0, 1, torch.device(device), steps=1, epochs=1) for device in ("cpu", "cuda")
-    }
-    assert isinstance(kinds["cpu"], CpuNoise) and isinstance(kinds["cuda"], GpuNoise)
+def test_a_step_of_fewer_rows_and_of_float64_takes_the_same_numbers():
+    numbers = next(noise.on_cpu(SHAPES, 0, 1, steps=3, epochs=1))
+    added = {layer: torch.zeros(7, shape[1], dtype=torch.float64) for layer, shape in SHAPES.items()}
+    noise.add(added, numbers, 2.0)
+    assert all(torch.equal(values, 2 * numbers[layer][:7].double()) for layer, values in added.items())
 
 
 def test_on_a_gpu_a_draw_is_as_many_steps_as_the_layers_shape_allows(monkeypatch):

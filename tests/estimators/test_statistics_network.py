@@ -4,7 +4,7 @@ import torch
 from tests.lenet5 import PAIRS
 from trainables import draws
 from trainables.estimators.plain import PlainNetwork
-from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.estimators.statistics_network import LastProduct, StatisticsNetworks
 from trainables.settings import MineConfig
 
 SHAPES = {"X": (1, 6, 6), "Y": (10,), "maxpool1": (3, 5, 5), "maxpool2": (4, 4, 4), "relu3": (12,), "sm1": (10,)}
@@ -66,7 +66,7 @@ def test_values_and_gradients_equal_the_plain_network(settings, within_batch, lo
             torch.testing.assert_close(marginal[:, position, replicate], plain_marginal)
             (plain_joint.mean() - plain_marginal.exp().mean().log()).backward()
             for name, gradient in found.items():
-                pairs = networks.pairs_with(name)
+                pairs = networks.pairs_with[name]
                 if pair in pairs:
                     expected = plain.weights[name.replace(".", "_")].grad
                     torch.testing.assert_close(gradient[pairs.index(pair), replicate], expected)
@@ -79,8 +79,8 @@ def test_a_fit_that_is_nan_leaves_its_siblings_bit_for_bit(settings):
     clean, broken = make(torch.float32, **settings), make(torch.float32, **settings)
     with torch.no_grad():
         for name, tensor in broken.parameters.items():
-            if "X;maxpool1" in broken.pairs_with(name):
-                tensor[broken.pairs_with(name).index("X;maxpool1"), 0] = float("nan")
+            if "X;maxpool1" in broken.pairs_with[name]:
+                tensor[broken.pairs_with[name].index("X;maxpool1"), 0] = float("nan")
     outputs = [networks(variables, layers, shuffle)[0] for networks in (clean, broken)]
     found = [gradients(n, *out) for n, out in zip((clean, broken), outputs, strict=True)]
     sound = torch.ones(8, 2, dtype=torch.bool)
@@ -89,15 +89,15 @@ def test_a_fit_that_is_nan_leaves_its_siblings_bit_for_bit(settings):
         assert outputs[1][kind][:, ~sound].isnan().all()
         assert torch.equal(outputs[0][kind][:, sound], outputs[1][kind][:, sound])
     for name in found[0]:
-        rows = sound[[clean.pairs.index(pair) for pair in clean.pairs_with(name)]]
+        rows = sound[[clean.pairs.index(pair) for pair in clean.pairs_with[name]]]
         assert torch.equal(found[0][name][rows], found[1][name][rows]), name
 
 
 def test_initial_weights_do_not_depend_on_pairs_or_replicates():
     whole, part = make(replicates=3), make(replicates=1, pairs=("Y;relu3", "X;sm1"))
     for name, tensor in part.parameters.items():
-        for row, pair in enumerate(part.pairs_with(name)):
-            assert torch.equal(whole.parameters[name][whole.pairs_with(name).index(pair), 0], tensor[row, 0])
+        for row, pair in enumerate(part.pairs_with[name]):
+            assert torch.equal(whole.parameters[name][whole.pairs_with[name].index(pair), 0], tensor[row, 0])
 
 
 def test_initial_weights_differ_between_seeds_runs_and_replicates():
@@ -121,7 +121,7 @@ def test_loading_keeps_only_the_fits_that_are_marked():
     keep[2, 1] = True
     target.load(source.state(), keep)
     for name, tensor in target.parameters.items():
-        for row, pair in enumerate(target.pairs_with(name)):
+        for row, pair in enumerate(target.pairs_with[name]):
             for replicate in range(2):
                 taken = keep[target.pairs.index(pair), replicate]
                 expected = (source if taken else fresh).parameters[name][row, replicate]
@@ -134,3 +134,13 @@ def test_per_fit_sums_over_each_fit_alone():
     for position, pair in enumerate(networks.pairs):
         count = sum(p.numel() for p in PlainNetwork(networks, pair, 0).parameters())
         assert total[position].tolist() == [count, count]
+
+
+def test_the_last_product_and_its_gradients():
+    shapes = (2, 5, 3, 2, 4), (3, 2, 4)
+    hidden, weight = (
+        torch.randn(*shape, generator=draws.generator(0, "test", *shape), dtype=torch.float64, requires_grad=True)
+        for shape in shapes
+    )
+    torch.testing.assert_close(LastProduct.apply(hidden, weight), torch.einsum("sbprh,prh->sbpr", hidden, weight))
+    assert torch.autograd.gradcheck(LastProduct.apply, (hidden, weight))

@@ -16,7 +16,7 @@ from study.space import Study
 from trainables import records
 from trainables.records import schemas
 from trainables.settings import InputError, key, replace
-from trainables.trial import schedule
+from trainables.trial import recorded, schedule
 
 ROOT = Path(__file__).parents[2]
 TINY = [
@@ -45,7 +45,7 @@ def test_a_sweep_gives_the_rows_of_single_trials_and_does_only_what_is_missing(t
     assert "noise_std=0.3 hidden_units=5 seed=0: completed" in out
     for config in planned:
         *_, last = schedule.run(config, torch.device("cpu"))
-        for name, alone in last.parts().items():
+        for name, alone in recorded.parts(last, torch.device("cpu")).items():
             if name != "trials":
                 assert pq.read_table(tmp_path / schemas.folder(name) / f"{key(config)}.parquet").equals(alone), name
 

@@ -15,8 +15,10 @@
 True
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,9 +59,9 @@ def fit(
 ) -> Fits:
     """Estimate I(X;L + noise) and I(Y;L + noise) for every layer L given, as a trial does (paper, Algorithm 1).
 
-    The population is that of `truths`: the N rows as they came. MINE reads them in float32. A feature that float32
-    would round to steps that show (beside the noise; without noise, that merge values) is moved towards 0 by a constant
-    before it is rounded, which changes no information; what it does not hold even so is refused.
+    The population is that of `truths`: the N rows as they came. MINE reads them in float32. A feature that is far from
+    0 beside its own range is moved towards 0 by a constant before it is rounded, which changes no information; what
+    float32 does not hold even so is refused.
 
     Args:
         x: inputs, shape (N, ...), flattened except where architecture 2 takes (N, channels, height, width)
@@ -93,28 +95,33 @@ def fit(
     for name, needed in (("held_out", 0.0), ("null", "none")):
         if (value := getattr(config, name)) != needed:
             raise InputError(f"mine.{name} is {value}; it must be {needed} for arrays: give the rows that are meant.")
-    shapes, ceilings = known.shapes, known.entropies
+    ceilings = known.entropies
     pairs = tuple(f"{variable};{layer}" for variable in ceilings for layer in known.layers)
-    memory.check_fit(config, shapes, pairs, len(known), chosen)
+    memory.check_fit(config, known.shapes, pairs, len(known), chosen)
     layers = {layer: rows.single(config.noise_std).to(chosen) for layer, rows in known.layers.items()}
     inputs = None if known.x is None else known.x.single().to(chosen)
     labels = None if known.labels is None else torch.from_numpy(known.labels).to(chosen)
-    networks = StatisticsNetworks(config, shapes, source, device=chosen, pairs=pairs)
+    networks = StatisticsNetworks(config, known.shapes, source, device=chosen, pairs=pairs)
     curves = mine.train(networks, Samples(inputs, labels, layers), source)
-    estimates, outcomes = {}, {}
+    answers = {pair: {"ceiling": ceilings[pair[0]], "truth": math.nan, "optimum": math.nan} for pair in curves.pairs}
+    highest = _by_pair(curves, curves.verdict_inputs(answers)["highest_running_mean"])
     for pair in curves.pairs:
-        rows = curves.verdict_inputs(pair, ceilings[pair[0]])
-        if (rows["highest_running_mean"] <= verdict.VerdictRule().stuck_floor).any():
+        if (highest[pair] <= verdict.VerdictRule().stuck_floor).any():
             # Only of fits that never left 0 the truth decides: stuck, or nothing there to find.
-            variable, layer = pair.split(";", 1)
+            variable, layer = pair.split(";")
             one = truths(y, {layer: activations[layer]}, config.noise_std, source, chosen)[layer]
             of_rows = torch.arange(len(known)).to(chosen) if labels is None else labels
             draws = generator(source, "contrast", pair)
             there = contrast.known(one, variable, layers[layer], of_rows, config.noise_std, draws)
             optimum, _ = BOUNDS[config.bound].optimum(there, config)
-            rows = curves.verdict_inputs(pair, ceilings[variable], there.information[0], optimum)
-        estimates[pair], outcomes[pair] = rows["estimate"], verdict.outcome(rows)
-    return Fits(curves, estimates, outcomes)
+            answers[pair] |= {"truth": there.information[0], "optimum": optimum}
+    inputs_of_rule = curves.verdict_inputs(answers)
+    outcomes = _by_pair(curves, verdict.outcome(inputs_of_rule))
+    return Fits(curves, _by_pair(curves, inputs_of_rule["estimate"]), outcomes)
+
+
+def _by_pair(curves: Curves, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    return dict(zip(curves.pairs, values.reshape(len(curves.pairs), -1), strict=True))
 
 
 def truths(
@@ -146,8 +153,8 @@ def truths(
     found = {}
     for layer, rows in known.layers.items():
         memory.check_truth(rows.values.shape, int(labels.max()) + 1, std, chosen)
-        # Without noise only which rows are equal counts, and their distances are nothing to it.
-        outputs, scaled = rows.double(std) if std else (torch.from_numpy(rows.groups()).double()[:, None], 0.0)
-        computed = truth.compute(outputs.to(chosen), labels.to(chosen), [scaled], generator(source, "truth", layer))
-        found[layer] = computed[scaled]
+        # Without noise only which rows are equal counts.
+        outputs = rows.in_stds(std) if std else torch.from_numpy(rows.groups()).double()[:, None]
+        draws = generator(source, "truth", layer)
+        (found[layer],) = truth.compute(outputs.to(chosen), labels.to(chosen), [float(std > 0)], draws).values()
     return found

@@ -11,7 +11,7 @@ from trainables.settings import MineConfig
 
 
 def of_epochs(
-    config: MineConfig, samples: int, seed: int, run: object, device: torch.device
+    config: MineConfig, samples: int, seed: int, run: object, device: torch.device, epochs: int
 ) -> Iterator[tuple[Sequence[Tensor], ...]]:
     """For each epoch the rows of each batch, of the layers beside it, and of its marginal samples: int64, (batch,), on
     the device. The layers' are the batch's own unless they are shuffled at each step.
@@ -30,12 +30,12 @@ def of_epochs(
         return rows, of_layers, rows if config.all_pairs else _marginal_rows(config, len(rows), samples, shuffles)
 
     if device.type == "cpu":
-        for _ in range(config.epochs):
+        for _ in range(epochs):
             yield tuple(drawn.split(config.batch_size) for drawn in draw())
         return
     with ThreadPoolExecutor(1) as thread:
         ahead = thread.submit(draw)
-        for left in reversed(range(config.epochs)):
+        for left in reversed(range(epochs)):
             rows = [drawn.pin_memory() for drawn in ahead.result()]
             if left:
                 ahead = thread.submit(draw)

@@ -1,8 +1,7 @@
-"""What people give - arrays, labels, names, a seed - as what the engine reads, or one sentence why not.
+"""What people give (arrays, labels, names, a seed) as what the engine reads, or one sentence why not.
 
-Everything that `arrays` takes passes through here: NumPy arrays of any real dtype, byte order, stride and writability;
-PyTorch tensors of any device, precision and layout, with gradients or without; pandas objects without
-missing values; SciPy's sparse arrays, which are made dense; nested lists. What cannot be meant is refused by name.
+NumPy arrays of any real type, order and stride; PyTorch tensors of any device, precision and layout, with gradients or
+without; pandas objects without missing values; SciPy's sparse arrays, which are made dense; nested lists.
 """
 
 import math
@@ -77,13 +76,10 @@ def seed(value: Any) -> int:
 
 def noise_std(value: Any) -> float:
     """A noise std of `truths`: any that is finite and not negative."""
-    try:
-        std = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
-    except OverflowError:  # an integer beyond float64
-        std = math.inf
-    if not 0 <= std < math.inf:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (is_number and 0 <= value <= np.finfo(float).max):
         raise InputError(f"noise_std is {_shown(value)}; it must be a finite number of at least 0.")
-    return std
+    return float(value)
 
 
 def _layer_name(name: Any) -> str:
@@ -98,15 +94,29 @@ def _rows(name: str, values: Any) -> Rows:
     """An array of numbers, one row per sample."""
     array = _array(name, values)
     if array.dtype.kind == "O":
-        array = _of_objects(name, array)
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"{name} holds {_content(array)}; it must hold real numbers.")
+        for place, value in enumerate(array.flat):
+            if not isinstance(value, numbers.Real | np.bool_):
+                row = place // (array.size // len(array))
+                raise InputError(f"{name} holds {_shown(value)} in row {row}; it must hold real numbers.")
+    elif array.dtype.kind not in "biuf":
+        raise InputError(f"{name} holds values of type {array.dtype.name}; it must hold real numbers.")
+    if array.dtype.kind == "O" or array.dtype.itemsize > 8:  # Python's own numbers, or longdouble
+        array = _in_float64(name, array)
     if not np.isfinite(array).all():
         raise InputError(f"{name} has values that are not finite; every value must be a finite number.")
-    if array.dtype == np.longdouble:
-        array = _shortened(name, array)
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
     return Rows(name, native.reshape(len(native), -1), array.shape[1:] or (1,))
+
+
+def _in_float64(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore", under="ignore"):
+        try:
+            double = array.astype(np.float64)
+        except OverflowError:  # of an integer
+            double = np.full(array.shape, np.inf)
+    if (np.isinf(double) & (array == array)).any() or len(np.unique(double)) < len(set(array.flat)):
+        raise InputError(f"{name} has values that float64 does not hold or tell apart; it must: rescale or shift it.")
+    return double
 
 
 def _array(name: str, values: Any, kind: type | None = None) -> NDArray[Any]:
@@ -120,7 +130,7 @@ def _array(name: str, values: Any, kind: type | None = None) -> NDArray[Any]:
         raise InputError(f"{name} cannot be read ({reason}); it must be an array, one row per sample.") from error
     if not array.ndim:
         raise InputError(f"{name} is {_kind(values)}; it must be an array, one row per sample.")
-    there = memory.there(torch.device("cpu"))
+    there = memory.available(torch.device("cpu"))
     if array.nbytes > there:  # a view may be larger than what it shows
         taken = f"{name} takes {memory.in_words(array.nbytes)} of memory"
         raise InputError(f"{taken}; it must take less than the {memory.in_words(there)} of this machine.")
@@ -138,10 +148,7 @@ def _is_masked(values: Any) -> bool:
 def _on_host(values: Any) -> Any:
     """Out of PyTorch, sparse formats and lists of them, into what NumPy reads."""
     if isinstance(values, torch.Tensor):
-        dense = values.detach()
-        dense = (
-            dense.dequantize() if dense.is_quantized else dense.to_dense() if dense.layout != torch.strided else dense
-        )
+        dense = values.detach().dequantize() if values.is_quantized else values.detach().to_dense()
         if dense.is_floating_point() and dense.itemsize < 4:  # NumPy has no bfloat16
             dense = dense.float()
         return dense.cpu().resolve_conj().resolve_neg().numpy()[()]
@@ -150,63 +157,34 @@ def _on_host(values: Any) -> Any:
     return [_on_host(part) for part in values] if isinstance(values, list | tuple) else values
 
 
-def _of_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Python's numbers in the dtype that holds all of them."""
-    for place, value in enumerate(array.flat):
-        if not isinstance(value, numbers.Real | np.bool_):
-            row = place // (array.size // len(array))
-            raise InputError(f"{name} holds {_shown(value)} in row {row}; it must hold real numbers.")
-    return np.asarray(array.tolist(), dtype=np.longdouble)
-
-
-def _shortened(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """An array of longdouble as float64 where that holds it."""
-    with np.errstate(over="ignore", under="ignore"):
-        double = array.astype(np.float64)
-    if not np.isfinite(double).all() or ((double == 0) != (array == 0)).any():
-        raise InputError(f"{name} has values beyond float64's range; every value must be in it: rescale it.")
-    return double if (double == array).all() else array
-
-
 def _labels(y: Any) -> NDArray[np.int64]:
-    """Class numbers from 0 on: of integers, booleans, whole floating-point numbers or strings.
-
-    Shape (N,) or (N, 1), or one-hot rows (N, classes).
-    """
+    """Class numbers from 0 on: of integers, booleans, whole floating-point numbers or strings, or of one-hot rows."""
     # Of a list NumPy would make one dtype first: of 1 and "1", or of a missing value and "nan", the same label.
     values = _array("y", y, object if isinstance(y, list | tuple) else None)
-    if values.ndim == 2 and values.shape[1] > 1:
-        return _numbered(_of_one_hot(values))
     if values.size != len(values):
-        raise InputError(f"y has shape {values.shape}; it must be labels, (N,) or (N, 1), or one-hot, (N, classes).")
-    values = values.reshape(-1)
-    if values.dtype.kind in "biuSU":
-        return _numbered(values)
-    if values.dtype.kind not in "fOT":
-        raise InputError(f"y holds {_content(values)}; it must hold labels: integers, booleans or strings.")
-    kinds: dict[str | None, tuple[int, Any]] = {}
-    for row, value in enumerate(values.tolist()):
+        return _numbered(_of_one_hot(values))
+    kinds: dict[str, tuple[int, Any]] = {}
+    for row, value in enumerate(values.ravel().tolist()):
         kinds.setdefault(_label_kind(value), (row, value))
-    if None in kinds:
-        row, value = kinds[None]
+    if "" in kinds:
+        row, value = kinds[""]
         raise InputError(f"y has {_shown(value)} in row {row}; every label must be an integer, a boolean or a string.")
     if len(kinds) > 1:
-        raise InputError(f"y mixes labels that are {' and '.join(map(str, kinds))}; all must be of one kind.")
-    return _numbered(values)
+        raise InputError(f"y mixes labels that are {' and '.join(kinds)}; all must be of one kind.")
+    return _numbered(values.ravel())
 
 
-def _label_kind(value: Any) -> str | None:
-    """Of a label: one of those that compare; None: of no label."""
+def _label_kind(value: Any) -> str:
+    """Of a label: one of those that compare; empty of no label."""
     if isinstance(value, str | bytes):
         return "strings" if isinstance(value, str) else "bytes"
-    if isinstance(value, numbers.Real | np.bool_):
-        return "numbers" if math.isfinite(value) and value == math.floor(value) else None
-    return None
+    is_whole = isinstance(value, numbers.Real | np.bool_) and math.isfinite(value) and value == math.floor(value)
+    return "numbers" if is_whole else ""
 
 
 def _of_one_hot(values: NDArray[Any]) -> NDArray[np.int64]:
     is_number = values.dtype.kind in "biuf" or all(isinstance(v, numbers.Real | np.bool_) for v in values.flat)
-    if not (is_number and np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all()):
+    if values.ndim != 2 or not (is_number and np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all()):
         raise InputError(
             f"y has shape {values.shape}; it must be labels, (N,) or (N, 1), or one-hot, each row one 1 and else 0."
         )
@@ -215,11 +193,6 @@ def _of_one_hot(values: NDArray[Any]) -> NDArray[np.int64]:
 
 def _numbered(values: NDArray[Any]) -> NDArray[np.int64]:
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
-
-
-def _content(array: NDArray[Any]) -> str:
-    kinds = {"c": "complex numbers", "U": "text", "S": "bytes", "T": "text", "M": "dates", "m": "spans of time"}
-    return kinds.get(array.dtype.kind, f"values of type {array.dtype}")
 
 
 def _kind(value: Any) -> str:

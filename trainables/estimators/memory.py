@@ -1,122 +1,110 @@
-"""How much memory fits and truths take, foretold from their settings, and how much a device has.
+"""How much memory a fit, a truth or a trial takes, foretold from its settings, and what a device has. Bytes throughout.
 
-The largest tensors that are there at once, phase by phase; the factors on them were measured on a CPU
-(docs/performance.md says how far off the sums are). Bytes throughout.
+The sum of the largest tensors that are there at once; its factors were measured on a CPU (docs/performance.md).
 """
 
-import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from trainables import truth
 from trainables.estimators import front
-from trainables.settings import InputError, MineConfig
+from trainables.estimators.statistics_network import parameters_of
+from trainables.settings import InputError, MineConfig, TrialConfig, flatten
+from trainables.subjects import training
+from trainables.subjects.datasets import DATASETS
 
-PROCESS = {"cpu": 900_000_000, "cuda": 500_000_000}
+_PROCESS = {"cpu": 900_000_000, "cuda": 500_000_000}
 """Of Python with its packages, by far the most of it PyTorch; on a GPU of its context."""
 
-FLOAT = 4
+_LEARNT_SAMPLE = 160_000
+"""Of one sample of a batch that the network learns; measured on LeNet-5."""
 
-SIZES = (
-    "network.epochs", "network.batch_size", "mine.hidden_units", "mine.hidden_layers", "mine.branch_units",
-    "mine.conv_channels", "mine.conv_kernel", "mine.replicates", "mine.epochs", "mine.batch_size",
+_FLOAT = 4
+
+_NETWORKS = (
+    "mine.hidden_units", "mine.hidden_layers", "mine.branch_units", "mine.conv_channels", "mine.conv_kernel",
+    "mine.replicates",
 )  # fmt: skip
-"""Settings that a trial may be too large by."""
 
-_WHAT = {
-    "process": "PyTorch itself",
-    "data": "the data set",
-    "layers": "the layers' outputs",
-    "truth": "the truths' distances",
-    "network": "the network's batch",
-    "weights": "the weights of the statistics networks",
-    "batch": "a batch in the statistics networks",
-    "maps": "the random maps of the redrawn front",
-    "epoch": "an epoch's values of T",
-    "curves": "the curves",
-    "labels": "the one-hot labels",
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "PyTorch itself": (),
+    "the data set": (),
+    "the layers' outputs": (),
+    "the truths' distances": (),
+    "the network's batch": ("network.batch_size",),
+    "the weights of the statistics networks": _NETWORKS,
+    "a batch in the statistics networks": (*_NETWORKS, "mine.batch_size"),
+    "an epoch's values of T": ("mine.replicates",),
+    "the curves": ("mine.epochs", "mine.replicates", "network.epochs"),
 }
+"""What takes memory, and the settings that may ask for too much of it; else it is the number of samples."""
+
+Shapes = Mapping[str, tuple[int, ...]]
 
 
-def of_fit(
-    config: MineConfig, shapes: Mapping[str, tuple[int, ...]], pairs: Sequence[str], samples: int, runs: int = 1
-) -> dict[str, int]:
-    """Of the statistics networks and their training, without the samples themselves.
+def of_fit(config: MineConfig, shapes: Shapes, pairs: Sequence[str], samples: int, runs: int = 1) -> dict[str, int]:
+    """Of the statistics networks and their training, without the samples themselves, by what takes it.
 
     Args:
         shapes: of one sample of X and of each layer; of Y the number of classes.
         runs: after the first, the weights of the run before are there, too.
     """
-    fits, sides = len(pairs) * config.replicates, {name: _side(config, shape) for name, shape in shapes.items()}
-    drawn, mapped = _maps(config, shapes, pairs)
-    uses = {name: config.replicates * sum(name in pair.split(";") for pair in pairs) for name in shapes}
-    inputs = sum(math.prod(shape) for name, shape in shapes.items() if name != "Y")
-    copies = (6 if config.optimizer == "adam" else 4) + (runs > 1)  # of these two where it is asked what is finite
+    fits, units, deeper = len(pairs) * config.replicates, config.hidden_units, config.hidden_layers - 1
     rows = config.batch_size * (2 if config.marginals == "independent" and not config.all_pairs else 1)
-    evaluated = config.batch_size * (config.batch_size if config.all_pairs and config.critic == "joint" else 2)
-    hidden = evaluated * fits * config.hidden_units
-    active = sum(sides[name].activity * uses[name] * (shapes[name][0] if name == "Y" else rows) for name in shapes)
-    noise = min(16 * rows * inputs, max(2**22, 2 * rows * inputs)) if config.noise_std else 0
+    samples_of_T = config.batch_size * (config.batch_size / 2 if config.all_pairs and config.critic == "joint" else 1)
+    inputs = rows * sum(math.prod(shape) for name, shape in shapes.items() if name != "Y")
+    weights = fits * deeper * (units + 1) * units * (1 + (config.critic == "separable"))
+    active = fits * samples_of_T * units * (1.5 + 4.5 * (deeper + 1))
+    for pair in pairs:
+        drawn = parameters_of(replace(config, hidden_layers=1), shapes, pair)
+        weights += config.replicates * sum(math.prod(shape) for shape, _ in drawn.values())
+        if config.redraws_front:
+            mapped = front.weight_shape(config, pair, shapes), (rows, *front.mapped_shape(config, pair, shapes))
+            active += sum(map(math.prod, mapped))
+        elif config.architecture != 1:
+            active += config.replicates * rows * 2.5 * drawn["first.bias"][1]  # what both sides hand on: its fan in
+    noise = max(2**22, 2 * inputs) if config.noise_std else 0
+    labels = shapes["Y"][0] ** 2 if "Y" in shapes else 0
+    copies = (6 if config.optimizer == "adam" else 4) + (runs > 1)  # of these two where it is asked what is finite
     return {
-        "weights": FLOAT * copies * weights(config, shapes, pairs),
-        "batch": FLOAT * math.ceil(rows * inputs + noise + hidden * (0.75 + 2.25 * config.hidden_layers) + active),
-        "maps": FLOAT * (drawn + rows * sum(mapped.values())),
-        "epoch": 8 * FLOAT * samples * fits,
-        "curves": config.epochs * (runs * 100 * fits + 4_000),
-        "labels": FLOAT * shapes["Y"][0] ** 2 if "Y" in shapes else 0,
+        "the weights of the statistics networks": _FLOAT * copies * weights,
+        "a batch in the statistics networks": _FLOAT * math.ceil(inputs + noise + active + labels),
+        "an epoch's values of T": 8 * _FLOAT * samples * fits,
+        "the curves": config.epochs * (runs * 100 * fits + 4_000),
     }
 
 
-def weights(config: MineConfig, shapes: Mapping[str, tuple[int, ...]], pairs: Sequence[str]) -> int:
-    """Number of parameters of the statistics networks of all pairs and replicates.
-
-    >>> weights(MineConfig(replicates=1), {"X": (3,), "one": (2,)}, ["X;one"])
-    71
-    """
-    units, sides = config.hidden_units, {name: _side(config, shape) for name, shape in shapes.items()}
-    head = units + (config.hidden_layers - 1) * (units + 1) * units
-    head = 2 * (head + (units + 1) * units) if config.critic == "separable" else head + units + 1
-    sides |= {pair: _Side(0, width, 0) for pair, width in _maps(config, shapes, pairs)[1].items()}
-    named = (name for pair in pairs for name in front.sides(config, pair))
-    before = sum(sides[name].weights + units * sides[name].width for name in named)
-    return config.replicates * (len(pairs) * head + before)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Side:
-    """What one side of a pair has before the head: parameters, features handed on, floats kept per sample."""
-
-    weights: int
-    width: int
-    activity: float
+def of_trial(config: TrialConfig, device: str = "cpu") -> dict[str, int]:
+    """Of a trial at its largest, by what takes it."""
+    data, samples, mine = DATASETS[config.data.name], config.mine_samples, config.mine
+    of_network = training.shapes(config.network.name, config.data.name)
+    shapes = {name: shape for name, shape in of_network.items() if name in ("X", "Y", *config.layers)}
+    images = data.train + data.test + (config.network.train_samples or 0) + (mine.samples or 0)
+    widths = [math.prod(shapes[layer]) for layer in config.layers]
+    phases = (
+        {"the network's batch": config.network.batch_size * _LEARNT_SAMPLE},
+        {"the truths' distances": _of_truth(samples, max(widths), device)},
+        of_fit(mine, shapes, config.pairs, samples, config.runs),
+    )
+    return {
+        "PyTorch itself": _PROCESS[device],
+        "the data set": images * math.prod(data.shape) * _FLOAT,
+        "the layers' outputs": samples * sum(widths) * _FLOAT,
+        **max(phases, key=lambda parts: sum(parts.values())),
+    }
 
 
-def _maps(
-    config: MineConfig, shapes: Mapping[str, tuple[int, ...]], pairs: Sequence[str]
-) -> tuple[int, dict[str, int]]:
-    """Of a redrawn front: the numbers in its maps, and by pair the features of the mapped side."""
-    own = pairs if config.redraws_front else ()
-    drawn = sum(math.prod(front.weight_shape(config, pair, shapes)) for pair in own)
-    return drawn, {pair: math.prod(front.mapped_shape(config, pair, shapes)) for pair in own}
+def _of_truth(rows: int, features: int, device: str) -> int:
+    """Of a chunk's products: the rows of the draws' own components and of the others."""
+    return 4 * 8 * min(truth.CHUNK[device], rows) * features
 
 
-def _side(config: MineConfig, shape: tuple[int, ...]) -> _Side:
-    features = math.prod(shape)
-    if config.redraws_front:
-        return _Side(0, features, 0)
-    if config.architecture == 2 and len(shape) == 3:
-        maps = config.conv_channels * shape[1] * shape[2]
-        return _Side(config.conv_channels * (shape[0] * config.conv_kernel**2 + 1), maps, 2.2 * maps)
-    if config.architecture == 3 and config.branch_units:
-        return _Side(config.branch_units * (features + 1), config.branch_units, 3 * config.branch_units)
-    return _Side(0, features, 0)
-
-
-def there(device: torch.device) -> int:
+def available(device: torch.device) -> int:
     """Memory of a device: this process's share of a GPU, or of this machine what its container may use."""
     if device.type == "cuda":
         share = torch.cuda.get_per_process_memory_fraction(device)
@@ -129,76 +117,90 @@ def there(device: torch.device) -> int:
     return min(limits)
 
 
+def check_trial(config: TrialConfig, device: torch.device, limit: int | None = None) -> None:
+    """Refuse a trial that takes more memory than there is, before it takes any.
+
+    Args:
+        limit: what it may take on the device; None: all that is there.
+
+    Raises:
+        InputError: with the memory needed, the memory there is, and the setting that asks for the most of it.
+    """
+    _refuse_beyond(of_trial(config, device.type), flatten(config), ("mine.samples", config.mine_samples), device, limit)
+
+
 def check_fit(
     config: MineConfig,
-    shapes: Mapping[str, tuple[int, ...]],
+    shapes: Shapes,
     pairs: Sequence[str],
     samples: int,
     device: torch.device,
     limit: int | None = None,
 ) -> None:
     """The same of a fit of people's own arrays, with the float32 copies that it makes of them."""
-
-    def needed(mine: MineConfig) -> dict[str, int]:
-        copies = samples * sum(math.prod(shape) for name, shape in shapes.items() if name != "Y") * FLOAT
-        return {"process": PROCESS[device.type], "layers": copies, **of_fit(mine, shapes, pairs, samples)}
-
-    names = [path.removeprefix("mine.") for path in SIZES if path.startswith("mine.")]
-    values, usual = vars(config), vars(MineConfig())
-    settings = {f"mine.{name}": values[name] for name in names if values[name] > usual[name]}
-    lighter = {path: needed(dataclasses.replace(config, **{path[5:]: usual[path[5:]]})) for path in settings}
-    settings["the number of rows"] = samples
-    refuse_beyond(needed(config), device, limit, settings, lighter)
+    copies = samples * sum(math.prod(shape) for name, shape in shapes.items() if name != "Y") * _FLOAT
+    needed = {"PyTorch itself": _PROCESS[device.type], "the layers' outputs": copies}
+    settings = {f"mine.{name}": value for name, value in vars(config).items()}
+    needed |= of_fit(config, shapes, pairs, samples)
+    _refuse_beyond(needed, settings, ("the number of rows", samples), device, limit)
 
 
 def check_truth(
     shape: tuple[int, int], classes: int, noise_std: float, device: torch.device, limit: int | None = None
 ) -> None:
-    """The same of a truth of people's own arrays.
-
-    Args:
-        shape: rows and features of the layer.
-    """
-    rows, features = shape
-    counted, drawn = 10 * 8 * rows * classes, of_truth(rows, features, device.type) + 10 * 8 * 250 * classes
-    needed = {
-        "process": PROCESS[device.type],
-        "layers": 8 * rows * features if noise_std else 0,
-        "truth": drawn if noise_std else counted,
-    }
-    cause = {"the number of classes": classes} if needed["truth"] > needed["layers"] else {"the number of rows": rows}
-    refuse_beyond(needed, device, limit, cause, {})
+    """The same of a truth of people's own arrays; `shape` is the layer's rows and features."""
+    (rows, features), by_class = shape, 10 * 8 * classes * (250 if noise_std else shape[0])
+    layer, products = (8 * rows * features, _of_truth(*shape, device.type)) if noise_std else (0, 0)
+    needed = {"PyTorch itself": _PROCESS[device.type], "the layers' outputs": layer}
+    needed |= {"the truths' distances": products + by_class}
+    many = ("the number of classes", classes) if by_class > layer + products else ("the number of rows", rows)
+    _refuse_beyond(needed, {}, many, device, limit)
 
 
-def of_truth(rows: int, features: int, device: str) -> int:
-    """Of a chunk's products: the rows of the draws' own components and of the others."""
-    return 4 * 8 * min(truth.CHUNK[device], rows) * features
-
-
-def refuse_beyond(
+def _refuse_beyond(
     needed: dict[str, int],
+    settings: Mapping[str, int],
+    otherwise: tuple[str, int],
     device: torch.device,
     limit: int | None,
-    settings: dict[str, int],
-    lighter: dict[str, dict[str, int]],
 ) -> None:
-    """Refuse what is too large, naming the setting whose usual value would save the most.
+    """Refuse what is too large, naming the setting that is the farthest above its default, else `otherwise`."""
+    total, there = sum(needed.values()), available(device) if limit is None else limit
+    if total <= there:
+        return
+    largest, usual = max(needed, key=needed.__getitem__), flatten(TrialConfig())
+    above = {path: settings[path] / usual[path] for path in _PARTS[largest] if path in settings}
+    path = max(above, key=above.__getitem__, default="")
+    path, value = (path, settings[path]) if above.get(path, 0) > 1 else otherwise
+    whose = "this machine" if device.type == "cpu" else str(device)
+    raise InputError(
+        f"{path} is {value}; it must be smaller, since this takes about {in_words(total)} of memory, "
+        f"{in_words(needed[largest])} of it for {largest}, and {whose} has {in_words(there)}."
+    )
+
+
+def largest(planned: Sequence[TrialConfig], device: str = "cpu") -> TrialConfig:
+    """The trial that takes the most memory."""
+    return max(planned, key=lambda config: sum(of_trial(config, device).values()))
+
+
+def check_share(config: TrialConfig, gpus: float, device: torch.device) -> None:
+    """Refuse a share of a GPU in which a trial does not fit.
 
     Args:
-        settings: by path; the last is to blame where no usual value saves much.
-        lighter: what is needed with the usual value of a setting, by path.
+        gpus: the share, above 0 and at most 1.
+
+    Raises:
+        InputError: with the least share that is enough, or as `check_trial` where the whole GPU is not.
     """
-    total, available = sum(needed.values()), there(device) if limit is None else limit
-    if total <= available:
-        return
-    *_, path = settings
-    for candidate, parts in sorted(lighter.items(), key=lambda item: sum(item[1].values()))[:1]:
-        path = candidate if sum(parts.values()) < 0.9 * total else path
-    largest, whose = max(needed, key=lambda part: needed[part]), "this machine" if device.type == "cpu" else str(device)
-    raise InputError(
-        f"{path} is {settings[path]}; it must be smaller, since this takes about {in_words(total)} of memory, "
-        f"{in_words(needed[largest])} of it for {_WHAT[largest]}, and {whose} has {in_words(available)}."
-    )
+    whole, needed = torch.cuda.get_device_properties(device).total_memory, sum(of_trial(config, "cuda").values())
+    check_trial(config, device, limit=whole)
+    if needed > gpus * whole:
+        raise InputError(
+            f"gpus_per_trial is {gpus:g}; it must be at least {math.ceil(100 * needed / whole) / 100:g}, since a trial "
+            f"takes about {in_words(needed)} of GPU memory, and {torch.cuda.get_device_name(device)} has "
+            f"{in_words(whole)}."
+        )
 
 
 def in_words(size: float) -> str:

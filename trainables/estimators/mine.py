@@ -1,8 +1,8 @@
 """The training loop: all statistics networks of a run ascend their bound together (paper, Algorithm 1)."""
 
-import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,21 +62,24 @@ class Curves:
     dead_units: Tensor
     dead_hidden_layers: Tensor
 
-    def verdict_inputs(
-        self, pair: str, ceiling: float, truth: float = math.nan, optimum: float = math.nan
-    ) -> dict[str, NDArray[np.float64]]:
-        """What the verdict rule reads of a pair's fits, arrays of shape (replicates,).
+    def verdict_inputs(self, known: Mapping[str, Mapping[str, float]]) -> dict[str, NDArray[np.float64]]:
+        """What the verdict rule reads of the fits, and all else that is known, arrays of shape (pairs x replicates,).
 
         Args:
-            ceiling, truth, optimum: in nats; where truth and optimum are not known no fit is stuck.
+            known: by pair `ceiling`, `truth`, `optimum` and what else there is, in nats; where truth and optimum are
+                NaN no fit is stuck.
         """
-        position = self.pairs.index(pair)
-        bound, finite = (values[:, position].T.numpy() for values in (self.bound, self.finite))
-        fits = len(bound)
-        known = {"epochs": len(self.bound), "ceiling": ceiling, "truth": truth, "optimum": optimum}
-        inputs = {name: np.full(fits, value, dtype=float) for name, value in known.items()}
-        inputs["dead_hidden_layers"] = self.dead_hidden_layers[position].numpy()
-        return {**inputs, **verdict.curve_summary(bound, finite, inputs["ceiling"])}
+        epochs, pairs, replicates = self.bound.shape
+        names = known[self.pairs[0]]
+        inputs = {name: np.repeat([known[pair][name] for pair in self.pairs], replicates) for name in names}
+        inputs["epochs"] = np.full(pairs * replicates, epochs)
+        inputs["dead_hidden_layers"] = self.dead_hidden_layers.flatten().numpy()
+        return {**inputs, **verdict.curve_summary(by_fit(self.bound), by_fit(self.finite), inputs["ceiling"])}
+
+
+def by_fit(values: Tensor) -> NDArray:
+    """(epochs, pairs, replicates) to (pairs x replicates, epochs)."""
+    return values.flatten(1).T.contiguous().numpy()
 
 
 def train(
@@ -84,7 +87,7 @@ def train(
 ) -> Curves:
     """Train all statistics networks for one run: gradient ascent on the bound (Algorithm 1).
 
-    Noise of `mine.noise_std` is drawn anew at every step, once per layer, and shared by all fits; so are
+    Noise of `mine.noise_std` is drawn again at every step, once per layer, and shared by all fits; so are
     the batches and the marginal samples. The optimizer starts fresh.
 
     Args:
@@ -93,7 +96,9 @@ def train(
         seed, run: name the streams of batches, marginal samples, noise and redrawn fronts.
     """
     config = networks.config
-    optimizer = _make_optimizer(networks)
+    kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[config.optimizer]
+    # Both update every element by its own gradient alone, so fits cannot touch one another.
+    optimizer = kind(list(networks.parameters.values()), lr=config.learning_rate, maximize=True, fused=True)
     gradient = BOUNDS[config.bound].ascent(config)
     recorder = _Recorder(networks)
 
@@ -101,12 +106,12 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         t.backward(gradient(t.detach()))
         if config.gradient_clip:
-            networks.clip_gradients(config.gradient_clip)
+            networks.cut_gradients(config.gradient_clip)
         optimizer.step()
         if epoch == config.epochs - 1:
             recorder.see(activity)
 
-    for values in _epochs(networks, population, seed, run, config, ascend):
+    for values in _epochs(networks, population, seed, run, config.epochs, ascend):
         recorder.end_epoch(values)
     return recorder.curves()
 
@@ -118,9 +123,9 @@ def read_out(networks: StatisticsNetworks, samples: Samples, seed: int, run: int
     Means over as many epochs as the verdict's window has, with batches, marginal samples and noise as in training, from
     streams of their own.
     """
-    config = dataclasses.replace(networks.config, epochs=verdict.window(networks.config.epochs))
-    epochs = _epochs(networks, samples, seed, f"{run} held out", config, lambda epoch, t, activity: None)
-    of_epochs = [_pooled(config, values) for values in epochs]
+    config, epochs = networks.config, verdict.window(networks.config.epochs)
+    found = _epochs(networks, samples, seed, f"{run} held out", epochs, lambda epoch, t, activity: None)
+    of_epochs = [_pooled(config, values) for values in found]
     names = BOUNDS[config.bound].read_outs
     return {name: torch.stack([values[name] for values in of_epochs]).mean(dim=0).cpu() for name in names}
 
@@ -130,37 +135,30 @@ def _epochs(
     population: Samples | Callable[[int], Samples],
     seed: int,
     run: object,
-    config: MineConfig,
+    epochs: int,
     each: Callable[[int, Tensor, Activity], None],
 ) -> Iterator[Tensor]:
-    """T of each epoch's samples, (2, samples, pairs, replicates): joint, marginal; `each` step has its own as it came.
-
-    Args:
-        config: as the networks', with the number of epochs.
-    """
-    device, bound = networks.device, BOUNDS[config.bound]
+    """T of each epoch's samples, (2, samples, pairs, replicates): joint, marginal; `each` step sees its own."""
+    config, device = networks.config, networks.device
     gather = _Gather(networks)
     redraw = Front(config, networks.pairs, networks.shapes, seed, run, device)
     samples_of = population if callable(population) else lambda epoch: population
     samples = samples_of(0)
     steps = draws.steps(len(samples), config.batch_size, config.last_batch)
     used = min(len(samples), steps * config.batch_size)
-    added = noise.source(
-        config.noise_std, gather.shapes, seed, run, device,
-        steps=steps, epochs=config.epochs, overlap=_light_products(networks),
-    )  # fmt: skip
-    with added, numerics.fixed(config.matmul_precision):
-        for epoch, rows in enumerate(batches.of_epochs(config, len(samples), seed, run, device)):
+    noises = _noise(networks, gather.shapes, seed, run, steps, epochs)
+    with closing(noises), numerics.fixed(config.matmul_precision):
+        for epoch, rows in enumerate(batches.of_epochs(config, len(samples), seed, run, device, epochs)):
             samples = samples_of(epoch) if epoch else samples
             values = torch.empty(2, used, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype)
-            of_steps = values.split(config.batch_size, dim=1)
-            for found, *of_step in zip(of_steps, *rows, strict=True):
+            for found, *of_step in zip(values.split(config.batch_size, dim=1), *rows, strict=True):
                 variables, layers, shuffle = gather(samples, *of_step)
-                added.add(layers)
+                if config.noise_std:
+                    noise.add(layers, next(noises), config.noise_std)
                 t, activity = networks(*redraw(variables, layers), shuffle)
                 each(epoch, t, activity)
                 now = t.detach()
-                found.copy_(torch.stack(joint_and_marginal(now, config.log_mean_exp)) if bound.all_pairs else now)
+                found.copy_(torch.stack(joint_and_marginal(now, config.log_mean_exp)) if config.all_pairs else now)
             yield values
 
 
@@ -169,32 +167,26 @@ def _pooled(config: MineConfig, values: Tensor) -> dict[str, Tensor]:
     bound = BOUNDS[config.bound]
     terms = {"pooled_bound": bound.second_term, **{name: READ_OUTS[name] for name in bound.read_outs}}
     joint, marginal = values.double() - (bound.offset or 0.0)
-    mean, found = joint.mean(dim=0), {term: term(marginal, config, "stable") for term in dict.fromkeys(terms.values())}
+    mean, found = joint.mean(dim=0), {term: term(marginal, config, "stable") for term in set(terms.values())}
     return {name: mean - found[term] for name, term in terms.items()}
 
 
-def _light_products(networks: StatisticsNetworks) -> bool:
-    """Whether the noise had better be drawn beside the products than between them.
-
-    Beside them the products have half of the threads: that pays while a step's time is the draw's.
-    """
-    if networks.config.architecture == 2 or networks.config.redraws_front:
-        return False  # its convolutions, or its maps, outweigh any draw
-    weights = sum(p.numel() for name, p in networks.parameters.items() if name.startswith(("first.", "branch.")))
-    normals = sum(math.prod(networks.shapes[layer]) for layer in networks.layers)
-    return 4 * weights <= _LIGHT[networks.config.matmul_precision] * normals
+def _noise(
+    networks: StatisticsNetworks, shapes: dict[str, tuple[int, int]], seed: int, run: object, steps: int, epochs: int
+) -> Iterator[noise.Step]:
+    if networks.device.type != "cpu":
+        return noise.on_gpu(shapes, seed, run, networks.device)
+    config = networks.config
+    weights = sum(parameter.numel() for parameter in networks.parameters.values())
+    # Drawing ahead takes half of the threads from the products: it pays while a step's time is the draw's.
+    # Convolutions, and a redrawn front's maps, outweigh any draw.
+    light = 4 * weights <= _LIGHT[config.matmul_precision] * sum(features for _, features in shapes.values())
+    ahead = light and config.architecture != 2 and not config.redraws_front
+    return noise.on_cpu(shapes, seed, run, steps=steps, epochs=epochs, ahead=ahead)
 
 
 _LIGHT = {"highest": 200, "high": 200, "medium": 550}
-"""Operations a normal up to which products are light; measured on two threads (docs/performance.md)."""
-
-
-def _make_optimizer(networks: StatisticsNetworks) -> torch.optim.Optimizer:
-    config, parameters = networks.config, list(networks.parameters.values())
-    # Both update every element by its own gradient alone, so fits cannot touch one another.
-    if config.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=config.learning_rate, maximize=True, fused=True)
-    return torch.optim.SGD(parameters, lr=config.learning_rate, maximize=True, fused=True)
+"""Operations per normal up to which products are light; measured on two threads (docs/performance.md)."""
 
 
 class _Gather:
@@ -204,14 +196,13 @@ class _Gather:
     """
 
     def __init__(self, networks: StatisticsNetworks) -> None:
-        config = networks.config
+        config, shapes = networks.config, networks.shapes
         self.independent = config.marginals == "independent" and not config.all_pairs
-        self.rows = 2 * config.batch_size if self.independent else config.batch_size
-        self.shapes = {layer: (self.rows, math.prod(networks.shapes[layer])) for layer in networks.layers}
-        device, dtype = networks.device, networks.dtype
-        self.layers = {layer: torch.empty(shape, device=device, dtype=dtype) for layer, shape in self.shapes.items()}
-        features = math.prod(networks.shapes.get("X", (0,)))
-        self.x = torch.empty(config.batch_size, features, device=device, dtype=dtype)
+        rows = 2 * config.batch_size if self.independent else config.batch_size
+        self.shapes = {layer: (rows, math.prod(shapes[layer])) for layer in networks.layers}
+        kind = {"device": networks.device, "dtype": networks.dtype}
+        self.layers = {layer: torch.empty(shape, **kind) for layer, shape in self.shapes.items()}
+        self.x = torch.empty(config.batch_size, math.prod(shapes.get("X", (0,))), **kind)
 
     def __call__(
         self, samples: Samples, batch: Tensor, of_layers: Tensor, marginal: Tensor
@@ -223,7 +214,7 @@ class _Gather:
             variables["X"] = torch.index_select(samples.x, 0, batch, out=self.x[: len(batch)])
         if samples.y is not None:
             variables["Y"] = samples.y.index_select(0, batch)
-        # Of independent marginals other samples take part, each with noise of its own: their rows stand below.
+        # Of independent marginals other samples take part, each with noise of its own: their rows come below.
         rows = torch.cat([of_layers, marginal]) if self.independent else of_layers
         layers = {
             layer: torch.index_select(samples.layers[layer], 0, rows, out=outputs[: len(rows)])
@@ -236,60 +227,59 @@ class _Recorder:
     """Reduces each epoch's values of T to the curves, on the device, without a copy to the host."""
 
     def __init__(self, networks: StatisticsNetworks) -> None:
-        self.networks, self.bound = networks, BOUNDS[networks.config.bound]
-        self.epochs: dict[str, list[Tensor]] = {}
-        self.active_head: list[Tensor] = []
-        self.active_branches: dict[str, Tensor] = {}
+        self.networks = networks
+        self.epochs: list[dict[str, Tensor]] = []
+        self.active: list[tuple[tuple[str, ...], Tensor]] = []
 
     @torch.no_grad()
     def end_epoch(self, values: Tensor) -> None:
         """Record an epoch from its T, shape (2, samples, pairs, replicates): joint, marginal; batch after batch."""
-        config = self.networks.config
+        config, networks = self.networks.config, self.networks
         full = values.shape[1] // config.batch_size
         whole, rest = values.tensor_split([full * config.batch_size], dim=1)
         by_size = [whole.unflatten(1, (full, config.batch_size)), rest.unsqueeze(1)][: 2 if rest.numel() else 1]
-        of_batches = torch.cat([self.bound.value(joint, marginal, config) for joint, marginal in by_size])
+        of_batches = torch.cat([BOUNDS[config.bound].value(*both, config) for both in by_size])
         partition = torch.cat([log_mean_exp(marginal, config.log_mean_exp, dim=1).double() for _, marginal in by_size])
         bound = of_batches.mean(dim=0)
-        gradients = {name: p.grad for name, p in self.networks.parameters.items() if p.grad is not None}
-        gradient_norm = self.networks.per_fit(gradients).sqrt()
+        gradients = {name: p.grad for name, p in networks.parameters.items() if p.grad is not None}
         finite = bound.isfinite()
-        for tensors in (gradients, self.networks.parameters):
+        for tensors in (gradients, networks.parameters):
             # x - x is 0 where x is finite and NaN elsewhere, and its square cannot overflow.
-            finite &= self.networks.per_fit({name: tensor - tensor for name, tensor in tensors.items()}).isfinite()
-        of_epoch = {
-            "bound": bound, "log_mean_exp": partition.mean(dim=0), "gradient_norm": gradient_norm, "finite": finite,
-            **_pooled(config, values),
-        }  # fmt: skip
-        for name, value in of_epoch.items():
-            self.epochs.setdefault(name, []).append(value)
+            finite &= networks.per_fit({name: tensor - tensor for name, tensor in tensors.items()}).isfinite()
+        self.epochs.append(
+            {
+                "bound": bound,
+                **_pooled(config, values),
+                "log_mean_exp": partition.mean(dim=0),
+                "gradient_norm": networks.per_fit(gradients).sqrt(),
+                "finite": finite,
+            }
+        )
 
     @torch.no_grad()
     def see(self, activity: Activity) -> None:
-        """Remember which hidden units were on for any sample of a batch."""
-        head = [(hidden > 0).flatten(0, 1).any(dim=0) for hidden in activity.head]
-        branches = {side: (features > 0).any(dim=1) for side, features in activity.branches.items()}
-        if not self.active_head:
-            self.active_head, self.active_branches = head, branches
-        self.active_head = [seen | now for seen, now in zip(self.active_head, head, strict=True)]
-        self.active_branches = {side: self.active_branches[side] | now for side, now in branches.items()}
+        """Remember which hidden units were on for any sample of a batch: by layer, (its pairs, replicates, units)."""
+        networks = self.networks
+        found = [(networks.pairs, (hidden > 0).any(dim=0)) for hidden in activity.head]
+        for side, features in activity.branches.items():
+            pairs = networks.pairs_of(side)
+            found.append((pairs, (features > 0).any(dim=1).view(len(pairs), networks.config.replicates, -1)))
+        if self.active:
+            found = [(pairs, on | seen) for (pairs, on), (_, seen) in zip(found, self.active, strict=True)]
+        self.active = found
 
     def curves(self) -> Curves:
         networks = self.networks
-        dead_units = torch.zeros(
-            len(networks.pairs), networks.config.replicates, dtype=torch.int64, device=networks.device
-        )
-        dead_layers = torch.zeros_like(dead_units)
-        hidden = [(networks.pairs, active) for active in self.active_head]
-        hidden += [
-            (networks.pairs_of(side), active.view(-1, networks.config.replicates, active.shape[-1]))
-            for side, active in self.active_branches.items()
-        ]
-        for pairs, active in hidden:
+        shape = len(networks.pairs), networks.config.replicates
+        dead = {
+            name: torch.zeros(shape, dtype=torch.int64, device=networks.device)
+            for name in ("dead_units", "dead_hidden_layers")
+        }
+        for pairs, active in self.active:
             rows = networks.rows(pairs)
-            dead_units.index_add_(0, rows, (~active).sum(dim=-1))
-            dead_layers.index_add_(0, rows, (~active.any(dim=-1)).long())
-        stacked = {name: torch.stack(values).cpu() for name, values in self.epochs.items()}
-        read_outs = {name: stacked.pop(name) for name in self.bound.read_outs}
-        dead = {"dead_units": dead_units.cpu(), "dead_hidden_layers": dead_layers.cpu()}
-        return Curves(pairs=networks.pairs, read_outs=read_outs, **dead, **stacked)
+            dead["dead_units"].index_add_(0, rows, (~active).sum(dim=-1))
+            dead["dead_hidden_layers"].index_add_(0, rows, (~active.any(dim=-1)).long())
+        found = {name: torch.stack([epoch[name] for epoch in self.epochs]) for name in self.epochs[0]}
+        found = {name: values.cpu() for name, values in (found | dead).items()}
+        read_outs = {name: found.pop(name) for name in BOUNDS[networks.config.bound].read_outs}
+        return Curves(networks.pairs, read_outs=read_outs, **found)

@@ -26,7 +26,7 @@ class PlainNetwork(nn.Module):
         self.config, self.sides, self.shapes = networks.config, networks.sides[pair], networks.shapes
         self.weights = nn.ParameterDict()
         for name, stacked in networks.parameters.items():
-            pairs = networks.pairs_with(name)
+            pairs = networks.pairs_with[name]
             if pair in pairs:
                 own = stacked[pairs.index(pair), replicate].detach().double().clone()
                 self.weights[name.replace(".", "_")] = nn.Parameter(own)

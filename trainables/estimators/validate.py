@@ -103,9 +103,15 @@ def run(problem: Problem, marginals: str, seed: int = 0, bound: str = "donsker_v
     networks = StatisticsNetworks(config, shapes, seed, pairs=tuple(problem.truths))
     curves = mine.train(networks, lambda epoch: problem.draw(SAMPLES, generator(seed, "validate", epoch)), seed)
     optima = _optima(problem, config, seed)
-    for pair in curves.pairs:
-        fits = curves.verdict_inputs(pair, problem.ceiling, problem.truths[pair], optima[pair])
-        outcomes, estimate = verdict.outcome(fits), float(np.median(fits["estimate"]))
+    known = {
+        pair: {"ceiling": problem.ceiling, "truth": truth, "optimum": optima[pair]}
+        for pair, truth in problem.truths.items()
+    }
+    fits = curves.verdict_inputs(known)
+    shape = len(curves.pairs), config.replicates
+    found = zip(curves.pairs, verdict.outcome(fits).reshape(shape), fits["estimate"].reshape(shape), strict=True)
+    for pair, outcomes, estimates in found:
+        estimate = float(np.median(estimates))
         bias = "exploded" if "exploded" in outcomes else str(verdict.bias(estimate, problem.truths[pair]))
         expected = problem.expectation(pair, marginals, bound)
         yield Answer(

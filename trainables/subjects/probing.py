@@ -54,7 +54,7 @@ def activations(
 
 
 @torch.no_grad()
-def shapes(network: nn.Module, shape: tuple[int, ...], layers: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
+def layer_shapes(network: nn.Module, shape: tuple[int, ...], layers: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
     """The shape of each layer's output without the sample axis, by one forward pass; raises as `activations`."""
     network.eval()
     with _read(network, layers, "softmax") as outputs:

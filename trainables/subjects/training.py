@@ -4,8 +4,9 @@ In float32 throughout and by deterministic algorithms: one seed gives one traine
 trials which train it at the same time may share what each publishes.
 """
 
+import functools
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from trainables.draws import derive_seed, epoch_rows
 from trainables.subjects.data import Examples
 from trainables.subjects.datasets import DATASETS
 from trainables.subjects.networks import NETWORKS
-from trainables.subjects.probing import EVALUATION_BATCH
+from trainables.subjects.probing import EVALUATION_BATCH, layer_shapes
 
 
 def build(name: str, data: str, source: torch.Generator) -> nn.Module:
@@ -27,6 +28,14 @@ def build(name: str, data: str, source: torch.Generator) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.set_rng_state(source.get_state())
         return pkgutil.resolve_name(NETWORKS[name].make)(described.shape, described.classes)
+
+
+@functools.lru_cache(maxsize=32)
+def shapes(name: str, data: str) -> Mapping[str, tuple[int, ...]]:
+    """Shape of one sample of X and of each layer of a network, and of Y the number of classes."""
+    described = DATASETS[data]
+    layers = layer_shapes(build(name, data, torch.Generator()), described.shape, NETWORKS[name].layers)
+    return {"X": described.shape, "Y": (described.classes,), **layers}
 
 
 class Learning(Protocol):

@@ -1,15 +1,12 @@
-"""One training of a network: its probed states, and the truths of its layers. Trained or computed once, then read.
+"""A network's training and the truths of its layers: made once, then read by all trials of a results folder.
 
-Neither depends on MINE's settings, so the trials of one seed share them. They lie beside the results under a
-name derived from their content's configuration, whole or not at all; whoever finds none makes and publishes
-them, with the same numbers.
+Neither depends on MINE's settings, so trials of one seed share them: as files under a hash of what decides them,
+written atomically, and made again, with the same numbers, where they are missing.
 """
 
-import functools
 import itertools
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,22 +15,18 @@ from torch import Tensor
 
 from trainables import truth
 from trainables.draws import generator
-from trainables.records import resultfiles
-from trainables.settings import InputError, TrialConfig, content_key, network_key, stored
+from trainables.settings import TrialConfig, content_key, network_key, stored
 from trainables.subjects import probing, training
 from trainables.subjects.data import DataSet, Examples
-from trainables.subjects.datasets import DATASETS
 from trainables.subjects.networks import NETWORKS
 from trainables.trial import snapshots
 from trainables.truth import Truth
 
-logger = logging.getLogger(__name__)
-
-_FOLDER = stored("network_runs")
-"""Folder of the published runs, beside the tables."""
+_NETWORKS, _TRUTHS = stored("network_runs"), "truths"
+"""Folders of the files, beside the tables."""
 
 VERSION = 1
-"""Raised when the content or the numbers of a published file change."""
+"""Raised when the content or the numbers of a file change."""
 
 
 @dataclass(frozen=True)
@@ -49,26 +42,17 @@ class NetworkRun:
     train_loss: list[float]
     test_accuracy: list[float]
 
-    def outputs(self, config: TrialConfig, epoch: int, samples: Examples, layers: Sequence[str]) -> dict[str, Tensor]:
+    def outputs(self, config: TrialConfig, epoch: int, samples: Examples, layers: Iterable[str]) -> dict[str, Tensor]:
         """The layers' outputs after a probed epoch, by layer, each (samples, features)."""
         network = training.build(config.network.name, config.data.name, torch.Generator())
         network.load_state_dict(self.states[epoch])
-        modules = {layer: module for layer, module in config.layers.items() if layer in layers}
-        device = samples.inputs.device
-        found = probing.activations(network.to(device), samples.inputs, modules, config.network.output)
+        network.to(samples.inputs.device)
+        modules = {layer: NETWORKS[config.network.name].layers[layer] for layer in layers}
+        found = probing.activations(network, samples.inputs, modules, config.network.output)
         if config.mine.null != "shuffled_once":
             return found
-        order = torch.randperm(len(samples), generator=generator(config.seed, "null")).to(device)
+        order = torch.randperm(len(samples), generator=generator(config.seed, "null")).to(samples.inputs.device)
         return {layer: values[order] for layer, values in found.items()}
-
-
-@functools.lru_cache(maxsize=32)
-def shapes(network: str, data: str) -> Mapping[str, tuple[int, ...]]:
-    """Shape of one sample of X and of each layer of a network, and of Y the number of classes."""
-    described = DATASETS[data]
-    made = training.build(network, data, torch.Generator())
-    layers = probing.shapes(made, described.shape, NETWORKS[network].layers)
-    return {"X": described.shape, "Y": (described.classes,), **layers}
 
 
 def train(config: TrialConfig, data: DataSet) -> NetworkRun:
@@ -91,25 +75,26 @@ def train(config: TrialConfig, data: DataSet) -> NetworkRun:
 
 
 def obtain(config: TrialConfig, data: DataSet, results: str | None = None) -> NetworkRun:
-    """The published run of this configuration, or a newly trained and published one.
+    """The network of this configuration: read, or trained and written for others.
 
     Args:
-        results: folder or URI; None: train and publish nowhere.
+        results: folder or URI; None: train, and write nothing.
     """
-    if published := _published(config, results):
-        return published
+    if results is None:
+        return train(config, data)
+    if found := _read_network(config, results):
+        return found
     trained = train(config, data)
     # Whoever trained it meanwhile, perhaps on another device, may have computed its truths: one serves all trials.
-    if published := _published(config, results):
-        return published
-    _publish(results, _FOLDER, network_key(config), vars(trained))
+    if found := _read_network(config, results):
+        return found
+    snapshots.write(results, _NETWORKS, network_key(config), vars(trained), VERSION)
     return trained
 
 
-def _published(config: TrialConfig, results: str | None) -> NetworkRun | None:
-    if content := _read(results, _FOLDER, network_key(config)):
-        return NetworkRun(content["states"], content["train_loss"], content["test_accuracy"])
-    return None
+def _read_network(config: TrialConfig, results: str) -> NetworkRun | None:
+    content = snapshots.read(results, _NETWORKS, network_key(config), VERSION)
+    return content and NetworkRun(content["states"], content["train_loss"], content["test_accuracy"])
 
 
 def parts(config: TrialConfig, data: DataSet) -> dict[str, Examples]:
@@ -124,80 +109,62 @@ def parts(config: TrialConfig, data: DataSet) -> dict[str, Examples]:
 
 def obtain_truths(
     config: TrialConfig,
-    trained: NetworkRun,
     part: str,
-    samples: Examples,
-    layers: Sequence[str],
-    noise_stds: Sequence[float],
+    epoch: int,
+    outputs: Mapping[str, Tensor],
+    labels: Tensor,
+    noise_stds: Collection[float],
     results: str | None = None,
-) -> dict[tuple[int, str, float], Truth]:
-    """Truths after every probed epoch, read where they are published, else computed and published.
+) -> dict[tuple[str, float], Truth]:
+    """The truths after a probed epoch, by layer and noise std: read, or computed and written for others.
 
     Args:
-        part, samples: one of `parts`.
-
-    Returns:
-        By (epoch, layer, noise std).
+        part: of `parts`.
+        outputs: of these samples, by layer, each (samples, features).
+        labels: of these samples.
     """
     if config.mine.null == "shuffled_each_step":
         nothing = Truth(0.0, 0.0, 0.0, 0.0, np.zeros(1), np.zeros(1))
-        return dict.fromkeys(itertools.product(config.probe_epochs, layers, map(float, noise_stds)), nothing)
-    found: dict[tuple[int, str, float], Truth] = {}
-    missing: dict[str, list[float]] = {}
-    for layer in layers:
-        for std in dict.fromkeys(map(float, noise_stds)):
-            if content := _read(results, "truths", _truth_key(config, part, layer, std)):
-                found |= {(epoch, layer, std): _to_truth(part) for epoch, part in content["epochs"].items()}
-            else:
-                missing.setdefault(layer, []).append(std)
-    for epoch in config.probe_epochs if missing else ():
-        for layer, outputs in trained.outputs(config, epoch, samples, list(missing)).items():
-            source = generator(config.seed, "truth", epoch, layer, *([part] if part != "fitted" else []))
-            computed = truth.compute(outputs, samples.labels, missing[layer], source)
-            found |= {(epoch, layer, std): one for std, one in computed.items()}
-    for layer, stds in missing.items():
-        for std in stds:
-            epochs = {epoch: _from_truth(found[epoch, layer, std]) for epoch in config.probe_epochs}
-            _publish(results, "truths", _truth_key(config, part, layer, std), {"epochs": epochs})
+        return dict.fromkeys(itertools.product(outputs, noise_stds), nothing)
+    found: dict[tuple[str, float], Truth] = {}
+    for layer, of_layer in outputs.items():
+        for std in noise_stds:
+            if known := _read_truths(config, part, layer, std, results).get(epoch):
+                found[layer, std] = _to_truth(known)
+        missing = [std for std in noise_stds if (layer, std) not in found]
+        source = generator(config.seed, "truth", epoch, layer, *([] if part == "fitted" else [part]))
+        for std, one in (truth.compute(of_layer, labels, missing, source) if missing else {}).items():
+            found[layer, std] = one
+            if results is not None:
+                epochs = {**_read_truths(config, part, layer, std, results), epoch: _from_truth(one)}
+                snapshots.write(results, _TRUTHS, _truth_key(config, part, layer, std), {"epochs": epochs}, VERSION)
     return found
 
 
 def _truth_key(config: TrialConfig, part: str, layer: str, noise_std: float) -> str:
-    name: dict[str, Any] = {
-        stored("network"): network_key(config),
-        "samples": config.mine_samples,
-        "layer": layer,
-        "noise_std": noise_std,
-    }
+    name: dict[str, Any] = {stored("network"): network_key(config), "samples": config.mine_samples}
     if config.mine.held_out:
         name |= {"held_out": config.mine.held_out, "part": part}
     if config.mine.null != "none":
         name["null"] = config.mine.null
-    return content_key(name)
+    return content_key({**name, "layer": layer, "noise_std": noise_std})
+
+
+def _read_truths(
+    config: TrialConfig, part: str, layer: str, noise_std: float, results: str | None
+) -> dict[int, dict[str, Any]]:
+    """What is there of a layer's truths, by epoch."""
+    if results is None:
+        return {}
+    content = snapshots.read(results, _TRUTHS, _truth_key(config, part, layer, noise_std), VERSION)
+    return content["epochs"] if content else {}
 
 
 def _from_truth(one: Truth) -> dict[str, Any]:
-    return {name: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for name, v in vars(one).items()}
+    ratios = {name: torch.from_numpy(getattr(one, name)) for name in ("log_ratio_x", "log_ratio_y")}
+    return vars(one) | ratios
 
 
 def _to_truth(content: dict[str, Any]) -> Truth:
-    values: dict[str, Any] = {field.name: content[field.name] for field in fields(Truth)}
-    for name in ("log_ratio_x", "log_ratio_y"):
-        values[name] = values[name].numpy()
-    return Truth(**values)
-
-
-def _publish(results: str | None, folder: str, name: str, content: dict[str, Any]) -> None:
-    if results is not None:
-        resultfiles.write_snapshot(results, folder, name, snapshots.dump(content, VERSION, name))
-
-
-def _read(results: str | None, folder: str, name: str) -> dict[str, Any] | None:
-    snapshot = None if results is None else resultfiles.read_snapshot(results, folder, name)
-    if snapshot is None:
-        return None
-    try:
-        return snapshots.parse(snapshot, VERSION, name)
-    except InputError as error:
-        logger.warning("%s/%s is made anew: %s", folder, name, error)
-        return None
+    ratios = {name: content[name].numpy() for name in ("log_ratio_x", "log_ratio_y")}
+    return Truth(**content | ratios)

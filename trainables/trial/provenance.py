@@ -7,7 +7,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,11 @@ _PACKAGES = ("mine-study", "torch", "torchvision", "numpy", "pyarrow", "ray")
 
 
 class Stopwatch:
-    """Seconds spent in each phase of a trial."""
+    """Seconds spent in each phase of a trial, and before it was resumed."""
 
-    def __init__(self, device: torch.device, seconds: dict[str, float] | None = None) -> None:
+    def __init__(self, device: torch.device, before: Mapping[str, float] | None = None) -> None:
         self.device = device
-        self.seconds = {} if seconds is None else seconds
-        for phase in ("data", "network", "truth", "probe", "mine"):
-            self.seconds.setdefault(phase, 0.0)
+        self.seconds = {**dict.fromkeys(("data", "network", "truth", "probe", "mine"), 0.0), **(before or {})}
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -46,17 +44,16 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
 
 
-def columns(device: torch.device, seconds: dict[str, float]) -> dict[str, Any]:
-    """The provenance columns of `trials`, but for `state`, `error` and `started_at`."""
-    on_gpu = device.type == "cuda"
+def columns(device: torch.device, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """The provenance columns of `trials`, except `state`, `error` and `started_at`."""
     return {
         "git_commit": git_commit(),
-        "versions": schemas.versions_json(_versions()),
+        "versions": schemas.versions_json({"python": platform.python_version(), **dict(_versions())}),
         "device": device_name(device),
         "threads": torch.get_num_threads(),
         **{f"seconds_{phase}": spent for phase, spent in seconds.items()},
         "peak_memory_bytes": peak_memory_bytes(),
-        "peak_device_bytes": torch.cuda.max_memory_allocated(device) if on_gpu else None,
+        "peak_device_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
     }
 
 
@@ -73,27 +70,23 @@ def peak_memory_bytes() -> int:
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout that this file lies in, with `+changes` if files differ from it."""
+    """Commit of this file's checkout, with `+changes` if files differ from it; None if there is no checkout or git."""
     if shipped := os.environ.get(COMMIT_VARIABLE):
         return shipped
-    folder = Path(__file__).parent
     try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        return commit + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+        return _git("rev-parse", "HEAD") + ("+changes" if _git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):
-        return None  # not a checkout, or no git: the column is null
+        return None
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+def _versions() -> Iterator[tuple[str, str]]:
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            yield package, importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue  # a trial needs no Ray, and runs from a checkout that is not installed
-    return found

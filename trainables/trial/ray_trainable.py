@@ -1,5 +1,6 @@
 """Tune's function around a trial: resources, restore, report. The one file of trainables that knows Ray."""
 
+import itertools
 import logging
 import os
 import platform
@@ -15,7 +16,7 @@ from trainables.settings import InputError, key, unflatten
 from trainables.subjects import data
 from trainables.trial import network_run
 from trainables.trial import recorded as trial
-from trainables.trial.schedule import Progress
+from trainables.trial.schedule import Checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -74,9 +75,9 @@ def prepare(parameters: dict[str, Any]) -> None:
     torch.set_num_threads(parameters["threads"])
     loaded = data.load(**vars(config.data)).to(device_of(parameters["gpus"]))
     trained = network_run.obtain(config, loaded, results)
-    for part, samples in network_run.parts(config, loaded).items():
-        wanted = (parameters["layers"], parameters["noise_stds"])
-        network_run.obtain_truths(config, trained, part, samples, *wanted, results)
+    for epoch, (part, samples) in itertools.product(config.probe_epochs, network_run.parts(config, loaded).items()):
+        outputs = trained.outputs(config, epoch, samples, parameters["layers"])
+        network_run.obtain_truths(config, part, epoch, outputs, samples.labels, parameters["noise_stds"], results)
 
 
 def device_of(gpus: float) -> torch.device:
@@ -109,7 +110,7 @@ def _is_lost(device: torch.device, error: Exception) -> bool:
     return device.type == "cuda" and bool(devices.why_unusable(str(device)))
 
 
-def _counts(progress: Progress) -> dict[str, int]:
+def _counts(progress: Checkpoint) -> dict[str, int]:
     """Fits so far, and how many of each verdict."""
     outcomes = [verdict.outcome(rows.to_pandas()) for rows in progress.rows["estimates"]]
     verdicts = np.concatenate(outcomes)
@@ -117,7 +118,7 @@ def _counts(progress: Progress) -> dict[str, int]:
     return {"fits": len(verdicts), **counts}
 
 
-def _levels(progress: Progress) -> dict[str, float]:
+def _levels(progress: Checkpoint) -> dict[str, float]:
     """The last run's pairs, in nats: `bound/PAIR`, `truth/PAIR`, `optimum/PAIR`; and the median of bound by truth.
 
     A bound is the mean estimate of the replicates that did not explode; a pair that has none has no bound. The median
