@@ -8,7 +8,7 @@ import matplotlib.figure
 from analysis import configurations, drawings, figures, frames, layout
 from analysis.configurations import shown_columns
 from trainables import places, verdict
-from trainables.records.resultfiles import write_local
+from trainables.records.files import write_local
 from trainables.sentences import counted
 from trainables.settings import InputError
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import configurations, figure_data, figures, frames, layout, planes
-from trainables.records.resultfiles import write_local
+from trainables.records.files import write_local
 from trainables.settings import short_name
 from trainables.verdict import VerdictRule
 

@@ -23,7 +23,7 @@ from analysis import (
 )
 from trainables import places
 from trainables.records import schemas
-from trainables.records.resultfiles import write_local
+from trainables.records.files import write_local
 from trainables.sentences import counted
 from trainables.settings import InputError, fields
 from trainables.verdict import OUTCOMES

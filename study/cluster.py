@@ -12,7 +12,8 @@ from typing import Any
 
 from study.resources import Resources
 from trainables import places
-from trainables.records import resultfiles
+from trainables.records import files
+from trainables.records.layout import PROBES, TUNE
 from trainables.settings import InputError, TrialConfig, flatten, unflatten
 
 _CONNECT_SECONDS = 10
@@ -41,7 +42,7 @@ class Cluster:
     def tune_folder(self, results: str) -> str:
         """Where Tune keeps its own state: the storage, else beside the records."""
         if self.storage is None:
-            return inside(places.place(results, "results"), "tune")
+            return inside(places.place(results, "results"), TUNE)
         return places.place(self.storage, "storage")
 
 
@@ -147,10 +148,10 @@ def _check_resources(available: dict[str, float], resources: Resources) -> None:
 def check_seen(results: str) -> str:
     """Have every node read a file from the results folder and write one there, and read those back.
 
-    Nodes that join later are held to the same file by their trials (`resultfiles.check_seen`).
+    Nodes that join later are held to the same file by their trials (`files.check_seen`).
 
     Returns:
-        The file's name, to be removed by `resultfiles.delete_snapshot(results, resultfiles.PROBES, name)`.
+        The file's name, to be removed by `files.delete_snapshot(results, PROBES, name)`.
 
     Raises:
         InputError: if a node sees another folder under this name, or cannot write to it.
@@ -159,7 +160,7 @@ def check_seen(results: str) -> str:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     sweep = uuid.uuid4().hex
-    resultfiles.write_snapshot(results, resultfiles.PROBES, sweep, sweep.encode())
+    files.write_snapshot(results, PROBES, sweep, sweep.encode())
     nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
     answers = {}
     for node in nodes:
@@ -175,11 +176,11 @@ def check_seen(results: str) -> str:
                     f"on a file system that every node mounts, such as NFS, or a URI such as s3://BUCKET/FOLDER."
                 )
     except InputError:
-        resultfiles.delete_snapshot(results, resultfiles.PROBES, sweep)
+        files.delete_snapshot(results, PROBES, sweep)
         raise
     finally:
         for node in nodes:
-            resultfiles.delete_snapshot(results, resultfiles.PROBES, f"{sweep}-{node}")
+            files.delete_snapshot(results, PROBES, f"{sweep}-{node}")
     return sweep
 
 
@@ -236,8 +237,8 @@ def _use_gpu(gpus: float, trial: dict[str, Any]) -> str:
 def _probe(results: str, sweep: str, node: str) -> str:
     """On a node: read the driver's file, write the node's; returns what is wrong, or nothing."""
     try:
-        resultfiles.check_seen(results, sweep)
-        resultfiles.write_snapshot(results, resultfiles.PROBES, f"{sweep}-{node}", node.encode())
+        files.check_seen(results, sweep)
+        files.write_snapshot(results, PROBES, f"{sweep}-{node}", node.encode())
     except (InputError, OSError) as error:
         return str(error).rstrip(".")
     return ""
@@ -255,5 +256,5 @@ def _reason(answer: Any, node: str, results: str, sweep: str) -> str:
     except ray.exceptions.RayError as error:
         alive = node in {one["NodeID"] for one in ray.nodes() if one["Alive"]}
         return str(error).strip().splitlines()[-1] if alive else ""
-    found = resultfiles.read_snapshot(results, resultfiles.PROBES, f"{sweep}-{node}")
+    found = files.read_snapshot(results, PROBES, f"{sweep}-{node}")
     return "" if found is not None else "what it wrote there cannot be read here"

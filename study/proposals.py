@@ -23,14 +23,12 @@ from optuna.trial import FrozenTrial, TrialState
 from study import search as searching
 from study.search import OBJECTIVES, Point, Search, Valued
 from trainables import records
-from trainables.records import resultfiles
+from trainables.records import files
+from trainables.records.layout import SEARCH
 from trainables.records.plans import Plan
 from trainables.records.plans import read as read_plans
 from trainables.records.plans import write as write_plan
 from trainables.settings import InputError, TrialConfig, configuration_key, key
-
-FOLDER = "search"
-"""Folder of the journals, beside the tables."""
 
 _MOST_REPEATS = 10
 """So often in a row a point may be proposed that was evaluated before; then one is drawn that was not."""
@@ -260,9 +258,9 @@ def journal_path(search: Search, results: str) -> Path:
 
     Optuna appends to its journal, which an object store cannot; lost, it is made again from plan and rows.
     """
-    store, root = resultfiles.filesystem(results)
+    store, root = files.filesystem(results)
     folder = Path(root) if isinstance(store, pyarrow.fs.LocalFileSystem) else Path("results").absolute()
-    return folder / FOLDER / f"{search.name}.journal"
+    return folder / SEARCH / f"{search.name}.journal"
 
 
 def _mend(journal: Path) -> None:

@@ -15,7 +15,8 @@ import pyarrow as pa
 from study import amounts
 from study.space import differences
 from trainables import records, verdict
-from trainables.records import plans, resultfiles, schemas
+from trainables.records import files, plans, schemas
+from trainables.records.layout import CHECKPOINTS
 from trainables.records.plans import Plan
 from trainables.sentences import counted
 from trainables.settings import InputError, key
@@ -28,8 +29,6 @@ _RECENT = 20
 
 _BREAK = datetime.timedelta(minutes=10)
 """A sweep that has written nothing for so long, and for five times its usual, has been broken off."""
-
-_CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ def report(results: str, now: datetime.datetime | None = None) -> str:
     rows = fits.rows.to_pandas()
     folder = _Folder(
         dict(zip(trials.rows["key"].to_pylist(), trials.rows["state"].to_pylist(), strict=True)),
-        resultfiles.written_at(results, "trials", ".parquet"),
-        resultfiles.written_at(results, _CHECKPOINTS, ".pt"),
+        files.written_at(results, "trials", ".parquet"),
+        files.written_at(results, CHECKPOINTS, ".pt"),
         pd.DataFrame({"key": rows["key"], "outcome": verdict.outcome(rows)}),
         _reasons(trials.rows),
     )

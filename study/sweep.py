@@ -14,7 +14,8 @@ from study.cluster import Cluster
 from study.resources import Resources
 from trainables import places, records
 from trainables.estimators import memory
-from trainables.records import plans, resultfiles, schemas
+from trainables.records import files, in_use, plans, schemas
+from trainables.records.layout import PROBES
 from trainables.sentences import counted
 from trainables.settings import InputError, TrialConfig, flatten, key, network_key
 from trainables.subjects.data import load
@@ -69,9 +70,9 @@ def check(planned: list[TrialConfig], results: str, storage: str | None = None, 
     """
     for config in planned if here else ():
         memory.check_trial(config, torch.device("cpu"))
-    resultfiles.check_writable(results)
+    files.check_writable(results)
     if storage is not None:
-        resultfiles.check_writable(storage, "storage")
+        files.check_writable(storage, "storage")
     for data in dict.fromkeys(config.data for config in planned):
         load(**vars(data))
 
@@ -164,15 +165,16 @@ def _run(
         try:
             probe = clusters.check_seen(results)
         except InputError:
-            resultfiles.remove_if_empty(results, resultfiles.PROBES)  # a refused sweep leaves nothing behind
+            files.remove_if_empty(results, PROBES)  # a refused sweep leaves nothing behind
             raise
         common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}
         try:
-            clusters.check_gpus(resources, planned)
-            _write(plan, results)
-            _first_wave(planned, resources, common)
-            trials = planned if proposals is None else proposals
-            return _run_tune(trials, resources, cluster.tune_folder(results), common, progress, tensorboard)
+            with in_use.sweeping(results, probe):
+                clusters.check_gpus(resources, planned)
+                _write(plan, results)
+                _first_wave(planned, resources, common)
+                trials = planned if proposals is None else proposals
+                return _run_tune(trials, resources, cluster.tune_folder(results), common, progress, tensorboard)
         finally:
             _forget(results, probe)
 
@@ -294,6 +296,6 @@ def _record_loss(config: TrialConfig, error: str, results: str) -> None:
 def _forget(results: str, probe: str) -> None:
     """Remove the sweep's probe; a folder that cannot be written any more keeps it."""
     try:
-        resultfiles.delete_snapshot(results, resultfiles.PROBES, probe)
+        files.delete_snapshot(results, PROBES, probe)
     except OSError as failure:
         print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command resumes")

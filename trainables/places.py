@@ -9,15 +9,7 @@ from trainables.errors import InputError
 
 
 def place(text: str, field: str) -> str:
-    """A place for files as an absolute local path, or the URI as it was given.
-
-    >>> place("~/results/", "results") == str(Path.home() / "results")
-    True
-    >>> place("s3://bucket/demo", "results")
-    's3://bucket/demo'
-
-    Args:
-        field: what the text is called in a sentence.
+    """A place for files as an absolute local path, or the URI as it was given; `field` is what a sentence calls it.
 
     Raises:
         InputError: if the text names no place, or cannot be a path: no home folder for its `~`, a NUL character, or
@@ -38,9 +30,6 @@ def place(text: str, field: str) -> str:
 def local(text: str, field: str) -> Path:
     """A place on this machine.
 
-    >>> local("r", "out") == Path("r").absolute()
-    True
-
     Raises:
         InputError: as `place`, and for a URI.
     """
@@ -51,9 +40,5 @@ def local(text: str, field: str) -> Path:
 
 
 def said(error: OSError) -> str:
-    """What the system says of a file, in words for people.
-
-    >>> said(OSError(28, "No space left on device", "r/page.html"))
-    'r/page.html: No space left on device'
-    """
+    """What the system says of a file: "r/page.html: No space left on device"."""
     return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)

@@ -9,7 +9,7 @@ All values are in nats.
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -131,7 +131,7 @@ def compute(
         noise = torch.randn(_BLOCK, outputs.shape[1], generator=source).to(outputs.device, torch.float64)
         for std, log_off in mixture.log_densities(centres, noise, list(waiting)).items():
             waiting[std].add(log_off, mixture.classes[centres], mixture.sizes)
-        for std in [std for std, drawn in waiting.items() if drawn.enough(mixture, most_draws)]:
+        for std in [std for std, drawn in waiting.items() if drawn.enough(most_draws)]:
             truths[std] = waiting.pop(std).truth(mixture)
     return {std: truths[std] for std in noise_stds}
 
@@ -168,9 +168,7 @@ class Mixture:
         sizes, step = classes.bincount(minlength=len(found)), CHUNK[outputs.device.type]
         mean = outputs.new_empty(outputs.shape[1], dtype=torch.float64)
         for part, its_mean in zip(outputs.split(_FEATURES, dim=1), mean.split(_FEATURES), strict=True):
-            torch.mean(
-                part, dim=0, dtype=torch.float64, out=its_mean
-            )  # in place: new memory would stand in the next's way
+            torch.mean(part, dim=0, dtype=torch.float64, out=its_mean)
         squares = torch.cat([(part.double() - mean).square_().sum(dim=1) for part in outputs.split(step)])
         by_class = classes.argsort(stable=True).split(sizes.tolist())
         chunks = [(label, rows) for label, members in enumerate(by_class) for rows in members.split(step)]
@@ -225,10 +223,13 @@ class Mixture:
 
 
 class _Draws:
-    """What the draws at one noise std give, one number a draw."""
+    """What the draws at one noise std give, one number per draw: the rows of `values`.
+
+    ln p(z|i) - ln p(z) and the entropy of the class given z, whose means are truths, and the two log ratios of `Truth`.
+    """
 
     def __init__(self) -> None:
-        self.values: dict[str, list[np.ndarray]] = {name: [] for name in ("x", "y", "ratio_x", "ratio_y")}
+        self.values = np.empty((4, 0))
 
     def add(self, log_off: Tensor, classes: Tensor, sizes: Tensor) -> None:
         """Take in draws.
@@ -238,15 +239,14 @@ class _Draws:
             classes: class of each draw's own component, shape (draws,).
             sizes: number of samples in each class, shape (classes,).
         """
-        samples = sizes.sum()
+        samples, zero = sizes.sum(), log_off.new_zeros(())
         own = torch.nn.functional.one_hot(classes, len(sizes)).bool()
         own_class, own_size = log_off.gather(1, classes[:, None]).squeeze(1), sizes[classes]
         all_off = log_off.logsumexp(dim=1)
-        everything = torch.logaddexp(all_off, torch.zeros_like(all_off))  # the own term is exp(0)
-        with_own = torch.where(own, torch.logaddexp(log_off, torch.zeros_like(log_off)), log_off)
-        posterior = (with_own - everything[:, None]).exp()
+        everything = torch.logaddexp(all_off, zero)  # the own term is exp(0)
+        posterior = (torch.where(own, torch.logaddexp(log_off, zero), log_off) - everything[:, None]).exp()
         # p(z|y) is the mean over the class, p_off(z|y) = (N p(z) - p(z|y)) / (N - 1).
-        given_class = torch.logaddexp(own_class, torch.zeros_like(own_class)) - own_size.log()
+        given_class = torch.logaddexp(own_class, zero) - own_size.log()
         other_classes = log_off.masked_fill(own, -math.inf).logsumexp(dim=1)
         rest_of_own = given_class + (own_size - 1).log()
         off_class = torch.logaddexp(other_classes, rest_of_own) - (samples - 1).log()
@@ -256,27 +256,24 @@ class _Draws:
             (samples - 1).log() - all_off,
             given_class - off_class,
         )
-        for name, value in zip(self.values, torch.stack(found).cpu().numpy(), strict=True):  # one copy from a GPU
-            self.values[name].append(value)
+        self.values = np.concatenate([self.values, torch.stack(found).cpu().numpy()], axis=1)  # one copy from a GPU
 
-    def _mean(self, name: str) -> tuple[float, float]:
-        """Mean and standard error."""
-        values = np.concatenate(self.values[name])
-        return float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
-
-    def enough(self, mixture: Mixture, most_draws: int) -> bool:
+    def enough(self, most_draws: int) -> bool:
         """Whether the standard errors are reached, or the cap."""
-        drawn = sum(map(len, self.values["x"]))
-        if drawn >= most_draws:
-            return True
-        (x, error_x), (_, error_y) = self._mean("x"), self._mean("y")
+        drawn = self.values.shape[1]
+        x, error_x, _, error_y = self._means()
         small_enough = error_x <= (STANDARD_ERROR_X if x >= SMALL else STANDARD_ERROR_SMALL)
-        return drawn >= LEAST_DRAWS and small_enough and error_y <= STANDARD_ERROR_SMALL
+        return drawn >= most_draws or (drawn >= LEAST_DRAWS and small_enough and error_y <= STANDARD_ERROR_SMALL)
+
+    def _means(self) -> tuple[float, float, float, float]:
+        """Mean and standard error of I(X;Z), then of H(Y|Z)."""
+        mean, deviation = self.values[:2].mean(axis=1), self.values[:2].std(axis=1, ddof=1)
+        error = deviation / math.sqrt(self.values.shape[1])
+        return float(mean[0]), float(error[0]), float(mean[1]), float(error[1])
 
     def truth(self, mixture: Mixture) -> Truth:
-        (x, error_x), (given_z, error_y) = self._mean("x"), self._mean("y")
-        ratios = np.concatenate(self.values["ratio_x"]), np.concatenate(self.values["ratio_y"])
-        return Truth(x, mixture.label_entropy - given_z, error_x, error_y, *ratios)
+        x, error_x, given_z, error_y = self._means()
+        return Truth(x, mixture.label_entropy - given_z, error_x, error_y, self.values[2], self.values[3])
 
 
 def _without_noise(mixture: Mixture) -> Truth:
@@ -287,5 +284,4 @@ def _without_noise(mixture: Mixture) -> Truth:
     own = torch.nn.functional.one_hot(mixture.classes, len(mixture.sizes))
     drawn = _Draws()
     drawn.add((counts[equal] - own).log(), mixture.classes, mixture.sizes)
-    counted = drawn.truth(mixture)
-    return Truth(counted.x, counted.y, 0.0, 0.0, counted.log_ratio_x, counted.log_ratio_y)
+    return replace(drawn.truth(mixture), x_standard_error=0.0, y_standard_error=0.0)

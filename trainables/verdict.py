@@ -83,19 +83,17 @@ class VerdictRule:
     def scaled(self, factor: float) -> "VerdictRule":
         """The rule with its tolerances multiplied, for the check that no finding hangs on a threshold.
 
-        Of `bias_ratio` the part above 1 is multiplied. `standard_errors` (certainty), `ended_share` (a majority),
-        `least_epochs`, `least_reference` (a guard of the arithmetic) and `least_retained` (a search's) are no
-        tolerances and stay.
+        Of `bias_ratio` the part above 1 is multiplied. What is no tolerance stays: `standard_errors` (certainty),
+        `ended_share` (a majority), `least_epochs`, `least_reference`, `least_retained`.
 
         >>> VerdictRule().scaled(2).bias_ratio, VerdictRule().scaled(0.5).settled_share
         (2.0, 0.04)
         """
-        scaled = {name: value * factor for name, value in dataclasses.asdict(self).items()}
+        kept = ("standard_errors", "ended_share", "least_epochs", "least_reference", "least_retained")
+        scaled = {name: value * factor for name, value in dataclasses.asdict(self).items() if name not in kept}
         scaled["bias_ratio"] = 1 + (self.bias_ratio - 1) * factor
         scaled["exploding_share"] = min(1.0, scaled["exploding_share"])  # above 1 no fits would be enough
-        for name in ("standard_errors", "ended_share", "least_epochs", "least_reference", "least_retained"):
-            scaled[name] = getattr(self, name)
-        return VerdictRule(**scaled)
+        return dataclasses.replace(self, **scaled)
 
 
 def window(epochs: int) -> int:

@@ -72,14 +72,14 @@ def table(
 def compact(results: tyro.conf.Positional[str]) -> int:
     """Merge a results folder's many small files into few; nothing is lost if it is interrupted.
 
-    Completed trials alone are merged; a sweep may run meanwhile and afterwards.
+    Only completed trials are merged. While a sweep writes to the folder it is refused.
 
     Args:
         results: Folder or URI that a trial or a sweep wrote.
     """
-    from trainables.records import compaction
+    from trainables.records import packing
 
-    for done in compaction.compact(results):
+    for done in packing.pack(results):
         print(f"{done.table}: {counted(done.files_before, 'file')} before, {done.files_after} after")
         tell(done.problems, "Not merged")
     return 0

@@ -27,7 +27,7 @@ def trial(
 
     from trainables import devices, verdict
     from trainables.estimators import memory
-    from trainables.records import resultfiles
+    from trainables.records import files
     from trainables.settings import key
     from trainables.subjects import data
     from trainables.trial import recorded as one_trial
@@ -35,7 +35,7 @@ def trial(
     torch.set_num_threads(_threads(threads))
     chosen = devices.choose_device(device)
     memory.check_trial(config, chosen)
-    resultfiles.check_writable(results)
+    files.check_writable(results)
     data.load(**vars(config.data))  # what is wrong with the data is said before the trial starts
     if config.mine.epochs < (least := verdict.VerdictRule().least_epochs):
         print(

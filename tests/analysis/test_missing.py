@@ -6,7 +6,7 @@ import pytest
 from analysis import frames, judging, load, rendering, report, tables
 from tests import made_results
 from trainables import records
-from trainables.records import compaction
+from trainables.records import packing
 from trainables.settings import ADDED, key
 
 NAMES = tuple(tables.TABLES)
@@ -101,7 +101,7 @@ def test_a_file_with_damaged_pages_is_named_and_the_rest_is_tabulated(tmp_path, 
     assert rows["reinit_seeds"].unique().tolist() == [2]
     (note,) = [note for note in notes if "damaged file" in note]
     assert str(path) in note and note.isprintable()
-    problems = [problem for one in compaction.compact(folder) for problem in one.problems]
+    problems = [problem for one in packing.pack(folder) for problem in one.problems]
     assert len(problems) == 1 and str(path) in problems[0]
     assert path.exists() and len(load(folder).trials) == 3
 
@@ -127,7 +127,7 @@ def test_a_file_with_other_columns_is_named(tmp_path):
     pq.write_table(texts.set_column(place, "truth", texts["truth"].cast("string")), paths[1])
     rows, notes = tables.build("stability", folder)
     assert rows["seeds"].tolist() == [1, 1] and sum("another type: truth." in note for note in notes) == 2
-    compaction.compact(folder)
+    packing.pack(folder)
     assert [path.exists() for path in paths] == [True, True, False]
 
 
@@ -158,7 +158,7 @@ def test_rows_from_before_a_field_was_added_have_what_trials_did_then(tmp_path, 
         assert tables.build("stability", results)[0]["seeds"].tolist() == [3, 3]
         read = records.read_trial(results, "trials", configs[0])
         assert read["mine.matmul_precision"].to_pylist() == ["highest"]
-        compaction.compact(results)
+        packing.pack(results)
     (merged,) = (tmp_path / "merged" / "trials").iterdir()
     assert pq.read_table(merged)["mine.matmul_precision"].to_pylist() == ["highest"] * 3
 

@@ -13,14 +13,14 @@ import pytest
 from analysis import curve_samples, curves, drawings, frames, judging, rendering, report, sparklines, tables
 from analysis.tables import TABLES
 from tests import made_results
-from trainables.records import schemas
+from trainables.records import layout
 from trainables.settings import InputError, key
 from trainables.verdict import VerdictRule
 
 
 def change(folder: Path, name: str, column: str, made: Callable) -> None:
     """Write a column of a table again, made from what it holds."""
-    for path in (folder / schemas.folder(name)).iterdir():
+    for path in (folder / layout.folder(name)).iterdir():
         rows = pq.read_table(path)
         place, field = rows.column_names.index(column), rows.schema.field(column)
         values = np.broadcast_to(made(rows[column].to_numpy()), len(rows))
@@ -145,7 +145,7 @@ def test_the_page_says_that_rows_of_completed_trials_are_gone(tmp_path, monkeypa
     for seed in (0, 1):
         config = made_results.write(str(tmp_path / "r"), {"seed": seed})
     for name in ("estimates", "network"):
-        (tmp_path / "r" / schemas.folder(name) / f"{key(config)}.parquet").unlink()
+        (tmp_path / "r" / layout.folder(name) / f"{key(config)}.parquet").unlink()
     text = report.write(str(tmp_path / "r"), str(tmp_path / "out")).read_text()
     for name in ("estimates", "network"):
         assert f"1 of 2 completed trials have no rows in the table {name}" in text

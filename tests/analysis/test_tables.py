@@ -10,7 +10,7 @@ from scipy import stats
 from analysis import consistency, convergence, frames, load, order, rendering, report, tables
 from tests import made_results
 from trainables import objectives
-from trainables.records import compaction, plans
+from trainables.records import packing, plans
 from trainables.settings import InputError, fields, key, replace
 from trainables.verdict import VerdictRule
 
@@ -42,7 +42,7 @@ def test_tables_are_the_same_from_compacted_results(tmp_path):
     folder = str(tmp_path)
     made_results.study(folder)
     before = {name: tables.build(name, folder)[0] for name in NAMES}
-    compaction.compact(folder)
+    packing.pack(folder)
     for name in NAMES:
         pd.testing.assert_frame_equal(tables.build(name, folder)[0], before[name])
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from tests.lenet5 import PAIRS
 from trainables import records
-from trainables.records import compaction, schemas
+from trainables.records import packing, schemas
 from trainables.settings import TrialConfig, key, replace
 
 RUNS, REPLICATES = 6, 3
@@ -45,7 +45,7 @@ def main() -> None:
         if options.report:
             found["report_parts"] = measure("report", results)
         start = time.perf_counter()
-        compaction.compact(results)
+        packing.pack(results)
         found["compact_s"] = round(time.perf_counter() - start, 1)
         found["compacted"] = measure("stability", results)
         if options.report:

@@ -40,7 +40,7 @@ def row(bound: str, dimensions: int, steps: int) -> dict[str, list[float]]:
     curves = mine.train(networks, fitted, seed=0)
     name = bound
     found = mine.read_out(networks, others, seed=0)[name][:, 0]
-    optima = validate._optima(problem, config, seed=0)
+    optima = validate.optima(problem, config, seed=0)
     last = curves.read_outs[name][-config.epochs // 10 :].mean(dim=0)[:, 0]
     return {"fitted": last.tolist(), "held out": found.tolist(), "optimum": [optima[pair] for pair in curves.pairs]}
 

@@ -109,13 +109,7 @@ def cases() -> list[Case]:
 def _of_problem(case: Case, seed: int) -> Population:
     """Fresh samples per epoch, as `mine-study validate` draws them."""
     problem = next(one for one in problems.PROBLEMS if one.name == case.source)
-    optima = validate._optima(problem, case.config, seed)
-    fresh = problem.draw(validate.SAMPLES, generator(seed, "shapes"))
-    shapes: dict[str, tuple[int, ...]] = {name: values.shape[1:] for name, values in fresh.layers.items()}
-    if fresh.x is not None:
-        shapes["X"] = fresh.x.shape[1:]
-    if fresh.y is not None:
-        shapes["Y"] = (int(fresh.y.max()) + 1,)
+    optima, shapes = validate.optima(problem, case.config, seed), validate.shapes(problem, seed)
     pairs = tuple(problem.truths)
 
     def draw(epoch: int) -> Samples:

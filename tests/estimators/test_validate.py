@@ -45,7 +45,7 @@ def test_the_mean_log_ratio_of_samples_is_the_truth(problem):
 def test_every_expectation_excludes_something():
     for problem in PROBLEMS:
         for pair in problem.truths:
-            for marginals, bound in itertools.product(("permutation", "derangement", "independent", ""), BOUNDS):
+            for marginals, bound in itertools.product(("permutation", "derangement", "independent"), BOUNDS):
                 assert len(problem.expectation(pair, marginals, bound).allowed) < 4
 
 
@@ -54,11 +54,11 @@ def quick(name: str, **changes) -> problems.Problem:
 
 
 def test_an_answer_stands_beside_its_truth_and_optimum():
-    (answer,) = validate.run(quick("BPSK, noise variance 0.2", epochs=6), "permutation")
+    ((_, answer),) = validate.run(quick("BPSK, noise variance 0.2", epochs=6), "permutation")
     assert answer.truth == pytest.approx(0.65873, abs=1e-4)
     assert 0.60 < answer.optimum < answer.truth
     assert answer.bias == "within" and answer.passed
-    (independent,) = validate.run(quick("BPSK, noise variance 0.2", epochs=2), "independent")
+    ((_, independent),) = validate.run(quick("BPSK, noise variance 0.2", epochs=2), "independent")
     assert independent.optimum == independent.truth
 
 

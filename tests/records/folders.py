@@ -7,14 +7,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis import load, tables
-from trainables.records import schemas
+from trainables.records import layout, schemas
 from trainables.settings import TrialConfig, key
 
 TABLES = sorted(schemas.SCHEMAS)
 
 
 def part(folder: Path, table: str, config: TrialConfig) -> Path:
-    return folder / schemas.folder(table) / f"{key(config)}.parquet"
+    return folder / layout.folder(table) / f"{key(config)}.parquet"
 
 
 def seen(folder: Path) -> dict[str, pd.DataFrame]:

@@ -16,7 +16,7 @@ from study import cli
 from study.cluster import Cluster
 from tests import made_results
 from trainables import places, records
-from trainables.records import resultfiles
+from trainables.records import files
 from trainables.settings import InputError
 from trainables.subjects import official
 
@@ -38,7 +38,7 @@ def test_a_place_on_this_machine_is_absolute(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for text, place in (("~/r/", "home/r"), ("r", "r"), ("./r//x", "r/x"), ("ä b", "ä b")):
         assert places.place(text, "results") == str(tmp_path / place) == str(places.local(text, "results"))
-    assert resultfiles.filesystem((tmp_path / "r").as_uri() + "/")[1] == str(tmp_path / "r")
+    assert files.filesystem((tmp_path / "r").as_uri() + "/")[1] == str(tmp_path / "r")
     with pytest.raises(InputError, match="it must be a path on this machine, not a URI"):
         places.local("s3://bucket/r", "out")
 
@@ -111,9 +111,9 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 def test_a_file_that_finds_no_room_leaves_the_old_one_and_nothing_else(tmp_path):
     path = tmp_path / "below" / "page.html"
-    resultfiles.write_local(path, "old")
+    files.write_local(path, "old")
     with room(10_000), pytest.raises(OSError, match="page.html") as raised:
-        resultfiles.write_local(path, "x" * 20_000)
+        files.write_local(path, "x" * 20_000)
     assert everything(tmp_path) == {"below/page.html": b"old"}
     assert places.said(raised.value) == f"{path}: File too large"
 
@@ -131,7 +131,7 @@ def test_a_stream_that_fails_when_it_is_closed_leaves_nothing(tmp_path, monkeypa
             return Stream()
 
     with pytest.raises(OSError, match="No space left on device: '.*a.parquet'"):
-        resultfiles.write_bytes(Store(), str(tmp_path / "a.parquet"), b"whole")
+        files.write_bytes(Store(), str(tmp_path / "a.parquet"), b"whole")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -171,4 +171,4 @@ def test_a_trial_that_found_no_room_goes_on_when_there_is_some(tmp_path, capsys)
     assert ended.value.code == 2
     with pytest.raises(SystemExit) as ended:
         cli.main(command)
-    assert ended.value.code == 0 and list(records.trial_states(str(tmp_path)).states.values()) == ["completed"]
+    assert ended.value.code == 0 and list(records.trial_states(str(tmp_path))[0].values()) == ["completed"]

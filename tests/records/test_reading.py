@@ -13,7 +13,7 @@ from analysis import curves, frames, load, report, tables
 from study import cli, status, sweep
 from tests.records.folders import TABLES, assert_alike, change, named, part, put, seen
 from trainables import records
-from trainables.records import compaction, partfiles, schemas
+from trainables.records import layout, packing, schemas
 from trainables.settings import InputError, key
 
 STRAYS = ("{} (1).parquet", "{}.sync-conflict-20260101.parquet", "copy of {}.parquet", "x.parquet")
@@ -27,7 +27,7 @@ def test_a_stray_copy_counts_nothing_twice_and_is_named(tmp_path, configs, table
     shutil.copy(original, copy)
     assert_alike(seen(tmp_path), before)
     assert len(named(tmp_path, copy)) == 1 and "delete it if it is a copy" in named(tmp_path, copy)[0]
-    compaction.compact(str(tmp_path))
+    packing.pack(str(tmp_path))
     assert_alike(seen(tmp_path), before)
     assert copy.exists() and not original.exists()
 
@@ -66,7 +66,7 @@ def test_a_part_with_rows_of_another_trial_is_named_and_moves_nothing(tmp_path, 
     left = before[table][~gone] if table == "trials" else before[table][~gone].reset_index(drop=True)
     pd.testing.assert_frame_equal(after[table], left, check_categorical=False)
     assert len(named(tmp_path, wrong)) == 1
-    compaction.compact(str(tmp_path))
+    packing.pack(str(tmp_path))
     assert wrong.exists() and len(named(tmp_path, wrong)) == 1
 
 
@@ -82,10 +82,10 @@ def test_exchanged_names_lose_nothing_when_compacted(tmp_path, configs, table):
 
     exchange()
     assert len(named(tmp_path, one)) == len(named(tmp_path, other)) == 1
-    compaction.compact(str(tmp_path))
+    packing.pack(str(tmp_path))
     exchange()
     assert_alike(seen(tmp_path), before)
-    compaction.compact(str(tmp_path))
+    packing.pack(str(tmp_path))
     assert_alike(seen(tmp_path), before) and load(str(tmp_path)).skipped == []
 
 
@@ -98,7 +98,7 @@ def test_a_part_with_other_rows_than_its_trial_has_is_named(tmp_path, configs, t
     assert sorted(keys) == sorted({*map(key, configs)} - {key(configs[1])})
     (sentence,) = named(tmp_path, path)
     assert f"delete it and trials/{path.name} and run its sweep or trial again" in sentence
-    compaction.compact(str(tmp_path))
+    packing.pack(str(tmp_path))
     assert path.exists() and len(named(tmp_path, path)) == 1
 
 
@@ -134,7 +134,7 @@ def test_a_file_with_values_that_no_trial_has_is_named_and_the_rest_is_read(tmp_
     left = sorted({*map(key, configs)} - {key(configs[0])})
     assert table == "curves" or sorted(study.read(table)["key"].unique()) == left
     assert table != "trials" or str(path) in status.report(str(tmp_path))
-    assert sum(str(path) in problem for one in compaction.compact(str(tmp_path)) for problem in one.problems) == 1
+    assert sum(str(path) in problem for one in packing.pack(str(tmp_path)) for problem in one.problems) == 1
 
 
 @pytest.mark.parametrize("what", ["architecture 9", "a noise that is no number"])
@@ -164,20 +164,20 @@ def test_a_file_in_another_tables_folder_an_empty_one_and_a_folder_with_a_files_
     before = seen(tmp_path)
     for table in TABLES:
         for other in set(TABLES) - {table}:
-            shutil.copy(part(tmp_path, other, configs[0]), tmp_path / schemas.folder(table) / f"{other}.parquet")
-        (tmp_path / schemas.folder(table) / "empty.parquet").write_bytes(b"")
-        (tmp_path / schemas.folder(table) / "folder.parquet").mkdir()
-        (tmp_path / schemas.folder(table) / ".hidden.parquet").write_bytes(b"PAR1")
-        (tmp_path / schemas.folder(table) / "list.txt").write_text("not ours")
+            shutil.copy(part(tmp_path, other, configs[0]), tmp_path / layout.folder(table) / f"{other}.parquet")
+        (tmp_path / layout.folder(table) / "empty.parquet").write_bytes(b"")
+        (tmp_path / layout.folder(table) / "folder.parquet").mkdir()
+        (tmp_path / layout.folder(table) / ".hidden.parquet").write_bytes(b"PAR1")
+        (tmp_path / layout.folder(table) / "list.txt").write_text("not ours")
     assert_alike(seen(tmp_path), before)
     assert len(load(str(tmp_path)).skipped) == 3 * 5
-    compaction.compact(str(tmp_path))
+    packing.pack(str(tmp_path))
     assert_alike(seen(tmp_path), before)
 
 
 def test_a_sweep_is_refused_where_it_is_not_known_what_is_done(tmp_path, configs):
-    compaction.compact(str(tmp_path))
-    (path,) = (tmp_path / partfiles.MERGED / "trials").iterdir()
+    packing.pack(str(tmp_path))
+    (path,) = (tmp_path / layout.MERGED / "trials").iterdir()
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(InputError, match="a damaged file.*put it back from a copy"):
         sweep.outcome(configs, str(tmp_path))
@@ -211,7 +211,7 @@ def test_columns_that_this_program_does_not_know_are_not_lost(tmp_path, configs)
     path = part(tmp_path, "estimates", configs[0])
     change(path, lambda rows: rows.append_column("later", rows["truth"]))
     assert_alike(seen(tmp_path), before)
-    (problem,) = [problem for one in compaction.compact(str(tmp_path)) for problem in one.problems]
+    (problem,) = [problem for one in packing.pack(str(tmp_path)) for problem in one.problems]
     assert f"{path} with columns that this program does not know: later" in problem
     assert "later" in pq.read_schema(path).names
     assert_alike(seen(tmp_path), before)
@@ -231,18 +231,18 @@ def test_a_bit_that_flips_on_the_disk_is_found(tmp_path, configs):
 @pytest.mark.parametrize("table", TABLES)
 def test_what_is_named_as_a_file_and_is_none_is_named(tmp_path, configs, table):
     before = seen(tmp_path)
-    (tmp_path / schemas.folder(table) / "gone.parquet").symlink_to("nowhere")
-    (tmp_path / schemas.folder(table) / "itself.parquet").symlink_to("itself.parquet")
-    os.mkfifo(tmp_path / schemas.folder(table) / "pipe.parquet")
+    (tmp_path / layout.folder(table) / "gone.parquet").symlink_to("nowhere")
+    (tmp_path / layout.folder(table) / "itself.parquet").symlink_to("itself.parquet")
+    os.mkfifo(tmp_path / layout.folder(table) / "pipe.parquet")
     shutil.copy(
-        part(tmp_path, table, configs[0]), os.path.join(os.fsencode(tmp_path / schemas.folder(table)), b"\xff.parquet")
+        part(tmp_path, table, configs[0]), os.path.join(os.fsencode(tmp_path / layout.folder(table)), b"\xff.parquet")
     )
     assert_alike(seen(tmp_path), before)
     for name in ("gone", "itself", "pipe"):
-        assert len(named(tmp_path, tmp_path / schemas.folder(table) / f"{name}.parquet")) == 1, name
-    told = "".join(problem for one in compaction.compact(str(tmp_path)) for problem in one.problems)
+        assert len(named(tmp_path, tmp_path / layout.folder(table) / f"{name}.parquet")) == 1, name
+    told = "".join(problem for one in packing.pack(str(tmp_path)) for problem in one.problems)
     assert all(
-        f"/{schemas.folder(table)}/{name}.parquet, which is a link" in told for name in ("gone", "itself", "pipe")
+        f"/{layout.folder(table)}/{name}.parquet, which is a link" in told for name in ("gone", "itself", "pipe")
     )
     assert_alike(seen(tmp_path), before)
 
@@ -272,6 +272,6 @@ def test_a_folder_whose_files_are_gone_holds_no_trials(tmp_path, configs):
 
 def test_tables_are_the_same_bit_by_bit():
     one = pa.table({"a": [1.0, float("nan"), None], "b": ["x", "y", None]})
-    assert compaction.same(one, pa.table({"a": [1.0, float("nan"), None], "b": ["x", "y", None]}))
+    assert packing.same(one, pa.table({"a": [1.0, float("nan"), None], "b": ["x", "y", None]}))
     for other in (one[:2], one.select(["b", "a"]), put(one, "a", [1.0, None, None]), put(one, "b", ["x", "z", None])):
-        assert not compaction.same(one, other)
+        assert not packing.same(one, other)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from trainables import records
-from trainables.records import resultfiles, schemas
+from trainables.records import files, schemas
 from trainables.settings import InputError, TrialConfig, key
 
 
@@ -46,6 +46,7 @@ def test_a_missing_value_is_null_where_it_may_be_and_refused_where_not():
         schemas.table("network", {"key": ["a"], "epoch": [0], "train_loss": [None], "test_accuracy": [0.9]})
     column = schemas._array(np.array([1.0, np.nan]), schemas.SCHEMAS["estimates"].field("estimate"))
     assert column.to_pylist() == [1.0, None]
+    assert schemas._array([1.0, np.nan, None], schemas.SCHEMAS["estimates"].field("estimate")).null_count == 2
     column = schemas._array(np.array([1.0, np.nan, np.inf]), schemas.SCHEMAS["curves"].field("bound"))
     assert column.null_count == 0
 
@@ -70,7 +71,7 @@ def test_a_repeated_trial_overwrites_itself(tmp_path):
     for state in ("failed", "completed"):
         parts = {"trials": trial_rows(state), "network": network_rows(key(TrialConfig()))}
         records.write_trial(str(tmp_path), parts)
-    assert records.trial_states(str(tmp_path)).states == {key(TrialConfig()): "completed"}
+    assert records.trial_states(str(tmp_path))[0] == {key(TrialConfig()): "completed"}
     assert records.read(str(tmp_path), "network").rows.num_rows == 21
 
 
@@ -78,15 +79,15 @@ def test_any_pyarrow_file_system_serves(monkeypatch):
     """An object store has no rename: the final name is written in one put."""
     store = pa.fs._MockFileSystem()
     store.create_dir("bucket/trials")  # object stores need no folders, the mock does
-    monkeypatch.setattr(resultfiles, "_OBJECT_STORES", ("mock",))
-    resultfiles.write_bytes(store, "bucket/trials/a.parquet", b"content")
+    monkeypatch.setattr(files, "_OBJECT_STORES", ("mock",))
+    files.write_bytes(store, "bucket/trials/a.parquet", b"content")
     names = [info.path for info in store.get_file_info(pa.fs.FileSelector("bucket", recursive=True))]
     assert names == ["bucket/trials", "bucket/trials/a.parquet"]
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path):
     with pytest.raises(TypeError):
-        resultfiles.write_bytes(pa.fs.LocalFileSystem(), str(tmp_path / "a.parquet"), object())
+        files.write_bytes(pa.fs.LocalFileSystem(), str(tmp_path / "a.parquet"), object())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -94,15 +95,15 @@ def test_a_writer_killed_at_any_moment_leaves_whole_files(tmp_path):
     program = (
         "import sys, numpy as np\n"
         "from trainables import records\n"
-        "from trainables.records import resultfiles, schemas\n"
+        "from trainables.records import files, schemas\n"
         "n = 200_000\n"
         "columns = {'key': ['a'] * n, 'epoch': np.arange(n), 'train_loss': np.random.rand(n)}\n"
         "rows = schemas.table('network', {**columns, 'test_accuracy': np.random.rand(n)})\n"
         "content = records.to_parquet(rows)\n"
-        "store, root = resultfiles.filesystem(sys.argv[1])\n"
+        "store, root = files.filesystem(sys.argv[1])\n"
         "print('ready', flush=True)\n"
         "while True:\n"
-        "    resultfiles.write_bytes(store, root + '/lenet/a.parquet', content)\n"
+        "    files.write_bytes(store, root + '/lenet/a.parquet', content)\n"
     )
     for delay in (0.01, 0.02, 0.03, 0.05, 0.08):
         writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
@@ -122,7 +123,7 @@ def test_folders_without_results_and_other_versions_are_named(tmp_path):
         records.read(str(tmp_path / "nowhere"), "trials")
     with pytest.raises(InputError, match="cannot be opened"):
         records.read("gopher://host/path", "trials")
-    path = tmp_path / "trials" / "old.parquet"
+    path = tmp_path / "trials" / f"{key(TrialConfig())}.parquet"
     path.parent.mkdir()
     pq.write_table(trial_rows().replace_schema_metadata({"schema_version": "0"}), path)
     assert "schema version 0; this program reads version 1" in records.read(str(tmp_path), "trials").problems[0]
@@ -133,8 +134,8 @@ def test_folders_without_results_and_other_versions_are_named(tmp_path):
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"results '.*file/below' cannot be written"):
-        resultfiles.check_writable(str(tmp_path / "file" / "below"))
-    resultfiles.check_writable(str(tmp_path / "new"))
+        files.check_writable(str(tmp_path / "file" / "below"))
+    files.check_writable(str(tmp_path / "new"))
     assert not (tmp_path / "new").exists()  # asking leaves nothing behind
 
 

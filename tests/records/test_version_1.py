@@ -14,7 +14,7 @@ import pytest
 from analysis import frames, tables
 from tests import made_results
 from trainables import records
-from trainables.records import compaction, plans, schemas
+from trainables.records import layout, packing, plans, schemas
 from trainables.settings import ADDED, key
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "version_1"
@@ -46,10 +46,10 @@ def test_every_value_is_read_under_its_present_name(tmp_path, table, compacted):
     folder = FIXTURE
     if compacted:
         folder = Path(shutil.copytree(FIXTURE, tmp_path / "copy"))
-        compaction.compact(str(folder))
+        packing.pack(str(folder))
         assert not list((folder / "trials").iterdir())
     found, problems = records.read(str(folder), table)
-    raw = pq.read_table(FIXTURE / schemas.folder(table))
+    raw = pq.read_table(FIXTURE / layout.folder(table))
     raw = raw.rename_columns([NAMES.get(name, name.replace("lenet.", "network.")) for name in raw.column_names])
     found, raw, read = in_order(found), in_order(raw), set(raw.column_names) - GONE
     assert problems == [] and read <= set(found.column_names)
@@ -70,4 +70,4 @@ def test_new_rows_stand_beside_old_ones(tmp_path):
 
 def test_a_sweep_of_version_1_finds_its_trials_done():
     (plan,) = plans.read(str(FIXTURE))
-    assert {key(config) for config in plan.trials} == records.trial_states(str(FIXTURE)).states.keys()
+    assert {key(config) for config in plan.trials} == records.trial_states(str(FIXTURE))[0].keys()

@@ -7,7 +7,7 @@ import pytest
 
 from study.cluster import Cluster, connection
 from study.resources import Resources
-from trainables.records import resultfiles
+from trainables.records import files
 from trainables.settings import InputError
 
 
@@ -38,10 +38,10 @@ def test_tunes_state_lies_beside_the_results_or_in_the_storage(tmp_path, monkeyp
 
 
 def test_a_node_that_sees_another_folder_is_found(tmp_path):
-    resultfiles.write_snapshot(str(tmp_path / "here"), resultfiles.PROBES, "sweep", b"")
-    resultfiles.check_seen(str(tmp_path / "here"), "sweep")
+    files.write_snapshot(str(tmp_path / "here"), files.PROBES, "sweep", b"")
+    files.check_seen(str(tmp_path / "here"), "sweep")
     with pytest.raises(InputError, match="is here not the folder that the sweep started in"):
-        resultfiles.check_seen(str(tmp_path / "there"), "sweep")
+        files.check_seen(str(tmp_path / "there"), "sweep")
 
 
 def test_sigterm_while_ray_starts_interrupts_as_ctrl_c_does(monkeypatch):

@@ -43,7 +43,7 @@ def keeps_handler():
         (["curves", "r"], "trainables.records.trials", "the same command draws the picture"),
         (
             ["compact", "r"],
-            "trainables.records.compaction.compact",
+            "trainables.records.packing.pack",
             "no row is lost, and the same command does the rest",
         ),
         (["status", "r"], "study.status.report", "nothing was changed"),

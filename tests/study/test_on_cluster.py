@@ -12,7 +12,7 @@ import pytest
 
 from tests import row_comparison
 from tests.ray_nodes import Nodes, free_port, start_sweep
-from trainables.records import resultfiles
+from trainables.records import files
 
 pytestmark = pytest.mark.cluster
 
@@ -79,7 +79,7 @@ def test_an_s3_bucket_holds_results_and_tunes_state(bucket, alone):
         assert row_comparison.differences(results, alone) == []
         code, output = swept(results, *options)
         assert code == 0 and "4 trials, 4 of them done before" in output, output
-    store, root = resultfiles.filesystem(storage)
+    store, root = files.filesystem(storage)
     import pyarrow.fs
 
     names = [info.base_name for info in store.get_file_info(pyarrow.fs.FileSelector(root, recursive=True))]

@@ -214,6 +214,6 @@ def test_a_journal_that_cannot_be_read_is_named(tmp_path, damage):
 
 
 def test_a_file_in_place_of_the_journals_folder_is_named(tmp_path):
-    (tmp_path / proposals.FOLDER).touch()
+    (tmp_path / proposals.SEARCH).touch()
     with pytest.raises(InputError, match="must be a folder for the search's journal"):
         Proposals(planned(2), str(tmp_path))

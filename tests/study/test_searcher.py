@@ -32,7 +32,7 @@ def test_a_search_runs_its_budget_under_tune_and_tells_optuna_what_the_rows_say(
     proposals = Proposals(found, results)
     sweep.launch_search(proposals, Resources(), tensorboard=True)
     assert proposals.done and len(proposals.valued) == 3
-    assert len(records.trial_states(results).states) == 6
+    assert len(records.trial_states(results)[0]) == 6
     out = capsys.readouterr().out
     assert "first wave: 2/2" in out and "6/6 done" in out
     for one in proposals.valued.values():
@@ -72,7 +72,7 @@ def test_a_search_whose_driver_is_stopped_goes_on_with_the_rest_of_its_budget(tm
     output, _ = last.communicate(timeout=300)
     assert last.returncode == 0, output
     assert "4 of 4 configurations evaluated, 0 failed" in output and "Confirm on seeds" in output
-    states = records.trial_states(str(tmp_path)).states
+    states = records.trial_states(str(tmp_path))[0]
     assert len(states) == 8 and set(states.values()) == {"completed"}
     (journal,) = (tmp_path / "search").glob("*.journal")
     trials = stored(journal)

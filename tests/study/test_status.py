@@ -10,7 +10,7 @@ from tests import made_results
 from tests.made_rows import evaluate
 from tests.test_imports import run_without
 from trainables import records
-from trainables.records import compaction, plans, resultfiles, schemas
+from trainables.records import files, packing, plans, schemas
 from trainables.records.plans import Plan
 from trainables.settings import InputError, TrialConfig, key
 from trainables.trial import recorded as trial
@@ -37,7 +37,7 @@ def end(results: Path, config: TrialConfig, ago: int, state: str = "completed") 
 
 
 def probe(results: Path, config: TrialConfig, ago: int) -> None:
-    resultfiles.write_snapshot(str(results), trial.CHECKPOINTS, key(config), b"")
+    files.write_snapshot(str(results), trial.CHECKPOINTS, key(config), b"")
     at(results / trial.CHECKPOINTS / f"{key(config)}.pt", ago)
 
 
@@ -139,7 +139,7 @@ def test_status_needs_neither_torch_nor_ray(tmp_path, planned):
 def test_a_compacted_folder_has_its_states_and_the_dates_of_what_came_after(tmp_path, planned):
     for config in planned[:2]:
         end(tmp_path, config, 300)
-    compaction.compact(str(tmp_path))
+    packing.pack(str(tmp_path))
     end(tmp_path, planned[2], 60)
     lines = status.report(str(tmp_path), NOW).splitlines()
     assert lines[0].startswith("study demo: 3 of 8 trials completed, 0 failed, 0 under way, 5 not started")

@@ -14,7 +14,7 @@ from study import space, sweep
 from study.resources import Resources
 from study.space import Study
 from trainables import records
-from trainables.records import schemas
+from trainables.records import layout
 from trainables.settings import InputError, key, replace
 from trainables.trial import recorded, schedule
 
@@ -47,7 +47,7 @@ def test_a_sweep_gives_the_rows_of_single_trials_and_does_only_what_is_missing(t
         *_, last = schedule.run(config, torch.device("cpu"))
         for name, alone in recorded.parts(last, torch.device("cpu")).items():
             if name != "trials":
-                assert pq.read_table(tmp_path / schemas.folder(name) / f"{key(config)}.parquet").equals(alone), name
+                assert pq.read_table(tmp_path / layout.folder(name) / f"{key(config)}.parquet").equals(alone), name
 
 
 @pytest.mark.cluster
@@ -129,4 +129,4 @@ def test_workers_that_die_at_once_leave_failed_rows(tmp_path):
     output, _ = ended.communicate(timeout=400)
     assert ended.returncode == 1, output
     assert "Traceback" not in output
-    assert set(records.trial_states(str(tmp_path / "r")).states.values()) == {"failed"}, output
+    assert set(records.trial_states(str(tmp_path / "r"))[0].values()) == {"failed"}, output

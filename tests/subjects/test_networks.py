@@ -10,7 +10,6 @@ from trainables.errors import InputError
 from trainables.settings import NetworkConfig
 from trainables.subjects import data, probing, training
 from trainables.subjects.networks import NETWORKS, OUTPUT
-from trainables.trial import network_run
 
 
 def test_layers_are_the_papers():
@@ -28,7 +27,7 @@ def test_layers_are_the_papers():
             torch.testing.assert_close(outputs[positions[position]], expected.flatten(1))
             assert expected.shape[1:] == lenet5.SHAPES[positions[position]]
     assert sum(p.numel() for p in network.parameters()) == 520 + 25_050 + 400_500 + 5_010
-    assert network_run.shapes("lenet5", "mnist") == lenet5.SHAPES
+    assert training.shapes("lenet5", "mnist") == lenet5.SHAPES
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -75,4 +75,4 @@ def test_what_is_learnt_by_heart_is_not_found_on_held_out_samples(estimates):
     assert (rows.truth["X;relu3"] > 4.5).all()
     assert (rows.read_out_donsker_varadhan["Y;relu3"] > rows.held_out_donsker_varadhan["Y;relu3"] + 0.05).all()
     plainly = estimates(**learnt | {"null": "none"}).set_index("pair")
-    assert (rows.truth["Y;sm1"] < plainly.truth["Y;sm1"] - 0.3).all()
+    assert (rows.truth["Y;sm1"] < plainly.truth["Y;sm1"] / 2).all()

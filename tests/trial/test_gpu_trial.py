@@ -8,10 +8,12 @@ from study.commands import sweep as sweep_command
 from study.resources import Resources
 from tests.pretended_gpu import GPU, NAME, driverless, pretended
 from trainables import devices, records
-from trainables.records import resultfiles
+from trainables.estimators import memory
+from trainables.records import files
+from trainables.records.layout import PROBES
 from trainables.settings import InputError, TrialConfig, flatten, key, replace
-from trainables.trial import memory, network_run, provenance, ray_trainable, schedule
-from trainables.trial import recorded as trial
+from trainables.subjects import training
+from trainables.trial import provenance, ray_trainable, recorded, schedule
 
 CPU = torch.device("cpu")
 
@@ -20,7 +22,7 @@ CPU = torch.device("cpu")
 def measured():
     """A network's shapes are measured on the CPU, outside of the pretended device."""
     for name in ("mnist", "digits"):
-        network_run.shapes("lenet5", name)
+        training.shapes("lenet5", name)
 
 
 @pytest.fixture
@@ -88,20 +90,19 @@ def test_a_checkpoint_of_another_device_is_named_and_the_trial_starts_again(quic
     """There the noise would be another draw: half of the rows of each is no trial's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(provenance, "device_name", lambda device: NAME)
-        next(trial.run(quick, str(tmp_path), CPU))
-    assert [progress.run for progress in trial.run(quick, str(tmp_path), CPU)] == [1, 2]
-    assert (
-        f"trial {key(quick)} starts anew: checkpoint's device is 'NVIDIA Pretended'; it must be 'cpu (" in caplog.text
-    )
+        next(recorded.run(quick, str(tmp_path), CPU))
+    assert [reached.run for reached in recorded.run(quick, str(tmp_path), CPU)] == [1, 2]
+    assert f"checkpoints/{key(quick)} is made again: its device is 'NVIDIA Pretended'; it must be 'cpu (" in caplog.text
 
 
-def test_a_checkpoint_is_read_on_the_cpu(quick, monkeypatch):
+def test_a_checkpoint_is_read_on_the_cpu(quick, tmp_path, monkeypatch):
     """A GPU without memory for it must not look like a damaged file, after which the trial would start again."""
     where, load = [], torch.load
     monkeypatch.setattr(
         torch, "load", lambda *given, **more: where.append(more["map_location"]) or load(*given, **more)
     )
-    schedule.restore(quick, CPU, schedule.save(next(schedule.run(quick, CPU))))
+    next(recorded.run(quick, str(tmp_path), CPU))
+    assert recorded.read(quick, CPU, str(tmp_path)).run == 1
     assert where == ["cpu"]
 
 
@@ -151,7 +152,7 @@ def reports(tmp_path, monkeypatch):
     """What a trial reports, without Tune."""
     found: list[dict] = []
     monkeypatch.setattr(ray_trainable.tune, "report", found.append)
-    resultfiles.write_snapshot(str(tmp_path), resultfiles.PROBES, "sweep", b"")
+    files.write_snapshot(str(tmp_path), PROBES, "sweep", b"")
     return found
 
 

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from trainables import devices, records, verdict
-from trainables.records import resultfiles, schemas
+from trainables.records import files, schemas
+from trainables.records.layout import CHECKPOINTS
 from trainables.settings import InputError, TrialConfig, key, replace
 from trainables.trial import recorded, schedule
+from trainables.trial.network_run import NetworkRun
 
 CPU = torch.device("cpu")
 
@@ -195,8 +197,8 @@ def test_each_checkpoint_is_its_own(tiny, shared):
 def test_layers_are_read_once_per_probe_and_truths_once_per_folder(tiny, tmp_path, monkeypatch):
     config = replace(tiny, {"mine.pairs": ("Y;sm1",), "mine.epochs": 2})
     read, computed = [], []
-    outputs, compute = schedule.NetworkRun.outputs, schedule.truth.compute
-    monkeypatch.setattr(schedule.NetworkRun, "outputs", lambda *given: read.append(given[2]) or outputs(*given))
+    outputs, compute = NetworkRun.outputs, schedule.truth.compute
+    monkeypatch.setattr(NetworkRun, "outputs", lambda *given: read.append(given[2]) or outputs(*given))
     monkeypatch.setattr(schedule.truth, "compute", lambda *given: computed.append(set(given[2])) or compute(*given))
     list(schedule.run(config, CPU, str(tmp_path)))
     assert read == [0, 2] and computed == [{0.0, 0.3}] * 2
@@ -217,17 +219,17 @@ def test_a_trial_resumes_from_its_checkpoint_and_removes_it(tiny, finish, tmp_pa
     assert [next(running).run, next(running).run] == [1, 2]
     running.close()
     assert records.trial_state(results, key(config)) is None
-    checkpoint = resultfiles.read_snapshot(results, recorded.CHECKPOINTS, key(config))
+    checkpoint = files.read_snapshot(results, CHECKPOINTS, key(config))
     assert [reached.run for reached in recorded.run(config, results, CPU)] == [2]
     assert records.trial_state(results, key(config)) == "completed"
     expected = finish(config)
     for name in expected:
         assert records.read(results, name).rows.equals(expected[name].cast(schemas.SCHEMAS[name])), name
     # Killed between the rows and the removal of the checkpoint: the rows stay.
-    resultfiles.write_snapshot(results, recorded.CHECKPOINTS, key(config), checkpoint)
+    files.write_snapshot(results, CHECKPOINTS, key(config), checkpoint)
     assert [reached.run for reached in recorded.run(config, results, CPU)] == [2]
     assert records.read(results, "network").rows.num_rows == epochs
-    assert list((tmp_path / recorded.CHECKPOINTS).iterdir()) == []
+    assert list((tmp_path / CHECKPOINTS).iterdir()) == []
 
 
 def test_a_lenet_that_diverges_fails_the_trial_and_is_no_explosion(tiny, tmp_path):

@@ -2,11 +2,10 @@
 
 plain.py               the plain reference: Algorithm 1 for one fit, in float64
 statistics_network.py  the networks T of all pairs and replicates
-head.py                their first and last operation, with gradients written out
 front.py               first layers that are drawn again at every step
 mine.py                the training loop (Algorithm 1), and the curves of its fits
 batches.py, noise.py   what a step reads: rows, and noise on the layers
-memory.py              how much memory fits take
+memory.py              how much memory fits, truths and trials take
 arrays.py              fits and truths of people's own arrays
 given.py, rows.py      what people give as arrays, checked and converted
 problems.py            problems with known answers

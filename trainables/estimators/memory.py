@@ -31,18 +31,14 @@ _NETWORKS = (
     "mine.replicates",
 )  # fmt: skip
 
-_PARTS: Mapping[str, tuple[str, ...]] = {
-    "PyTorch itself": (),
-    "the data set": (),
-    "the layers' outputs": (),
-    "the truths' distances": (),
+_ASK: Mapping[str, tuple[str, ...]] = {
     "the network's batch": ("network.batch_size",),
     "the weights of the statistics networks": _NETWORKS,
     "a batch in the statistics networks": (*_NETWORKS, "mine.batch_size"),
     "an epoch's values of T": ("mine.replicates",),
     "the curves": ("mine.epochs", "mine.replicates", "network.epochs"),
 }
-"""What takes memory, and the settings that may ask for too much of it; else it is the number of samples."""
+"""The settings that may ask for too much of what takes memory; of all else it is the number of samples."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -54,12 +50,12 @@ def of_fit(config: MineConfig, shapes: Shapes, pairs: Sequence[str], samples: in
         shapes: of one sample of X and of each layer; of Y the number of classes.
         runs: after the first, the weights of the run before are there, too.
     """
-    fits, units, deeper = len(pairs) * config.replicates, config.hidden_units, config.hidden_layers - 1
+    fits, units, layers = len(pairs) * config.replicates, config.hidden_units, config.hidden_layers
     rows = config.batch_size * (2 if config.marginals == "independent" and not config.all_pairs else 1)
     samples_of_T = config.batch_size * (config.batch_size / 2 if config.all_pairs and config.critic == "joint" else 1)
     inputs = rows * sum(math.prod(shape) for name, shape in shapes.items() if name != "Y")
-    weights = fits * deeper * (units + 1) * units * (1 + (config.critic == "separable"))
-    active = fits * samples_of_T * units * (1.5 + 4.5 * (deeper + 1))
+    weights = fits * (layers - 1) * (units + 1) * units * (1 + (config.critic == "separable"))
+    active = fits * samples_of_T * units * (1.5 + 4.5 * layers) + shapes.get("Y", (0,))[0] ** 2  # one-hot labels
     for pair in pairs:
         drawn = parameters_of(replace(config, hidden_layers=1), shapes, pair)
         weights += config.replicates * sum(math.prod(shape) for shape, _ in drawn.values())
@@ -69,11 +65,10 @@ def of_fit(config: MineConfig, shapes: Shapes, pairs: Sequence[str], samples: in
         elif config.architecture != 1:
             active += config.replicates * rows * 2.5 * drawn["first.bias"][1]  # what both sides hand on: its fan in
     noise = max(2**22, 2 * inputs) if config.noise_std else 0
-    labels = shapes["Y"][0] ** 2 if "Y" in shapes else 0
     copies = (6 if config.optimizer == "adam" else 4) + (runs > 1)  # of these two where it is asked what is finite
     return {
         "the weights of the statistics networks": _FLOAT * copies * weights,
-        "a batch in the statistics networks": _FLOAT * math.ceil(inputs + noise + active + labels),
+        "a batch in the statistics networks": _FLOAT * math.ceil(inputs + noise + active),
         "an epoch's values of T": 8 * _FLOAT * samples * fits,
         "the curves": config.epochs * (runs * 100 * fits + 4_000),
     }
@@ -129,47 +124,40 @@ def check_trial(config: TrialConfig, device: torch.device, limit: int | None = N
     _refuse_beyond(of_trial(config, device.type), flatten(config), ("mine.samples", config.mine_samples), device, limit)
 
 
-def check_fit(
-    config: MineConfig,
-    shapes: Shapes,
-    pairs: Sequence[str],
-    samples: int,
-    device: torch.device,
-    limit: int | None = None,
-) -> None:
+def check_fit(config: MineConfig, shapes: Shapes, pairs: Sequence[str], samples: int, device: torch.device) -> None:
     """The same of a fit of people's own arrays, with the float32 copies that it makes of them."""
     copies = samples * sum(math.prod(shape) for name, shape in shapes.items() if name != "Y") * _FLOAT
     needed = {"PyTorch itself": _PROCESS[device.type], "the layers' outputs": copies}
     settings = {f"mine.{name}": value for name, value in vars(config).items()}
-    needed |= of_fit(config, shapes, pairs, samples)
-    _refuse_beyond(needed, settings, ("the number of rows", samples), device, limit)
+    rows = "the number of rows", samples
+    _refuse_beyond(needed | of_fit(config, shapes, pairs, samples), settings, rows, device)
 
 
-def check_truth(
-    shape: tuple[int, int], classes: int, noise_std: float, device: torch.device, limit: int | None = None
-) -> None:
+def check_truth(shape: tuple[int, ...], classes: int, noise_std: float, device: torch.device) -> None:
     """The same of a truth of people's own arrays; `shape` is the layer's rows and features."""
-    (rows, features), by_class = shape, 10 * 8 * classes * (250 if noise_std else shape[0])
-    layer, products = (8 * rows * features, _of_truth(*shape, device.type)) if noise_std else (0, 0)
-    needed = {"PyTorch itself": _PROCESS[device.type], "the layers' outputs": layer}
-    needed |= {"the truths' distances": products + by_class}
-    many = ("the number of classes", classes) if by_class > layer + products else ("the number of rows", rows)
-    _refuse_beyond(needed, {}, many, device, limit)
+    rows, features = shape
+    needed = {"PyTorch itself": _PROCESS[device.type], "the numbers by class": 10 * 8 * classes * rows}
+    many = "the number of classes", classes
+    if noise_std:
+        needed["the layers' outputs"] = 8 * rows * features + _of_truth(rows, features, device.type)
+        needed["the numbers by class"] = 10 * 8 * classes * 250
+        many = "the number of rows", rows
+    _refuse_beyond(needed, {}, many, device)
 
 
 def _refuse_beyond(
-    needed: dict[str, int],
+    needed: Mapping[str, int],
     settings: Mapping[str, int],
     otherwise: tuple[str, int],
     device: torch.device,
-    limit: int | None,
+    limit: int | None = None,
 ) -> None:
     """Refuse what is too large, naming the setting that is the farthest above its default, else `otherwise`."""
     total, there = sum(needed.values()), available(device) if limit is None else limit
     if total <= there:
         return
     largest, usual = max(needed, key=needed.__getitem__), flatten(TrialConfig())
-    above = {path: settings[path] / usual[path] for path in _PARTS[largest] if path in settings}
+    above = {path: settings[path] / usual[path] for path in _ASK.get(largest, ()) if path in settings}
     path = max(above, key=above.__getitem__, default="")
     path, value = (path, settings[path]) if above.get(path, 0) > 1 else otherwise
     whose = "this machine" if device.type == "cpu" else str(device)

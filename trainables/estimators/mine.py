@@ -1,7 +1,7 @@
 """The training loop: all statistics networks of a run ascend their bound together (paper, Algorithm 1)."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -173,7 +173,7 @@ def _pooled(config: MineConfig, values: Tensor) -> dict[str, Tensor]:
 
 def _noise(
     networks: StatisticsNetworks, shapes: dict[str, tuple[int, int]], seed: int, run: object, steps: int, epochs: int
-) -> Iterator[noise.Step]:
+) -> Generator[noise.Step]:
     if networks.device.type != "cpu":
         return noise.on_gpu(shapes, seed, run, networks.device)
     config = networks.config
@@ -200,9 +200,9 @@ class _Gather:
         self.independent = config.marginals == "independent" and not config.all_pairs
         rows = 2 * config.batch_size if self.independent else config.batch_size
         self.shapes = {layer: (rows, math.prod(shapes[layer])) for layer in networks.layers}
-        kind = {"device": networks.device, "dtype": networks.dtype}
-        self.layers = {layer: torch.empty(shape, **kind) for layer, shape in self.shapes.items()}
-        self.x = torch.empty(config.batch_size, math.prod(shapes.get("X", (0,))), **kind)
+        device, dtype = networks.device, networks.dtype
+        self.layers = {layer: torch.empty(shape, device=device, dtype=dtype) for layer, shape in self.shapes.items()}
+        self.x = torch.empty(config.batch_size, math.prod(shapes.get("X", (0,))), device=device, dtype=dtype)
 
     def __call__(
         self, samples: Samples, batch: Tensor, of_layers: Tensor, marginal: Tensor
@@ -238,7 +238,7 @@ class _Recorder:
         full = values.shape[1] // config.batch_size
         whole, rest = values.tensor_split([full * config.batch_size], dim=1)
         by_size = [whole.unflatten(1, (full, config.batch_size)), rest.unsqueeze(1)][: 2 if rest.numel() else 1]
-        of_batches = torch.cat([BOUNDS[config.bound].value(*both, config) for both in by_size])
+        of_batches = torch.cat([BOUNDS[config.bound].value(joint, marginal, config) for joint, marginal in by_size])
         partition = torch.cat([log_mean_exp(marginal, config.log_mean_exp, dim=1).double() for _, marginal in by_size])
         bound = of_batches.mean(dim=0)
         gradients = {name: p.grad for name, p in networks.parameters.items() if p.grad is not None}

@@ -15,7 +15,7 @@ of the same law.
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
@@ -55,7 +55,7 @@ def generators(seed: int, run: object, layer: str) -> list[torch.Generator]:
 
 def on_cpu(
     shapes: Mapping[str, tuple[int, int]], seed: int, run: object, *, steps: int, epochs: int, ahead: bool = False
-) -> Iterator[Step]:
+) -> Generator[Step]:
     """Step after step of a run; each step's tensors hold until the next is asked for.
 
     Args:
@@ -102,7 +102,7 @@ def on_cpu(
         torch.set_num_threads(everything)
 
 
-def on_gpu(shapes: Mapping[str, tuple[int, int]], seed: int, run: object, device: torch.device) -> Iterator[Step]:
+def on_gpu(shapes: Mapping[str, tuple[int, int]], seed: int, run: object, device: torch.device) -> Generator[Step]:
     """The same on a GPU; the last draw may reach past the end of the run."""
     layers = {layer: _layer_on_gpu(shape, seed, run, layer, device) for layer, shape in shapes.items()}
     while True:

@@ -123,11 +123,6 @@ ASCENDED: Mapping[str, Formula] = {
 """What is ascended."""
 
 
-def optimizer(network: PlainNetwork, config: MineConfig) -> torch.optim.Optimizer:
-    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.SGD
-    return kind(network.parameters(), lr=config.learning_rate)
-
-
 def fit(
     settings: MineConfig,
     shapes: dict[str, tuple[int, ...]],
@@ -147,7 +142,8 @@ def fit(
     """
     networks = StatisticsNetworks(settings, shapes, seed=seed, run=run, dtype=torch.float64)
     network = PlainNetwork(networks, pair, replicate)
-    ascent = optimizer(network, settings)
+    kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.SGD
+    descent = kind(network.parameters(), lr=settings.learning_rate)
     order = draws.generator(seed, "mine batches", run)
     shuffles = draws.generator(seed, "mine marginals", settings.marginals, run)
     variable, layer = pair.split(";")
@@ -185,13 +181,13 @@ def fit(
                 loss = -(joint.mean() - every.exp().mean() / average)
             else:
                 loss = -ASCENDED[settings.bound](joint, every, settings)
-            ascent.zero_grad()
+            descent.zero_grad()
             loss.backward()
             if settings.gradient_clip:
                 norm = nn.utils.get_total_norm(p.grad for p in network.parameters() if p.grad is not None)
                 for parameter in network.parameters():
                     if parameter.grad is not None:
                         parameter.grad *= min(1.0, settings.gradient_clip / norm.item())
-            ascent.step()
+            descent.step()
         bounds.append(np.mean(of_epoch))
     return np.array(bounds), network

@@ -68,8 +68,8 @@ class Problem:
         log_ratio: for samples whose layers have their noise, ln p(x,z) / (p(x) p(z)) of each, by pair.
         truths: mutual information by pair, in nats.
         ceiling: entropy of the variable in nats, infinite where it is continuous.
-        expected: by (pair, marginals, bound), without marginals where the bound takes all pairs; what is not named is
-            expected to be `WITHIN`.
+        expected: by (pair, marginals, bound), a bound on all pairs under permutation; what is not named is expected to
+            be `WITHIN`.
     """
 
     name: str
@@ -183,7 +183,7 @@ def _of_large_information() -> dict[tuple[str, str, str], Expectation]:
             "smile": CLIPPED if large else WITHIN,
             "remine": HELD_DOWN,
         }
-        found[pair, "", "infonce"] = CAPPED if nats > 6 else NEAR_LIMIT
+        found[pair, "permutation", "infonce"] = CAPPED if nats > 6 else NEAR_LIMIT
         for bound, expectation in off.items():
             found[pair, "permutation", bound] = LIMITED if nats > 6 else NEAR_LIMIT
             found |= {(pair, kind, bound): expectation for kind in ("derangement", "independent")}

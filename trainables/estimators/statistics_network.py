@@ -293,7 +293,7 @@ class StatisticsNetworks:
         return {name: tensor.detach().clone() for name, tensor in self.parameters.items()}
 
     @torch.no_grad()
-    def load(self, state: dict[str, Tensor], keep: Tensor) -> None:
+    def load(self, state: Mapping[str, Tensor], keep: Tensor) -> None:
         """Take parameters from `state`, for the fits that `keep` marks, (pairs, replicates)."""
         keep = keep.to(self.device)
         for name, tensor in self.parameters.items():

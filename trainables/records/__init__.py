@@ -1,26 +1,19 @@
 """A results folder: Parquet tables of trials and their fits. Uses settings and pyarrow; no torch, no Ray.
 
+layout.py       the names of what it holds
 schemas.py      the tables' columns, with unit and meaning
-tables.py       a trial's rows written and read; which trials are done
-reading.py      the one reader: rows, and a sentence on every file that was left out
-grids.py        which rows a trial must have
-partfiles.py    which files hold a table's rows
-compaction.py   many parts merged into few files
-resultfiles.py  files of a results folder, local or of an object store, written atomically
-paths.py        text that people give, as a path or a URI
+writing.py      a trial's rows written
+reading.py      the one reader: rows, and a sentence on every file that was left out; which trials are done
+tablefiles.py   the files of a table, each read under the present names of columns
+expected.py     which rows a trial must have
+packing.py      many parts merged into few files
+in_use.py       whether a sweep or packing writes to the folder now
+plans.py        the trials that sweeps mean to run
+files.py        files, local or of an object store, written atomically
 """
 
-from trainables.records.tables import (
-    Read,
-    read,
-    read_trial,
-    scan,
-    to_parquet,
-    trial_state,
-    trial_states,
-    trials,
-    write_trial,
-)
+from trainables.records.reading import Read, read, read_trial, scan, trial_state, trial_states, trials
+from trainables.records.writing import to_parquet, write_trial
 
 __all__ = [
     "Read",

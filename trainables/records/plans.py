@@ -7,14 +7,14 @@ writes the same file.
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from trainables.records import resultfiles
+import pyarrow.fs
+
+from trainables.records import files
+from trainables.records.layout import PLANS
 from trainables.sentences import in_a_line
 from trainables.settings import InputError, TrialConfig, content_key, fields, flatten, key, stored, unflatten
-
-FOLDER = "plans"
-"""Folder of the plans, beside the tables."""
 
 VERSION = 1
 """Raised when a plan's content changes."""
@@ -38,8 +38,12 @@ class Plan:
 
 
 def write(results: str, plan: Plan) -> None:
-    """Put a plan beside the results; a search's plan is written again as it grows."""
-    flat = [_plain(config) for config in plan.trials]
+    """Put a plan beside the results; a search's plan is written again as it grows.
+
+    Raises:
+        InputError: if its name would leave the folder.
+    """
+    flat = [flatten(config) for config in plan.trials]
     base = flat[0] if flat else {}
     content = {
         "version": VERSION,
@@ -49,40 +53,33 @@ def write(results: str, plan: Plan) -> None:
         "base": base,
         "changes": [{path: value for path, value in one.items() if value != base[path]} for one in flat],
     }
-    name = _name(plan.search or f"{plan.study}-{content_key({'keys': sorted(map(key, plan.trials))})}")
-    resultfiles.write_text(results, FOLDER, f"{name}.json", json.dumps(content, separators=(",", ":")))
+    name = _checked(plan.search or f"{plan.study}-{content_key({'keys': sorted(map(key, plan.trials))})}")
+    store, root = files.filesystem(results)
+    files.write_bytes(store, f"{root}/{PLANS}/{name}.json", json.dumps(content, separators=(",", ":")).encode())
 
 
-def _name(name: str) -> str:
+def _checked(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
         raise InputError(f"study is {name!r}; it must be of letters, digits, '_', '-' and '.'.")
     return name
 
 
-def _plain(config: TrialConfig) -> dict[str, Any]:
-    return {path: list(value) if isinstance(value, tuple) else value for path, value in flatten(config).items()}
-
-
-class Found(NamedTuple):
-    """Plans, and a sentence on every file that is none."""
-
-    plans: list[Plan]
-    problems: list[str]
-
-
-def find(results: str) -> Found:
-    """All plans of a results folder that can be read, by name; none where no sweep wrote one."""
-    found = Found([], [])
-    for name in sorted(resultfiles.written_at(results, FOLDER, ".json")):
-        file = f"{FOLDER}/{name}.json"
+def find(results: str) -> tuple[list[Plan], list[str]]:
+    """All plans of a results folder that can be read, by name, and a sentence on every file that cannot."""
+    found, problems = list[Plan](), list[str]()
+    store, root = files.filesystem(results)
+    for info in files.named(store, f"{root}/{PLANS}", ".json"):
+        if info.type != pyarrow.fs.FileType.File:
+            continue
         try:
-            found.plans.append(_parse(json.loads(resultfiles.read_bytes(results, file))))
+            with store.open_input_stream(info.path) as stream:
+                found.append(_parse(json.loads(stream.read())))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError) as error:
-            said = in_a_line(str(error)).rstrip(".")
-            found.problems.append(
-                f"a plan that this program cannot read, {in_a_line(file)} ({said}); delete it and run its sweep again."
+            file, said = in_a_line(f"{PLANS}/{info.base_name}"), in_a_line(str(error)).rstrip(".")
+            problems.append(
+                f"a plan that this program cannot read, {file} ({said}); delete it and run its sweep again."
             )
-    return found
+    return found, problems
 
 
 def read(results: str) -> list[Plan]:
@@ -91,33 +88,25 @@ def read(results: str) -> list[Plan]:
     Raises:
         InputError: if one cannot be read: it may be of another study.
     """
-    plans, problems = find(results)
+    found, problems = find(results)
     if problems:
         raise InputError(f"results {results!r} holds {problems[0]}")
-    return plans
+    return found
 
 
 def _parse(content: dict[str, Any]) -> Plan:
     if content["version"] != VERSION:
         raise ValueError(f"version {content['version']}, not {VERSION}")
-    plan = Plan(
-        content["study"],
-        tuple(unflatten(_present({**content["base"], **changes})) for changes in content["changes"]),
-        content["search"],
-        content["expected"],
-    )
-    kinds = {"study": str, "search": str | None, "expected": int}
-    for name, kind in kinds.items():
+    for name, kind in {"study": str, "search": str | None, "expected": int}.items():
         if not isinstance(content[name], kind):
             raise ValueError(f"{name} is {content[name]!r}")
-    _name(plan.search or plan.study)
-    return plan
-
-
-def _present(flat: dict[str, Any]) -> dict[str, Any]:
-    """Fields by their present names, which those of the network had not in version 1."""
-    names = {stored(path): path for path in fields()}
-    return {names.get(path, path): value for path, value in flat.items()}
+    _checked(content["search"] or content["study"])
+    present = {stored(path): path for path in fields()}  # version 1 has other names for the network's fields
+    trials = tuple(
+        unflatten({present.get(path, path): value for path, value in {**content["base"], **changes}.items()})
+        for changes in content["changes"]
+    )
+    return Plan(content["study"], trials, content["search"], content["expected"])
 
 
 def unfinished(plans: list[Plan], completed: set[str]) -> tuple[int, int]:

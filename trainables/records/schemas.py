@@ -1,27 +1,19 @@
-"""The Arrow schemas of the four tables, and a trial's columns as tables that keep to them.
-
-A leaf but for the configuration; it imports neither torch nor ray.
-"""
+"""The Arrow schemas of the four tables, and a trial's columns as tables that keep to them."""
 
 import datetime
 import json
-import math
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset
-import pyarrow.fs
-import pyarrow.parquet
 
+from trainables.sentences import in_a_line
 from trainables.settings import TrialConfig, descriptions, fields, flatten, key, stored
 
 SCHEMA_VERSION = "1"
-"""Raised when a column changes its meaning or goes away. Where a column of the configuration is not there, it came
-later, and what `config.ADDED` says of it is read."""
-
+"""Raised when a column changes its meaning or goes away."""
 
 _READ_OUTS = {
     f"{part}_{name}": f"{words}, {said}."
@@ -49,17 +41,7 @@ RENAMED: Mapping[str, str] = {
     "optimum": "target",
     **{name: stored(name) for name in (*fields(), "network_epoch", "seconds_network") if stored(name) != name},
 }
-"""Columns that had another name in earlier files, in which they are read under that."""
-
-
-def folder(table: str) -> str:
-    """The folder of a table's files, which keeps the name that it had in version 1.
-
-    >>> folder("network"), folder("trials")
-    ('lenet', 'trials')
-    """
-    return stored(table)
-
+"""Columns that have another name in earlier files."""
 
 STATES = ("completed", "failed")
 """A trial's state: completed also where fits exploded; failed if it raised."""
@@ -71,23 +53,18 @@ def _field(name: str, kind: pa.DataType, description: str, unit: str = "", nulla
 
 
 def _configuration_fields() -> list[pa.Field]:
-    """One column a configuration field; its type from the annotation, its description from the docstring."""
+    """One column per configuration field; its type from the annotation, its description from the docstring."""
+    kinds = {int: pa.int64(), float: pa.float64(), str: pa.string()}
     columns = []
     for path, hint in fields().items():
-        allowed = typing.get_args(hint)
-        nullable = type(None) in allowed
-        if typing.get_origin(hint) is tuple:
-            kind = pa.list_(pa.string())
-        else:
-            sample = next((a for a in allowed if a is not type(None)), hint)
-            python_type = sample if isinstance(sample, type) else type(sample)
-            kind = {int: pa.int64(), float: pa.float64(), str: pa.string()}[python_type]
-        columns.append(_field(path, kind, descriptions()[path], nullable=nullable))
+        allowed = typing.get_args(hint) or (hint,)
+        first = allowed[0] if isinstance(allowed[0], type) else type(allowed[0])  # a Literal's are values
+        kind = pa.list_(pa.string()) if typing.get_origin(hint) is tuple else kinds[first]
+        columns.append(_field(path, kind, descriptions()[path], nullable=type(None) in allowed))
     return columns
 
 
 _KEY = _field("key", pa.string(), "Trial key: hash of all that changes the trial's numbers.")
-
 
 _FIT = [
     _KEY,
@@ -168,8 +145,7 @@ def table(name: str, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> pa.Ta
     """An Arrow table of one of the four kinds; NaN becomes null in nullable columns.
 
     Raises:
-        ValueError: if the columns are not exactly those of the schema, or a column that must not be
-            missing has a missing value.
+        ValueError: if the columns are not exactly those of the schema, or a value is missing where none may be.
     """
     schema = SCHEMAS[name].with_metadata({"schema_version": SCHEMA_VERSION})
     rows = len(next(iter(columns.values())))
@@ -182,8 +158,6 @@ def table(name: str, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> pa.Ta
 
 
 def _array(values: Sequence[Any] | np.ndarray, field: pa.Field) -> pa.Array:
-    if field.nullable and not isinstance(values, np.ndarray):
-        values = [None if isinstance(v, float) and math.isnan(v) else v for v in values]
     array = pa.array(values, from_pandas=field.nullable).cast(field.type)
     if array.null_count and not field.nullable:
         raise ValueError(f"column {field.name} has missing values and must have none")
@@ -203,11 +177,7 @@ def versions_json(versions: Mapping[str, str]) -> str:
 
 
 def versions(text: str) -> dict[str, str]:
-    """The inverse of `versions_json`; text that it did not write is one nameless version.
-
-    >>> versions(versions_json({"python": "3.12"})), versions("3.12")
-    ({'python': '3.12'}, {'': '3.12'})
-    """
+    """The inverse of `versions_json`; text that it did not write is one nameless version."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -216,16 +186,9 @@ def versions(text: str) -> dict[str, str]:
 
 
 def reason(error: str | None, most: int = 200) -> str:
-    """Why a trial failed, in a line: the last one of its error, shortened; empty where nothing is recorded.
-
-    >>> reason("Traceback\\nValueError: no\\n"), reason(" "), reason("x" * 500_000, most=3)
-    ('ValueError: no', '', 'xxx…')
-    """
-    for line in reversed((error or "").splitlines()):
-        printable = "".join(letter if letter.isprintable() else " " for letter in line[: 2 * most])
-        if said := " ".join(printable.split()):
-            return said if len(said) <= most else f"{said[:most]}…"
-    return ""
+    """Why a trial failed: the last line of its error, shortened; empty where nothing is recorded."""
+    said = next(filter(None, (in_a_line(line[: 2 * most]) for line in reversed((error or "").splitlines()))), "")
+    return said if len(said) <= most else f"{said[:most]}…"
 
 
 def now() -> datetime.datetime:

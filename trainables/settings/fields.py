@@ -60,12 +60,9 @@ class NetworkConfig:
     """What the layer of the output (sm1) is, for MINE and truth: the class probabilities, or their logarithms."""
 
     def __post_init__(self) -> None:
-        _check_types(self, "network")
-        require(self.epochs >= 1, "network.epochs", self.epochs, "at least 1")
+        _check(self, "network", epochs=1, batch_size=1, train_samples=1)
         _positive("network.learning_rate", self.learning_rate)
         require(0 <= self.momentum < 1, "network.momentum", self.momentum, "at least 0 and below 1")
-        require(self.batch_size >= 1, "network.batch_size", self.batch_size, "at least 1")
-        _optional_at_least_one("network.train_samples", self.train_samples)
 
 
 @dataclass(frozen=True)
@@ -78,9 +75,7 @@ class ScheduleConfig:
     """The network's epoch, from 0, of MINE's first run; network.epochs - 1: one run, on the finished network."""
 
     def __post_init__(self) -> None:
-        _check_types(self, "schedule")
-        require(self.probe_every >= 1, "schedule.probe_every", self.probe_every, "at least 1")
-        require(self.first_probe >= 0, "schedule.first_probe", self.first_probe, "at least 0")
+        _check(self, "schedule", probe_every=1, first_probe=0)
 
 
 @dataclass(frozen=True)
@@ -151,17 +146,15 @@ class MineConfig:
     """Pairs to estimate, each variable;layer (X;sm1); none given: all of the network's."""
 
     def __post_init__(self) -> None:
-        _check_types(self, "mine")
+        _check(
+            self, "mine", hidden_units=1, hidden_layers=1, branch_units=0, conv_channels=1, replicates=1, epochs=1,
+            batch_size=2, samples=1,
+        )  # fmt: skip
         # Below, squared distances over the variance leave float64's digits; above, float32's range nears.
         usable = self.noise_std == 0 or 1e-4 <= self.noise_std <= 1e6
         require(usable, "mine.noise_std", self.noise_std, "0, or from 0.0001 to 1000000")
-        for name in ("hidden_units", "hidden_layers", "conv_channels", "replicates", "epochs"):
-            value = getattr(self, name)
-            require(value >= 1, f"mine.{name}", value, "at least 1")
-        require(self.branch_units >= 0, "mine.branch_units", self.branch_units, "at least 0")
         odd = self.conv_kernel >= 1 and self.conv_kernel % 2 == 1
         require(odd, "mine.conv_kernel", self.conv_kernel, "odd and at least 1")
-        require(self.batch_size >= 2, "mine.batch_size", self.batch_size, "at least 2")
         for name in ("learning_rate", "clip"):
             _positive(f"mine.{name}", getattr(self, name))
         for name in ("penalty", "gradient_clip"):
@@ -169,7 +162,6 @@ class MineConfig:
         require(0 <= self.held_out < 1, "mine.held_out", self.held_out, "at least 0 and below 1")
         rate = self.moving_average_rate
         require(0 < rate <= 1, "mine.moving_average_rate", rate, "above 0 and at most 1")
-        _optional_at_least_one("mine.samples", self.samples)
 
     @property
     def all_pairs(self) -> bool:
@@ -194,8 +186,8 @@ class TrialConfig:
     mine: MineConfig = field(default_factory=MineConfig)
 
     def __post_init__(self) -> None:
-        _check_types(self, "")
-        _check_types(self.data, "data")
+        _check(self, "")
+        _check(self.data, "data")
         require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
         first, last = self.schedule.first_probe, self.network.epochs - 1
         require(first <= last, "schedule.first_probe", first, f"at most {last}, the last epoch of network.epochs")
@@ -279,17 +271,13 @@ def _positive(path: str, value: float) -> None:
     require(math.isfinite(value) and value > 0, path, value, "a finite number above 0")
 
 
-def _optional_at_least_one(path: str, value: int | None) -> None:
-    require(value is None or value >= 1, path, value, "at least 1, or None for all")
-
-
 @functools.cache
 def _hints(section: Any) -> dict[str, Any]:
     return typing.get_type_hints(section)
 
 
-def _check_types(section: Any, prefix: str) -> None:
-    """Hold every field of a frozen dataclass to its type; an int given for a float becomes a float."""
+def _check(section: Any, prefix: str, **least: int) -> None:
+    """Hold every field of a frozen dataclass to its type and its least value; an int for a float becomes a float."""
     for name, kind in _hints(typing.cast(Any, type(section))).items():
         path, value = f"{prefix}.{name}".lstrip("."), getattr(section, name)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
@@ -299,30 +287,27 @@ def _check_types(section: Any, prefix: str) -> None:
             require(isinstance(value, list | tuple | set), path, value, "a list or a tuple")
             object.__setattr__(section, name, tuple(value))
             for item in value:
-                _check_value(path, item, typing.get_args(kind)[0])
+                _check_value(path, item, str)
         else:
             _check_value(path, value, kind)
+        if name in least and value is not None:
+            or_all = ", or None for all" if kind == int | None else ""
+            require(value >= least[name], path, value, f"at least {least[name]}{or_all}")
 
 
 def _check_value(path: str, value: object, kind: Any) -> None:
-    if typing.get_origin(kind) is Literal:
-        choices = typing.get_args(kind)
-        known = any(type(value) is type(choice) and value == choice for choice in choices)
-        require(known, path, value, f"one of {', '.join(map(str, choices))}")
-        return
     allowed = typing.get_args(kind) or (kind,)
+    if typing.get_origin(kind) is Literal:
+        known = any(type(value) is type(choice) and value == choice for choice in allowed)
+        require(known, path, value, f"one of {', '.join(map(str, allowed))}")
+        return
     require(not isinstance(value, int) or abs(value) < 2**63, path, value, "a whole number up to 2^63 - 1")
     names = " or ".join("None" if one is type(None) else one.__name__ for one in allowed)
     require(isinstance(value, allowed) and not isinstance(value, bool), path, value, f"of type {names}")
 
 
 def pairs_in_words(pairs: Iterable[str]) -> str:
-    """Pairs as people read them: all, X or Y where all pairs of a variable are there, and the rest by name.
-
-    >>> everything = networks.pairs(NETWORKS["lenet5"].layers)
-    >>> pairs_in_words(everything), pairs_in_words(everything[:4]), pairs_in_words(["X;sm1", "Y;sm1"])
-    ('all', 'X', 'X;sm1, Y;sm1')
-    """
+    """Pairs as people read them: all, X or Y where all pairs of a variable are there, and the rest by name."""
     given, found = tuple(pairs), []
     known = (networks.pairs(one.layers) for one in NETWORKS.values())
     of_network = next((one for one in known if set(given) <= set(one)), given)

@@ -14,43 +14,24 @@ from trainables.settings.paths import flatten
 def key(config: TrialConfig) -> str:
     """The trial's key: a hash of all that changes its numbers, 16 hexadecimal digits.
 
-    Two configurations that must give the same rows share a key: where the data lies, settings that
-    the chosen architecture or optimizer does not use, and None against the full size, are not in it.
-
-    >>> from trainables.settings.paths import replace
-    >>> key(TrialConfig()) == key(replace(TrialConfig(), {"data.root": "elsewhere"}))
-    True
-    >>> key(TrialConfig()) == key(replace(TrialConfig(), {"seed": 1}))
-    False
+    Two configurations that must give the same rows share a key: the data's folder, settings that the chosen
+    architecture or optimizer does not use, and None against the full size are not in it.
     """
     return content_key(_deciding(config))
 
 
 def configuration_key(config: TrialConfig) -> str:
-    """The key of the trial's configuration: as `key`, without the seed.
-
-    >>> configuration_key(TrialConfig(seed=1)) == configuration_key(TrialConfig(seed=2))
-    True
-    """
+    """The key of the trial's configuration: as `key`, without the seed."""
     return content_key({path: value for path, value in _deciding(config).items() if path != "seed"})
 
 
 def network_key(config: TrialConfig) -> str:
-    """The key of the trial's training of its network: as `key`, without MINE's settings.
-
-    >>> from trainables.settings.paths import replace
-    >>> network_key(TrialConfig()) == network_key(replace(TrialConfig(), {"mine.hidden_units": 20}))
-    True
-    """
+    """The key of the trial's training of its network: as `key`, without MINE's settings."""
     return content_key({path: value for path, value in _deciding(config).items() if not path.startswith("mine.")})
 
 
 def stored(name: str) -> str:
-    """What version 1 calls a field, a column, a table or a random stream of the network: it knew LeNet-5 alone.
-
-    >>> stored("network.epochs"), stored("network"), stored("mine.epochs")
-    ('lenet.epochs', 'lenet', 'mine.epochs')
-    """
+    """What version 1, which knew only LeNet-5, calls a field, column, table or random stream of the network."""
     return name.replace("network", "lenet")
 
 

@@ -4,7 +4,8 @@ import ast
 import dataclasses
 import functools
 import inspect
-import textwrap
+import operator
+import sys
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -15,11 +16,7 @@ from trainables.settings.fields import TrialConfig
 
 @functools.cache
 def fields() -> dict[str, Any]:
-    """Every field of a trial: path to type, in order.
-
-    >>> list(fields())[:3]
-    ['seed', 'data.name', 'data.root']
-    """
+    """Every field of a trial: path to type, in order."""
     paths: dict[str, Any] = {}
     for name, kind in typing.get_type_hints(TrialConfig).items():
         if dataclasses.is_dataclass(kind):
@@ -31,34 +28,21 @@ def fields() -> dict[str, Any]:
 
 @functools.cache
 def descriptions() -> dict[str, str]:
-    """The docstring that stands under each field: path to text."""
+    """The docstring under each field: path to text."""
+    prefixes = {kind.__name__: f"{name}." for name, kind in typing.get_type_hints(TrialConfig).items()}
     texts: dict[str, str] = {}
-    sections: dict[str, Any] = {"": TrialConfig}
-    for name, kind in typing.get_type_hints(TrialConfig).items():
-        if dataclasses.is_dataclass(kind):
-            sections[f"{name}."] = kind
-    for prefix, section in sections.items():
-        body: list[Any] = ast.parse(textwrap.dedent(inspect.getsource(section))).body
-        body = body[0].body
-        for statement, following in zip(body, body[1:], strict=False):
-            if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
-                texts[prefix + ast.unparse(statement.target)] = ast.literal_eval(following.value)
+    for section in ast.parse(inspect.getsource(sys.modules[TrialConfig.__module__])).body:
+        if isinstance(section, ast.ClassDef):
+            for statement, following in zip(section.body, section.body[1:], strict=False):
+                if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
+                    path = prefixes.get(section.name, "") + ast.unparse(statement.target)
+                    texts[path] = ast.literal_eval(following.value)
     return texts
 
 
 def flatten(config: TrialConfig) -> dict[str, Any]:
-    """The configuration as one level: path to value.
-
-    >>> flatten(TrialConfig())["mine.hidden_units"]
-    10
-    """
-    flat: dict[str, Any] = {}
-    for path in fields():
-        value: Any = config
-        for name in path.split("."):
-            value = getattr(value, name)
-        flat[path] = value
-    return flat
+    """The configuration as one level: path to value."""
+    return {path: operator.attrgetter(path)(config) for path in fields()}
 
 
 def unflatten(flat: Mapping[str, Any]) -> TrialConfig:
@@ -73,33 +57,20 @@ def unflatten(flat: Mapping[str, Any]) -> TrialConfig:
 def replace(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
     """The configuration with some fields changed, by path.
 
-    >>> replace(TrialConfig(), {"mine.hidden_units": 20, "seed": 1}).mine.hidden_units
-    20
-
     Raises:
         InputError: on an unknown path or a value out of range.
     """
-    for path in changes:
-        require(path in fields(), "configuration field", path, f"one of {', '.join(fields())}")
     top: dict[str, Any] = {}
+    inside: dict[str, dict[str, Any]] = {}
     for path, value in changes.items():
-        section, _, leaf = path.partition(".")
-        if leaf:
-            top.setdefault(section, {})[leaf] = value
-        else:
-            top[section] = value
-    sections = {
-        name: dataclasses.replace(getattr(config, name), **value) if isinstance(value, dict) else value
-        for name, value in top.items()
-    }
-    return dataclasses.replace(config, **sections)
+        require(path in fields(), "configuration field", path, f"one of {', '.join(fields())}")
+        section, _, leaf = path.rpartition(".")
+        (inside.setdefault(section, {}) if section else top)[leaf] = value
+    changed = {name: dataclasses.replace(getattr(config, name), **values) for name, values in inside.items()}
+    return dataclasses.replace(config, **top, **changed)
 
 
 def short_name(path: str) -> str:
-    """A field's path without its section, but where another field of the configuration has the same last part.
-
-    >>> short_name("mine.noise_std"), short_name("mine.batch_size")
-    ('noise_std', 'mine.batch_size')
-    """
+    """A field's path without its section, unless another field has the same last part (`mine.batch_size`)."""
     last = path.rpartition(".")[2]
     return last if sum(other.rpartition(".")[2] == last for other in fields()) < 2 else path

@@ -65,12 +65,12 @@ def _load(data: str, given: str | None) -> Arrays:
         InputError: if it is missing and cannot be downloaded, or a file is not the official one.
     """
     root = data_root(given)
-    where, raw = f"data.root {str(root)!r}", root / _FOLDERS[data] / "raw"
+    where, files = f"data.root {str(root)!r}", {name: root / _FOLDERS[data] / "raw" / name for name in _SHA256[data]}
     try:
-        missing = [name for name in _SHA256[data] if not _file(raw, name).exists()]
+        missing = [name for name, path in files.items() if not path.exists() and not _compressed(path).exists()]
         if missing:
             _download(data, root)
-        contents = {name: _content(raw, name, data, where) for name in _SHA256[data]}
+        contents = [_content(path, data, where) for path in files.values()]
     except OSError as error:
         raise InputError(f"{where} cannot be used for {data} ({places.said(error)}).") from error
     except RuntimeError as error:  # torchvision's, when no mirror answers
@@ -79,13 +79,12 @@ def _load(data: str, given: str | None) -> Arrays:
             f"{where} holds no {missing[0]} in {_FOLDERS[data]}/raw ({reason}); it must hold the official "
             "files, or the machine must reach the network to download them."
         ) from error
-    train_pixels, train_labels, test_pixels, test_labels = contents.values()
-    return _grey(train_pixels), _classes(train_labels), _grey(test_pixels), _classes(test_labels)
+    train, train_labels, test, test_labels = contents
+    return _grey(train), train_labels.astype(np.int64), _grey(test), test_labels.astype(np.int64)
 
 
-def _file(raw: Path, name: str) -> Path:
-    """The unpacked file, or the compressed one where that is not there."""
-    return raw / name if (raw / name).exists() else raw / f"{name}.gz"
+def _compressed(path: Path) -> Path:
+    return path.with_name(f"{path.name}.gz")
 
 
 def _download(name: str, root: Path) -> None:
@@ -98,18 +97,20 @@ def _download(name: str, root: Path) -> None:
         getattr(datasets, _FOLDERS[name])(root, download=True)
 
 
-def _content(raw: Path, name: str, data: str, where: str) -> bytes:
-    """A file's content without its header.
+def _content(path: Path, data: str, where: str) -> NDArray[np.uint8]:
+    """The bytes of a file, or of the compressed one where that is not there, without its header.
 
     Raises:
         InputError: if it is not the official one.
         OSError: if it cannot be read.
     """
-    path = _file(raw, name)
-    content = path.read_bytes()
-    if path.suffix == ".gz":
+    name = path.name
+    if path.exists():
+        content = path.read_bytes()
+    else:
+        path = _compressed(path)
         try:
-            content = gzip.decompress(content)
+            content = gzip.decompress(path.read_bytes())
         except (gzip.BadGzipFile, EOFError, zlib.error):
             content = b""
     found = hashlib.sha256(content).hexdigest()
@@ -117,15 +118,11 @@ def _content(raw: Path, name: str, data: str, where: str) -> bytes:
         known = {sum_: f"{other} of {of}" for of, sums in _SHA256.items() for other, sum_ in sums.items()}
         what = f"{known[found]} under the name of" if found in known else "a truncated or corrupt"
         raise InputError(
-            f"{where} holds {what} {path.relative_to(raw.parents[1])}; it must be the official file: delete it to have "
-            "it unpacked or downloaded again."
+            f"{where} holds {what} {path.relative_to(path.parents[2])}; it must be the official file: delete it to "
+            "have it unpacked or downloaded again."
         )
-    return content[_HEADERS[name.split("-")[1]] :]
+    return np.frombuffer(content, np.uint8, offset=_HEADERS[name.split("-")[1]])
 
 
-def _grey(pixels: bytes) -> NDArray[np.float32]:
-    return np.frombuffer(pixels, dtype=np.uint8).astype(np.float32).reshape(-1, 1, 28, 28) / np.float32(255)
-
-
-def _classes(labels: bytes) -> NDArray[np.int64]:
-    return np.frombuffer(labels, np.uint8).astype(np.int64)
+def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return pixels.astype(np.float32).reshape(-1, 1, 28, 28) / np.float32(255)

@@ -2,10 +2,9 @@
 
 schedule.py       the whole experiment, top to bottom
 network_run.py    a network's training and its truths, shared by the trials of a results folder
-fit_rows.py       rows of the tables from curves
+rows.py           rows of the tables
 recorded.py       the schedule with its checkpoints, ending in rows
 snapshots.py      files of tensors
 provenance.py     versions, device, seconds and memory of a trial
-memory.py         how much memory a trial takes
 ray_trainable.py  the trial as a Ray trainable
 """

@@ -15,15 +15,13 @@ from torch import Tensor
 
 from trainables import truth
 from trainables.draws import generator
+from trainables.records.layout import NETWORK_RUNS, TRUTHS
 from trainables.settings import TrialConfig, content_key, network_key, stored
 from trainables.subjects import probing, training
 from trainables.subjects.data import DataSet, Examples
 from trainables.subjects.networks import NETWORKS
 from trainables.trial import snapshots
 from trainables.truth import Truth
-
-_NETWORKS, _TRUTHS = stored("network_runs"), "truths"
-"""Folders of the files, beside the tables."""
 
 VERSION = 1
 """Raised when the content or the numbers of a file change."""
@@ -88,13 +86,14 @@ def obtain(config: TrialConfig, data: DataSet, results: str | None = None) -> Ne
     # Whoever trained it meanwhile, perhaps on another device, may have computed its truths: one serves all trials.
     if found := _read_network(config, results):
         return found
-    snapshots.write(results, _NETWORKS, network_key(config), vars(trained), VERSION)
+    snapshots.write(results, NETWORK_RUNS, network_key(config), vars(trained), VERSION)
     return trained
 
 
 def _read_network(config: TrialConfig, results: str) -> NetworkRun | None:
-    content = snapshots.read(results, _NETWORKS, network_key(config), VERSION)
-    return content and NetworkRun(content["states"], content["train_loss"], content["test_accuracy"])
+    content = snapshots.read(results, NETWORK_RUNS, network_key(config), VERSION)
+    fields = ("states", "train_loss", "test_accuracy")
+    return NetworkRun(**{name: content[name] for name in fields}) if content else None
 
 
 def parts(config: TrialConfig, data: DataSet) -> dict[str, Examples]:
@@ -137,7 +136,7 @@ def obtain_truths(
             found[layer, std] = one
             if results is not None:
                 epochs = {**_read_truths(config, part, layer, std, results), epoch: _from_truth(one)}
-                snapshots.write(results, _TRUTHS, _truth_key(config, part, layer, std), {"epochs": epochs}, VERSION)
+                snapshots.write(results, TRUTHS, _truth_key(config, part, layer, std), {"epochs": epochs}, VERSION)
     return found
 
 
@@ -156,7 +155,7 @@ def _read_truths(
     """What is there of a layer's truths, by epoch."""
     if results is None:
         return {}
-    content = snapshots.read(results, _TRUTHS, _truth_key(config, part, layer, noise_std), VERSION)
+    content = snapshots.read(results, TRUTHS, _truth_key(config, part, layer, noise_std), VERSION)
     return content["epochs"] if content else {}
 
 

@@ -11,7 +11,7 @@ import torch
 from ray import tune
 
 from trainables import devices, records, verdict
-from trainables.records import resultfiles
+from trainables.records import files
 from trainables.settings import InputError, key, unflatten
 from trainables.subjects import data
 from trainables.trial import network_run
@@ -42,7 +42,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
             Tune then starts a fresh one, in which the trial resumes from its checkpoint.
     """
     config, results = unflatten(parameters["trial"]), parameters["results"]
-    resultfiles.check_seen(results, parameters["probe"])
+    files.check_seen(results, parameters["probe"])
     if records.trial_state(results, key(config)) == "completed":
         tune.report({"state": "completed"})
         return
@@ -71,7 +71,7 @@ def prepare(parameters: dict[str, Any]) -> None:
             and the rest as in `run_trial`.
     """
     config, results = unflatten(parameters["trial"]), parameters["results"]
-    resultfiles.check_seen(results, parameters["probe"])
+    files.check_seen(results, parameters["probe"])
     torch.set_num_threads(parameters["threads"])
     loaded = data.load(**vars(config.data)).to(device_of(parameters["gpus"]))
     trained = network_run.obtain(config, loaded, results)

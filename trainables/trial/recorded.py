@@ -13,13 +13,11 @@ import pyarrow as pa
 import torch
 
 from trainables import records
-from trainables.records import resultfiles, schemas
+from trainables.records import files, schemas
+from trainables.records.layout import CHECKPOINTS
 from trainables.settings import TrialConfig, key
 from trainables.trial import provenance, schedule, snapshots
 from trainables.trial.schedule import Checkpoint
-
-CHECKPOINTS = "checkpoints"
-"""Folder of the checkpoints, beside the tables."""
 
 VERSION = 5
 """Raised when a checkpoint's content changes, or the numbers that follow from it."""
@@ -46,7 +44,7 @@ def run(config: TrialConfig, results: str, device: torch.device) -> Iterator[Che
     except Exception:
         records.write_trial(results, failed_parts(config, device, traceback.format_exc()))
         raise
-    resultfiles.delete_snapshot(results, CHECKPOINTS, key(config))
+    files.delete_snapshot(results, CHECKPOINTS, key(config))
 
 
 def parts(reached: Checkpoint, device: torch.device) -> dict[str, pa.Table]:

@@ -1,4 +1,4 @@
-"""A run's rows of the tables `estimates` and `curves`, from the curves of its fits."""
+"""A trial's rows of the tables `network`, `estimates` and `curves`."""
 
 import math
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from trainables.draws import generator
 from trainables.estimators.mine import Curves, Samples, by_fit
 from trainables.records import schemas
 from trainables.settings import TrialConfig, key
+from trainables.trial.network_run import NetworkRun
 from trainables.truth import Truth
 
 
@@ -102,6 +103,13 @@ def curves(config: TrialConfig, run: int, found: Curves) -> pa.Table:
 
 
 _CURVES = ("bound", "pooled_bound", "log_mean_exp", "gradient_norm")
+
+
+def network(config: TrialConfig, trained: NetworkRun) -> pa.Table:
+    """One row per epoch of the network."""
+    epochs = len(trained.train_loss)
+    columns: dict[str, Any] = {"key": [key(config)] * epochs, "epoch": range(epochs), "train_loss": trained.train_loss}
+    return schemas.table("network", {**columns, "test_accuracy": trained.test_accuracy})
 
 
 def _position(config: TrialConfig, run: int, found: Curves, repeat: int) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from trainables import truth
 from trainables.estimators import memory, mine
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.records import schemas
-from trainables.settings import TrialConfig, key
+from trainables.settings import TrialConfig
 from trainables.subjects import data, training
 from trainables.trial import network_run, provenance, rows
-from trainables.trial.network_run import NetworkRun
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def run(
             networks.state(),
             curves.finite.all(dim=0),
             {
-                "network": (_network_rows(config, trained),),
+                "network": (rows.network(config, trained),),
                 "estimates": (*reached.rows.get("estimates", ()), estimates),
                 "curves": (*reached.rows.get("curves", ()), rows.curves(config, number, curves)),
             },
@@ -117,10 +116,3 @@ def _networks(reached: Checkpoint, run: int, device: torch.device) -> tuple[Stat
         networks.load(reached.weights, keep=reached.finite)
         started_from[reached.finite.numpy()] = "previous run"
     return networks, started_from
-
-
-def _network_rows(config: TrialConfig, trained: NetworkRun) -> pa.Table:
-    epochs = len(trained.train_loss)
-    columns = {"key": [key(config)] * epochs, "epoch": range(epochs)}
-    learnt = {"train_loss": trained.train_loss, "test_accuracy": trained.test_accuracy}
-    return schemas.table("network", columns | learnt)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from trainables.records import resultfiles
+from trainables.records import files
 from trainables.settings import InputError
 
 logger = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ def write(results: str, folder: str, key: str, content: dict[str, Any], version:
     """Write a content, in place of the one before, marked with its kind's version and the key that it belongs to."""
     buffer = io.BytesIO()
     torch.save({**content, "version": version, "key": key}, buffer)
-    resultfiles.write_snapshot(results, folder, key, buffer.getvalue())
+    files.write_snapshot(results, folder, key, buffer.getvalue())
 
 
 def read(results: str, folder: str, key: str, version: int, **expected: Any) -> dict[str, Any] | None:
@@ -25,7 +25,7 @@ def read(results: str, folder: str, key: str, version: int, **expected: Any) -> 
     A file that is damaged, of another version or key, or of another value of what is expected, is named in the log:
     what it held is made again.
     """
-    snapshot = resultfiles.read_snapshot(results, folder, key)
+    snapshot = files.read_snapshot(results, folder, key)
     try:
         return None if snapshot is None else parse(snapshot, version=version, key=key, **expected)
     except InputError as error:
