@@ -9,6 +9,7 @@ import pandas as pd
 from analysis import (
     accuracy,
     agreement,
+    bounds,
     consistency,
     convergence,
     differences,
@@ -159,6 +160,13 @@ TABLES: Mapping[str, Table] = {
         "configurations by their distance to the truth, the nearest first",
         lambda source: distance.table(source.trials, source.fits, source.rule),
         lambda source, rows: distance.notes(source.trials, rows),
+        reported=False,
+    ),
+    "bounds": Table(
+        "Bounds",
+        "bounds and marginals by their distance to the truth, with explosion and cost",
+        lambda source: bounds.table(source.trials, source.fits, source.rule),
+        lambda source, rows: bounds.notes(source.trials, rows),
         reported=False,
     ),
     "thresholds": Table(
