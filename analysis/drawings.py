@@ -225,6 +225,25 @@ def explosions(trials: pd.DataFrame, judged: pd.DataFrame, sampled: pd.DataFrame
         )
 
 
+def of_bounds(trials: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Drawing]:
+    """Estimate and optimum against the truth, a panel per bound."""
+    fits = judged.assign(bound=judged["key"].map(trials["mine.bound"]).astype(str))
+    names = [name for name in fits["bound"].unique() if fits.loc[fits["bound"] == name, "estimate"].notna().any()]
+    if len(names) < 2:
+        return
+    figure, axes = layout.panels(len(names), columns=3, size=(2.6, 2.4))
+    top = float(fits["truth"].max())
+    for ax, name in zip(axes, names, strict=True):
+        figures.beside_optima(ax, fits[fits["bound"] == name], top, name)
+    layout.finish(figure, "Estimate and optimum against the truth")
+    yield Drawing(
+        "bounds",
+        "Estimates (filled, by outcome) and optima (rings) against the truth, by bound. On the grey line they are "
+        "right. What is above one and a half times the largest truth, or not finite, is not drawn.",
+        figure,
+    )
+
+
 FIGURES: Mapping[str, Figure] = {
     "learning": Figure(
         lambda trials, judged, sampled, results: learning(trials, judged, results),
@@ -242,6 +261,10 @@ FIGURES: Mapping[str, Figure] = {
         lambda trials, judged, sampled, results: truths(trials, judged),
         "estimates against truths: no fit settled",
     ),
+    "bounds": Figure(
+        lambda trials, judged, sampled, results: of_bounds(trials, judged),
+        "bounds side by side: no two bounds have estimates",
+    ),
     "exploded": Figure(
         lambda trials, judged, sampled, results: explosions(trials, judged, sampled),
         "exploded curves: no curve of an exploded fit was found",
@@ -256,7 +279,7 @@ NAMES = re.compile(rf"({'|'.join(FIGURES)})(_\w+)?\.(svg|png)")
 def missing(drawn: Iterable[str]) -> list[str]:
     """What a report has no figure of, and why, in a sentence for each kind.
 
-    >>> missing(["learning_1", "plane_1", "explosion_1", "truth"])
+    >>> missing(["learning_1", "plane_1", "explosion_1", "truth", "bounds"])
     ['No figure of exploded curves: no curve of an exploded fit was found.']
 
     Args:

@@ -297,3 +297,18 @@ def exploded_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, styles: layo
     ax.set_title(title)
     ax.set_xlabel("MINE epoch")
     ax.set_ylabel("bound (nats)")
+
+
+def beside_optima(ax: Axes, fits: pd.DataFrame, top: float, title: str) -> None:
+    """Estimates, by outcome, and optima (rings) against the truth.
+
+    Args:
+        fits: as `judging.judge` returns them.
+        top: the largest truth of all panels, in nats; the axis ends at one and a half times it.
+    """
+    ax.plot([0, top], [0, top], color=layout.LINES["truth"][0], linewidth=2)
+    ax.scatter(fits["truth"], fits["optimum"], s=14, facecolors="none", edgecolors="black", label="optimum")
+    for outcome, colour in layout.COLOURS.items():
+        part = fits[fits["outcome"] == outcome]
+        ax.scatter(part["truth"], part["estimate"], s=8, color=colour, label=outcome)
+    ax.set(title=title, xlabel="truth (nats)", ylabel="nats", ylim=(-0.5, 1.5 * top))
