@@ -4,7 +4,8 @@ from typing import Any
 
 from study.space import PAPER_AXES, Study, grid
 from trainables.bounds import BOUNDS
-from trainables.settings import InputError, TrialConfig, replace
+from trainables.errors import require
+from trainables.settings import TrialConfig, replace
 
 _DIGITS = replace(
     TrialConfig(),
@@ -32,7 +33,7 @@ DEMO = Study(
 # The paper, by what its authors ran (their scripts and job files; docs/reproduction.md).
 
 _FRONTS = ("redrawn", "trained")
-"""Of architectures 2 and 3: the authors' construction, and beside it the one that the paper describes."""
+"""Of architectures 2 and 3: the authors' construction, and the one that the paper describes."""
 
 _AUTHORS = replace(
     TrialConfig(),
@@ -53,7 +54,7 @@ _AUTHORS = replace(
 _FINISHED = replace(
     _AUTHORS, {"network.learning_rate": 0.01, "network.epochs": 10, "schedule.first_probe": 9, "mine.epochs": 100}
 )
-"""Table 2: one run of MINE on a LeNet-5 that has learnt."""
+"""Table 2: one run of MINE on a trained LeNet-5."""
 
 _NOISE = 2.0
 """Standard deviation of the authors' noise, for X and for Y."""
@@ -144,6 +145,5 @@ def find(name: str) -> Study:
     Raises:
         InputError: if there is none.
     """
-    if name not in STUDIES:
-        raise InputError(f"study is {name!r}; it must be one of {', '.join(STUDIES)}.")
+    require(name in STUDIES, "study", name, f"one of {', '.join(STUDIES)}")
     return STUDIES[name]

@@ -102,13 +102,13 @@ def _shares(t: Tensor, kind: str) -> Tensor:
     return weights / weights.sum(dim=0)
 
 
-def joint_and_marginal(t: Tensor, kind: str) -> tuple[Tensor, Tensor]:
+def joint_and_marginal(t: Tensor) -> tuple[Tensor, Tensor]:
     """Of T of all pairs, (batch, batch, pairs, replicates), what a value is made of, each (batch, pairs, replicates).
 
     Joint: T of each output's own variable. Marginal: ln mean exp T of all the batch's variables with an output, whose
-    own log-mean-exp is that of all pairs.
+    own log-mean-exp is that of all pairs. Always stable, as everybody has it.
     """
-    return t.diagonal(dim1=0, dim2=1).movedim(-1, 0), log_mean_exp(t, kind)
+    return t.diagonal(dim1=0, dim2=1).movedim(-1, 0), log_mean_exp(t, "stable")
 
 
 def _log_mean_ratio(t: Tensor, config: Settings, kind: str) -> Tensor:
@@ -200,7 +200,7 @@ def _contrast_ascent(config: Settings) -> Ascent:
     """Of the mean over outputs j of T_jj - ln mean_i exp T_ij."""
 
     def ascent(t: Tensor) -> Tensor:
-        gradient = _shares(t, config.log_mean_exp).neg_()
+        gradient = t.softmax(dim=0).neg_()
         gradient.diagonal(dim1=0, dim2=1).add_(1)
         return gradient.div_(len(t))
 

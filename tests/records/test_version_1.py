@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import frames, tables
+from analysis import Results, tables
 from tests import made_results
 from trainables import records
 from trainables.records import layout, packing, plans, schemas
@@ -62,10 +62,10 @@ def test_every_value_is_read_under_its_present_name(tmp_path, table, compacted):
 def test_new_rows_stand_beside_old_ones(tmp_path):
     folder = shutil.copytree(FIXTURE, tmp_path / "copy")
     made_results.write(str(folder), {"mine.epochs": 40})
-    study = frames.Results(str(folder))
+    study = Results(str(folder))
     assert len(study.trials) == 3 and set(study.trials["network.name"]) == {"lenet5"}
     assert tables.build("stability", str(folder))[0]["seeds"].sum() == 3 * 2
-    assert study.skipped == []
+    assert study.problems == []
 
 
 def test_a_sweep_of_version_1_finds_its_trials_done():

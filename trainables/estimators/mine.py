@@ -158,7 +158,7 @@ def _epochs(
                 t, activity = networks(*redraw(variables, layers), shuffle)
                 each(epoch, t, activity)
                 now = t.detach()
-                found.copy_(torch.stack(joint_and_marginal(now, config.log_mean_exp)) if config.all_pairs else now)
+                found.copy_(torch.stack(joint_and_marginal(now)) if config.all_pairs else now)
             yield values
 
 

@@ -3,6 +3,7 @@
 fields.py   the fields: types, defaults, ranges, and what each is for
 paths.py    fields by path (`mine.noise_std`): the flag, the search-space key and the Parquet column
 keys.py     what names a trial: a hash of all that changes its numbers
+words.py    configurations in words
 """
 
 from trainables.errors import InputError
@@ -26,6 +27,7 @@ from trainables.settings.keys import (
     unused_fields,
 )
 from trainables.settings.paths import descriptions, fields, flatten, replace, short_name, unflatten
+from trainables.settings.words import in_words, labels, setting
 
 __all__ = [
     "ADDED",
@@ -42,10 +44,13 @@ __all__ = [
     "descriptions",
     "fields",
     "flatten",
+    "in_words",
     "key",
+    "labels",
     "network_key",
     "pairs_in_words",
     "replace",
+    "setting",
     "short_name",
     "stored",
     "unflatten",

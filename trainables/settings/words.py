@@ -1,0 +1,52 @@
+"""Configurations in words, as people read them on a terminal, in a table or under a curve."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from trainables.settings.fields import TrialConfig, pairs_in_words
+from trainables.settings.keys import unused_fields
+from trainables.settings.paths import fields, flatten, short_name
+
+
+def setting(value: object) -> str:
+    """A field's value as it was given; an unset size as all, pairs as in `pairs_in_words`.
+
+    >>> setting(1e-5), setting(1.0), setting("reinit"), setting(("Y;relu3", "Y;sm1")), setting(None)
+    ('1e-05', '1', 'reinit', 'Y;relu3, Y;sm1', 'all')
+    """
+    if str(value) in ("None", "nan", "inf", "<NA>"):  # <NA>: a missing value of pandas
+        return "all"
+    if isinstance(value, str) and ";" in value:
+        value = value.split(", ")
+    if isinstance(value, list | tuple):
+        return pairs_in_words(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def in_words(values: Mapping[str, Any], paths: Iterable[str] | None = None) -> str:
+    """Settings by field path; `paths`: these alone.
+
+    >>> in_words({"mine.noise_std": 1.0, "network.epochs": 21})
+    'noise_std 1, network.epochs 21'
+    """
+    return ", ".join(f"{short_name(path)} {setting(values[path])}" for path in (values if paths is None else paths))
+
+
+def labels(configurations: Sequence[TrialConfig]) -> list[str]:
+    """A short name per trial: its seed, and the fields that tell the trials apart.
+
+    A field is left out where it changes no number of the trial, and where it varies together with an earlier one.
+
+    >>> from trainables.settings import replace
+    >>> labels([replace(TrialConfig(), {"mine.hidden_units": units}) for units in (10, 20)])
+    ['seed 0, hidden_units 10', 'seed 0, hidden_units 20']
+    """
+    used = [{p: v for p, v in flatten(one).items() if p not in unused_fields(one)} for one in configurations]
+    telling: dict[tuple[int, ...], str] = {}
+    for path in fields():
+        values = [str(one.get(path)) for one in used]
+        numbers = {value: place for place, value in enumerate(dict.fromkeys(values))}
+        if path != "seed" and len({one[path] for one in used if path in one}) > 1:
+            telling.setdefault(tuple(numbers[value] for value in values), path)
+    paths = ["seed", *telling.values()]
+    return [in_words(one, [path for path in paths if path in one]) for one in used]
