@@ -1,4 +1,4 @@
-"""The network and the data of Shwartz-Ziv and Tishby 2017: does I(X;L) fall while it trains? With noise in place of bins.
+"""The network and the data of Shwartz-Ziv and Tishby 2017: does I(X;L) fall in training?
 
 mine-study sweep examples/tanh_mlp.py --results results/tanh_mlp
 """

@@ -147,7 +147,7 @@ def _run_seconds(config: TrialConfig, device: torch.device) -> float:
     samples = mine.Samples(given.inputs.flatten(1), given.labels, outputs)
     networks = StatisticsNetworks(settings, shapes, seed=0, device=device, pairs=config.pairs)
     per_step = _seconds(device, lambda: mine.train(networks, samples, seed=0)) / _steps(batch)
-    return config.mine.epochs * steps(config.mine_samples, batch, config.mine.last_batch) * per_step
+    return config.mine.epochs * steps(config.fitted_samples, batch, config.mine.last_batch) * per_step
 
 
 def _curves_bytes(config: TrialConfig) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from study.space import PAPER_AXES, Study, grid
+from trainables.bounds import BOUNDS
 from trainables.errors import require
 from trainables.settings import TrialConfig, replace
 from trainables.subjects import own
@@ -110,7 +111,35 @@ FACTORIAL = Study(
     seeds=(0, 1, 2),
 )
 
-STUDIES = {study.name: study for study in (DEMO, PAPER, FACTORIAL)}
+_BOUNDS = replace(
+    _DIGITS,
+    {
+        "network.epochs": 9,
+        "schedule.first_probe": 8,
+        "mine.batch_size": 64,
+        "mine.epochs": 64,
+        "mine.held_out": 0.25,
+        "mine.replicates": 1,
+    },
+)
+"""One run of MINE on a LeNet-5 that has learnt, on three quarters of the samples, 1,024 steps per fit."""
+
+BOUNDS_STUDY = Study(
+    name="bounds",
+    description="Bounds x marginals x noise std x hidden units, on digits.",
+    configurations=grid(
+        _BOUNDS,
+        {
+            "mine.bound": tuple(BOUNDS),
+            "mine.marginals": ("permutation", "derangement", "independent"),
+            "mine.noise_std": (0.0, 1.0),
+            "mine.hidden_units": (20, 100),
+        },
+    ),
+    seeds=(0, 1, 2),
+)
+
+STUDIES = {study.name: study for study in (DEMO, PAPER, FACTORIAL, BOUNDS_STUDY)}
 
 
 def find(name: str) -> Study:

@@ -202,10 +202,10 @@ def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:
     >>> [work["noise_stds"] for work in shared_work([TrialConfig(), noisy])]
     [[0.0, 0.3]]
     """
-    work: dict[tuple[str, int], dict[str, Any]] = {}
+    work: dict[tuple[Any, ...], dict[str, Any]] = {}
     for config in planned:
-        first = {"trial": config, "layers": [], "noise_stds": [0.0]}
-        shared = work.setdefault((network_key(config), config.mine_samples), first)
+        populations = (network_key(config), config.mine_samples, config.mine.held_out, config.mine.null)
+        shared = work.setdefault(populations, {"trial": config, "layers": [], "noise_stds": [0.0]})
         shared["layers"] += [layer for layer in config.layers if layer not in shared["layers"]]
         if config.mine.noise_std not in shared["noise_stds"]:
             shared["noise_stds"].append(config.mine.noise_std)

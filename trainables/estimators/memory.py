@@ -50,10 +50,11 @@ def of_fit(config: MineConfig, shapes: Shapes, pairs: Sequence[str], samples: in
         runs: after the first, the weights of the run before are there, too.
     """
     fits, units, layers = len(pairs) * config.replicates, config.hidden_units, config.hidden_layers
-    rows = config.batch_size * (2 if config.marginals == "independent" else 1)
+    rows = config.batch_size * (2 if config.marginals == "independent" and not config.all_pairs else 1)
+    samples_of_T = config.batch_size * (config.batch_size / 2 if config.all_pairs and config.critic == "joint" else 1)
     inputs = rows * sum(math.prod(shape) for name, shape in shapes.items() if name != "Y")
-    weights = fits * (layers - 1) * (units + 1) * units
-    active = fits * config.batch_size * units * (1.5 + 4.5 * layers) + shapes.get("Y", (0,))[0] ** 2  # one-hot labels
+    weights = fits * (layers - 1) * (units + 1) * units * (1 + (config.critic == "separable"))
+    active = fits * samples_of_T * units * (1.5 + 4.5 * layers) + shapes.get("Y", (0,))[0] ** 2  # one-hot labels
     for pair in pairs:
         drawn = parameters_of(replace(config, hidden_layers=1), shapes, pair)
         weights += config.replicates * sum(math.prod(shape) for shape, _ in drawn.values())

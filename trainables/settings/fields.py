@@ -1,16 +1,16 @@
 """The fields of a trial: types, defaults, ranges, and what each is for."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from trainables.bounds import BOUNDS
 from trainables.errors import require
 from trainables.settings.checks import check, positive
-from trainables.subjects import datasets, networks, own
+from trainables.subjects import own
 from trainables.subjects.datasets import DATASETS
-from trainables.subjects.networks import NETWORKS, Network
+from trainables.subjects.networks import NETWORKS
 
 
 def later(default: Any) -> Any:
@@ -115,6 +115,9 @@ class MineConfig:
     front: Literal["trained", "redrawn"] = later("trained")
     """First layers of architectures 2 and 3: trained, or redrawn: the paper's authors' random map of one side, drawn
     again at every step and never trained; the optimum, which allows any T, is then only an upper bound."""
+    critic: Literal["joint", "separable"] = later("joint")
+    """joint: the head reads both sides at once; separable: each side has a head of its own, which ends in hidden_units
+    numbers, and T is the inner product of the two."""
     noise_std: float = 0.0
     """Standard deviation of the Gaussian noise added to the layer's output, in activation units."""
     hidden_units: int = 10
@@ -133,6 +136,10 @@ class MineConfig:
     """Statistics networks trained side by side per pair, from independent initialisations."""
     bound: Literal[tuple(BOUNDS)] = later("donsker_varadhan")  # type: ignore[valid-type]  # a Literal of a constant
     """Bound that T ascends."""
+    clip: float = later(5.0)
+    """tau of smile: exp(T) is clipped to [exp(-tau), exp(tau)], in its bound and wherever T is read out by it."""
+    penalty: float = later(0.1)
+    """Of remine: weight of the square of ln mean exp T."""
     epochs: int = 100
     """MINE epochs per run."""
     batch_size: int = 100
@@ -144,6 +151,8 @@ class MineConfig:
     """adam, or sgd: the plain gradient ascent of Algorithm 1."""
     learning_rate: float = 1e-4
     """Learning rate of MINE (left open by the paper)."""
+    gradient_clip: float = later(0.0)
+    """Euclidean norm to which a longer gradient of a fit is cut; 0: none is."""
     marginals: Literal["permutation", "derangement", "independent"] = "permutation"
     """Marginal samples: the batch shuffled, shuffled without fixed points, or drawn anew from all samples."""
     log_mean_exp: Literal["naive", "stable"] = "naive"
@@ -154,6 +163,11 @@ class MineConfig:
     """Weight of the newest batch in gradient_correction's moving average of mean exp(T)."""
     matmul_precision: Literal["highest", "high", "medium"] = later("highest")
     """Of products, in PyTorch's words: highest, float32; high, TF32 on a GPU; medium, bfloat16 on a CPU that has it."""
+    null: Literal["none", "shuffled_each_step", "shuffled_once"] = later("none")
+    """Layers to which nothing is known: of samples drawn again at every step (what is found where there is nothing?),
+    or dealt out once among all samples (what is learnt by heart?)."""
+    held_out: float = later(0.0)
+    """Share of the samples that T is not trained on and at the end read out on, too, a subset fixed by the seed."""
     samples: int | None = None
     """Training samples that MINE and truth use, a fixed stratified subset; None: all."""
     pairs: tuple[str, ...] = ()
@@ -169,141 +183,20 @@ class MineConfig:
         require(usable, "mine.noise_std", self.noise_std, "0, or from 0.0001 to 1000000")
         odd = self.conv_kernel >= 1 and self.conv_kernel % 2 == 1
         require(odd, "mine.conv_kernel", self.conv_kernel, "odd and at least 1")
-        positive("mine.learning_rate", self.learning_rate)
+        for name in ("learning_rate", "clip"):
+            positive(f"mine.{name}", getattr(self, name))
+        for name in ("penalty", "gradient_clip"):
+            require(0 <= getattr(self, name) < math.inf, f"mine.{name}", getattr(self, name), "finite and at least 0")
+        require(0 <= self.held_out < 1, "mine.held_out", self.held_out, "at least 0 and below 1")
         rate = self.moving_average_rate
         require(0 < rate <= 1, "mine.moving_average_rate", rate, "above 0 and at most 1")
+
+    @property
+    def all_pairs(self) -> bool:
+        """Whether T is taken of all pairs of a batch, with no marginal samples."""
+        return BOUNDS[self.bound].all_pairs
 
     @property
     def redraws_front(self) -> bool:
         """Whether one side of each pair goes through a random map; architecture 1 has no front."""
         return self.front == "redrawn" and self.architecture != 1
-
-
-@dataclass(frozen=True)
-class TrialConfig:
-    """One trial: a configuration and its seed."""
-
-    seed: int = 0
-    """Seed of everything random in the trial."""
-    data: DataConfig = field(default_factory=DataConfig)
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    mine: MineConfig = field(default_factory=MineConfig)
-
-    def __post_init__(self) -> None:
-        check(self, "")
-        require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
-        path, first = (
-            ("epochs", self.schedule.epochs[-1]) if self.schedule.epochs else ("first_probe", self.schedule.first_probe)
-        )
-        last = self.network.epochs - 1
-        require(first <= last, f"schedule.{path}", first, f"at most {last}, the last epoch of network.epochs")
-        if self.data.name in DATASETS:  # those of one's own are not loaded to be named
-            self.check_sizes()
-        everything = networks.pairs(self.described.layers)
-        for pair in self.mine.pairs:
-            require(pair in everything, "mine.pairs", pair, f"one of {', '.join(everything)}")
-        # One order, each pair once, none where all are named: none of this changes a number.
-        named = tuple(pair for pair in everything if pair in self.mine.pairs)
-        object.__setattr__(self, "mine", replace(self.mine, pairs=() if named == everything else named))
-
-    @property
-    def pairs(self) -> tuple[str, ...]:
-        """The pairs to estimate: those of X in the network's order, then those of Y."""
-        return self.mine.pairs or networks.pairs(self.described.layers)
-
-    @property
-    def described(self) -> Network:
-        """The network, and its layers in order."""
-        return networks.described(self.network.name, self.network.layers)
-
-    @property
-    def layers(self) -> Mapping[str, str]:
-        """The probed layers that the pairs name, in the network's order, each with its module."""
-        described = self.described.layers
-        return {layer: module for layer, module in described.items() if {f"X;{layer}", f"Y;{layer}"} & set(self.pairs)}
-
-    @property
-    def available(self) -> int:
-        """Number of the data set's training samples; of one's own they are loaded."""
-        return self.mine.samples or 0 if self.data.name == own.PROBED else self.data_set.train
-
-    @property
-    def runs(self) -> int:
-        """Number of MINE runs of the schedule (paper: 6)."""
-        return len(self.probe_epochs)
-
-    @property
-    def probe_epochs(self) -> Sequence[int]:
-        """The network's epochs after which MINE runs."""
-        every = range(self.schedule.first_probe, self.network.epochs, self.schedule.probe_every)
-        return self.schedule.epochs or every
-
-    @property
-    def mine_samples(self) -> int:
-        """Number of samples N that MINE and truth use."""
-        return self.available if self.mine.samples is None else self.mine.samples
-
-    def with_sources(self) -> "TrialConfig":
-        """The same with the digests of the sources of one's own network and data set.
-
-        Raises:
-            InputError: if one of them cannot be imported.
-        """
-        digests = {
-            section: own.digest(config.name, f"{section}.name")
-            for section, config in (("network", self.network), ("data", self.data))
-            if own.is_own(config.name)
-        }
-        changed = {section: replace(getattr(self, section), source=digest) for section, digest in digests.items()}
-        return replace(self, **changed) if changed else self
-
-    @property
-    def data_set(self) -> datasets.Data:
-        """The data set's shape, classes and sizes; one's own is loaded."""
-        return datasets.described(self.data.name, self.data.root, self.data.bins)
-
-    def check_sizes(self) -> None:
-        """Hold samples and batches to the data set's size, for which one's own is loaded.
-
-        Raises:
-            InputError: if they are larger, or a last batch too small.
-        """
-        available = self.available
-        limit = f"at most {available}, the size of {self.data.name}'s training set"
-        for path, samples, batch in (
-            ("network.train_samples", self.network.train_samples, self.network.batch_size),
-            ("mine.samples", self.mine.samples, self.mine.batch_size),
-        ):
-            if self.data.name == own.PROBED and path.startswith("network"):
-                continue
-            require(samples is None or samples <= available, path, samples, limit)
-            used = available if samples is None else samples
-            batch_path = f"{path.split('.')[0]}.batch_size"
-            require(batch <= used, batch_path, batch, f"at most {used}, the samples in use ({path})")
-        check_last_batch(self.mine, self.mine_samples)
-
-
-def check_last_batch(mine: MineConfig, samples: int) -> None:
-    """Refuse a last batch of one sample where its marginal sample must be another's.
-
-    Raises:
-        InputError: if that is so.
-    """
-    alone = mine.marginals == "derangement" and samples % mine.batch_size == 1
-    allowed = (
-        f"dropped where it has one sample ({samples} in batches of {mine.batch_size}) and marginals is derangement"
-    )
-    require(mine.last_batch == "dropped" or not alone, "mine.last_batch", mine.last_batch, allowed)
-
-
-def pairs_in_words(pairs: Iterable[str]) -> str:
-    """Pairs as people read them: all, X or Y where all pairs of a variable are there, and the rest by name."""
-    given, found = tuple(pairs), []
-    known = (networks.pairs(one.layers) for one in NETWORKS.values())
-    of_network = next((one for one in known if set(given) <= set(one)), given)
-    for variable in "XY":
-        of_variable = [pair for pair in of_network if pair.startswith(variable)]
-        there = [pair for pair in of_variable if pair in given]
-        found += [variable] if there == of_variable else there
-    return "all" if not given or found == ["X", "Y"] else ", ".join(found)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from trainables.settings.fields import TrialConfig, pairs_in_words
 from trainables.settings.keys import unused_fields
 from trainables.settings.paths import fields, flatten, short_name
+from trainables.settings.trial_config import TrialConfig, pairs_in_words
 
 
 def setting(value: object) -> str:

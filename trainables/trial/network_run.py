@@ -4,17 +4,20 @@ Neither depends on MINE's settings, so trials of one seed share them: as files u
 written atomically, and made again, with the same numbers, where they are missing.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from trainables import truth
 from trainables.draws import generator
 from trainables.estimators import memory
+from trainables.estimators.mine import Samples
 from trainables.records.layout import NETWORK_RUNS, TRUTHS
 from trainables.settings import TrialConfig, content_key, network_key, stored
 from trainables.subjects import data, own, probing, training
@@ -122,45 +125,72 @@ def _read_network(config: TrialConfig, results: str) -> NetworkRun | None:
     return NetworkRun(**{name: content[name] for name in fields}) if content else None
 
 
+def parts(config: TrialConfig, probed: Examples) -> dict[str, Tensor | slice]:
+    """Rows of the samples: `fitted`, those that T is trained on, and if any the `held_out` ones."""
+    if not config.mine.held_out:
+        return {"fitted": slice(None)}
+    order = torch.randperm(len(probed), generator=generator(config.seed, "held out")).to(probed.labels.device)
+    return {"fitted": order[config.held_out_samples :], "held_out": order[: config.held_out_samples]}
+
+
+def samples(config: TrialConfig, probed: Examples, outputs: Mapping[str, Tensor], rows: Tensor | slice) -> Samples:
+    """A part of the samples with their layers, which `mine.null` shuffled_once parts from them for good."""
+    labels, layers = probed.labels[rows], {layer: values[rows] for layer, values in outputs.items()}
+    if config.mine.null == "shuffled_once":
+        order = torch.randperm(len(labels), generator=generator(config.seed, "null")).to(labels.device)
+        layers = {layer: values[order] for layer, values in layers.items()}
+    return Samples(probed.inputs[rows].flatten(1), labels, layers)
+
+
 def obtain_truths(
     config: TrialConfig,
+    part: str,
     epoch: int,
-    outputs: Mapping[str, Tensor],
-    labels: Tensor,
+    part_samples: Samples,
     noise_stds: Collection[float],
     results: str | None = None,
 ) -> dict[tuple[str, float], Truth]:
     """The truths after a probed epoch, by layer and noise std: read, or computed and written for others.
 
     Args:
-        outputs: of the samples that MINE and truth use, by layer, each (samples, features).
-        labels: of these samples.
+        part: of `parts`.
+        part_samples: its samples with their layers.
     """
+    if config.mine.null == "shuffled_each_step":
+        nothing = Truth(0.0, 0.0, 0.0, 0.0, np.zeros(1), np.zeros(1))
+        return dict.fromkeys(itertools.product(part_samples.layers, noise_stds), nothing)
+    assert part_samples.y is not None
     found: dict[tuple[str, float], Truth] = {}
-    for layer, of_layer in outputs.items():
+    for layer, of_layer in part_samples.layers.items():
         for std in noise_stds:
-            if known := _read_truths(config, layer, std, results).get(epoch):
+            if known := _read_truths(config, part, layer, std, results).get(epoch):
                 found[layer, std] = _to_truth(known)
         missing = [std for std in noise_stds if (layer, std) not in found]
-        source = generator(config.seed, "truth", epoch, layer)
-        for std, one in (truth.compute(of_layer, labels, missing, source) if missing else {}).items():
+        source = generator(config.seed, "truth", epoch, layer, *([] if part == "fitted" else [part]))
+        for std, one in (truth.compute(of_layer, part_samples.y, missing, source) if missing else {}).items():
             found[layer, std] = one
             if results is not None:
-                epochs = {**_read_truths(config, layer, std, results), epoch: _from_truth(one)}
-                snapshots.write(results, TRUTHS, _truth_key(config, layer, std), {"epochs": epochs}, VERSION)
+                epochs = {**_read_truths(config, part, layer, std, results), epoch: _from_truth(one)}
+                snapshots.write(results, TRUTHS, _truth_key(config, part, layer, std), {"epochs": epochs}, VERSION)
     return found
 
 
-def _truth_key(config: TrialConfig, layer: str, noise_std: float) -> str:
-    name = {stored("network"): network_key(config), "samples": config.mine_samples}
+def _truth_key(config: TrialConfig, part: str, layer: str, noise_std: float) -> str:
+    name: dict[str, Any] = {stored("network"): network_key(config), "samples": config.mine_samples}
+    if config.mine.held_out:
+        name |= {"held_out": config.mine.held_out, "part": part}
+    if config.mine.null != "none":
+        name["null"] = config.mine.null
     return content_key({**name, "layer": layer, "noise_std": noise_std})
 
 
-def _read_truths(config: TrialConfig, layer: str, noise_std: float, results: str | None) -> dict[int, dict[str, Any]]:
+def _read_truths(
+    config: TrialConfig, part: str, layer: str, noise_std: float, results: str | None
+) -> dict[int, dict[str, Any]]:
     """What is there of a layer's truths, by epoch."""
     if results is None:
         return {}
-    content = snapshots.read(results, TRUTHS, _truth_key(config, layer, noise_std), VERSION)
+    content = snapshots.read(results, TRUTHS, _truth_key(config, part, layer, noise_std), VERSION)
     return content["epochs"] if content else {}
 
 

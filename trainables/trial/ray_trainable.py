@@ -75,7 +75,9 @@ def prepare(parameters: dict[str, Any]) -> None:
     trained, probed = network_run.subject(config, device, results, lambda name: nullcontext())
     for epoch in config.probe_epochs:
         outputs = trained.outputs(config, epoch, probed, parameters["layers"])
-        network_run.obtain_truths(config, epoch, outputs, probed.labels, parameters["noise_stds"], results)
+        for part, rows in network_run.parts(config, probed).items():
+            of_part = network_run.samples(config, probed, outputs, rows)
+            network_run.obtain_truths(config, part, epoch, of_part, parameters["noise_stds"], results)
 
 
 def device_of(gpus: float) -> torch.device:

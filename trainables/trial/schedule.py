@@ -62,21 +62,26 @@ def run(
     watch = provenance.Stopwatch(device, reached.seconds)
     trained, probed = network_run.subject(config, device, results, watch.phase)
     with watch.phase("data"):
-        ceilings = {"X": truth.entropy(probed.inputs), "Y": truth.entropy(probed.labels)}
+        parts = network_run.parts(config, probed)
+        fitted = parts["fitted"]
+        ceilings = {"X": truth.entropy(probed.inputs[fitted]), "Y": truth.entropy(probed.labels[fitted])}
 
     for number, epoch in list(enumerate(config.probe_epochs, start=1))[reached.run :]:
         with watch.phase("probe"):
             outputs = trained.outputs(config, epoch, probed, config.layers)
+            samples = {part: network_run.samples(config, probed, outputs, of) for part, of in parts.items()}
         with watch.phase("truth"):
-            stds = {config.mine.noise_std, 0.0}
-            truths = network_run.obtain_truths(config, epoch, outputs, probed.labels, stds, results)
+            answers, stds = {}, {config.mine.noise_std, 0.0}
+            for part, of_part in samples.items():
+                truths = network_run.obtain_truths(config, part, epoch, of_part, stds, results)
+                answers[part] = rows.known_answers(config, truths, ceilings, of_part, epoch, part)
         with watch.phase("mine"):
             networks, started_from = _networks(reached, trained.shapes(config), number, device)
-            samples = mine.Samples(probed.inputs.flatten(1), probed.labels, outputs)
-            curves = mine.train(networks, samples, config.seed, number)
-        del outputs, samples  # a gigabyte at full size, before the next probe makes its own
-        answers = rows.known_answers(config, truths, ceilings)
-        estimates = rows.estimates(config, number, curves, answers, started_from)
+            curves = mine.train(networks, samples["fitted"], config.seed, number)
+            others = samples.get("held_out")
+            held_out = mine.read_out(networks, others, config.seed, number) if others else {}
+        del outputs, samples, others, of_part  # a gigabyte at full size, before the next probe makes its own
+        estimates = rows.estimates(config, number, curves, answers, started_from, held_out)
         reached = Checkpoint(
             config,
             number,
