@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
-import analysis
-from analysis import Results, load
+from analysis import Results, configurations, figures, load, pair_curves, tables
 from study.resources import Resources
 from trainables import devices, records
 from trainables.errors import InputError, require
@@ -39,6 +39,7 @@ from trainables.settings import (
     key,
     labels,
     replace,
+    short_name,
 )
 from trainables.subjects import datasets, networks, probing
 from trainables.subjects.own import PROBED
@@ -284,23 +285,29 @@ class Study:
 
     def load(self, *where: str) -> Results:
         """The results, or those of the trials with these values (`noise_std=0.1`)."""
-        return analysis.load(self.results, where=where)
+        return Results(self.results, where=where)
 
-    def fits(self) -> pd.DataFrame:
-        """One row per fit: seed, epoch, layer, variable, settings, estimate, truth, optimum, outcome."""
-        return self.load().fits()
+    def fits(self, *where: str) -> pd.DataFrame:
+        """One row per fit: seed, epoch, layer, variable, replicate, settings, estimate, truth, optimum, outcome."""
+        found = self.load(*where)
+        settings = configurations.shown_columns(found.trials)
+        rows = found.configured(found.judged, ["seed", *settings])
+        rows["layer"] = rows["pair"].astype(str).str.split(";").str[1]
+        names = {"network_epoch": "epoch", **{path: short_name(path) for path in settings}}
+        shown = ["seed", "network_epoch", "layer", "variable", "replicate", *settings]
+        return rows[[*shown, "estimate", "truth", "optimum", "outcome"]].rename(columns=names)
 
     def table(self, name: str = "stability", *where: str) -> pd.DataFrame:
         """A table of the results, by the names of `mine-study table --which`."""
-        return self.load(*where).table(name)
+        return tables.build(name, self.results, where=where)[0]
 
-    def plane(self, *where: str) -> Any:
-        """The information plane, as matplotlib's figure."""
-        return self.load(*where).plane()
+    def plane(self, *where: str) -> Figure:
+        """The information plane of the first configuration."""
+        return next(figures.information_planes(self.load(*where))).figure
 
-    def curves(self, pair: str | None = None, *where: str) -> Any:
-        """A pair's learning curves, as matplotlib's figure."""
-        return self.load(*where).curves(pair)
+    def curves(self, pair: str | None = None, *where: str) -> Figure:
+        """A pair's learning curves, `X;fc1`; None: of the first."""
+        return pair_curves.draw(self.load(*where), pair)
 
     def report(self, out: str | Path) -> Path:
         """Write the report, one HTML page with its figures and tables beside it, into a folder."""

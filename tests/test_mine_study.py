@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 import mine_study as ms
-from analysis import tables
 from trainables import records
 from trainables.trial import activations
 
@@ -34,7 +33,7 @@ def test_a_probed_study_runs_once_and_has_its_layers_in_every_row(tmp_path, caps
     fits = ms.load(study.results).judged
     assert set(fits["pair"]) == {"X;1", "X;output", "Y;1", "Y;output"}
     assert sorted(set(fits["network_epoch"])) == [0, 2] and (fits["truth"] > 0).all()
-    assert tables.build("pairs", study.load())[0]["seeds"].tolist() == [2] * 4
+    assert study.table("pairs")["seeds"].tolist() == [2] * 4
     capsys.readouterr()
     study.run()
     assert capsys.readouterr().out == ""  # nothing is missing
