@@ -215,12 +215,8 @@ class _Recorder:
 
     @torch.no_grad()
     def see(self, activity: Activity) -> None:
-        """Remember which hidden units were on for any sample of a batch: by layer, (its pairs, replicates, units)."""
-        networks = self.networks
-        found = [(networks.pairs, (hidden > 0).flatten(0, 1).any(dim=0)) for hidden in activity.head]
-        for side, features in activity.branches.items():
-            pairs = networks.pairs_of(side)
-            found.append((pairs, (features > 0).any(dim=1).view(len(pairs), networks.config.replicates, -1)))
+        """Remember which hidden units were on for any sample of a batch."""
+        found = [(pairs, (outputs > 0).any(dim=0)) for pairs, outputs in activity]
         if self.active:
             found = [(pairs, on | seen) for (pairs, on), (_, seen) in zip(found, self.active, strict=True)]
         self.active = found

@@ -8,7 +8,6 @@ parameter, and no operation mixes them: a fit that turns NaN leaves its siblings
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,17 +21,8 @@ from trainables.settings import MineConfig
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True)
-class Activity:
-    """Outputs of the hidden layers (after the ReLU) in one forward pass.
-
-    Attributes:
-        head: one tensor per hidden layer of the head, shape (2, batch, pairs, replicates, units).
-        branches: by side, shape (fits, rows, branch_units); architecture 3 only.
-    """
-
-    head: list[Tensor]
-    branches: dict[str, Tensor]
+Activity = list[tuple[tuple[str, ...], Tensor]]
+"""Of each hidden layer the pairs that have it, and its outputs after the ReLU, (rows, pairs, replicates, units)."""
 
 
 def parameters_of(config: MineConfig, shapes: Shapes, pair: str) -> dict[str, tuple[tuple[int, ...], int]]:
@@ -182,7 +172,7 @@ class StatisticsNetworks:
         Returns:
             T of joint and of marginal samples, shape (2, batch, pairs, replicates), and the hidden activity.
         """
-        activity = Activity([], {})
+        activity: Activity = []
         by_variable = [self._variable(name, variables, activity) for name in self.variables]
         fixed = self._by_layer(by_variable) + self.parameters["first.bias"]
         layer_sides = dict.fromkeys(self.sides[pair][1] for pair in self.pairs)
@@ -192,11 +182,11 @@ class StatisticsNetworks:
         else:
             both = torch.stack([layer, layer.index_select(0, marginal)])
         hidden = (both + fixed).relu_()
-        activity.head.append(hidden)
+        activity.append((self.pairs, hidden.flatten(0, 1)))
         for depth in range(1, self.config.hidden_layers):
             weight, bias = (self.parameters[f"hidden{depth}.{name}"] for name in ("weight", "bias"))
             hidden = functional.relu(torch.einsum("sbprh,prkh->sbprk", hidden, weight) + bias)
-            activity.head.append(hidden)
+            activity.append((self.pairs, hidden.flatten(0, 1)))
         last: Tensor = LastProduct.apply(hidden, self.parameters["last.weight"])
         return last + self.parameters["last.bias"], activity
 
@@ -228,8 +218,9 @@ class StatisticsNetworks:
         elif _has_branch(config):
             dense, bias = (self.parameters[f"branch.{side}.{name}"] for name in ("weight", "bias"))
             flat = functional.linear(values, dense.flatten(0, 2), bias.flatten())
-            features = functional.relu(flat).view(rows, fits, -1).transpose(0, 1)
-            activity.branches[side] = features
+            hidden = functional.relu(flat).view(rows, fits, -1)
+            activity.append((self.pairs_of(side), hidden.unflatten(1, (pairs, replicates))))
+            features = hidden.transpose(0, 1)
         else:
             shared = values if config.architecture == 1 or config.redraws_front else functional.relu(values)
             # Weights first: with few columns a quarter faster than the same product the other way round.
