@@ -43,9 +43,10 @@ def add(layers: Mapping[str, Tensor], numbers: Step, std: float) -> None:
     Args:
         std: in activation units.
     """
-    rows = len(next(iter(layers.values())))
-    # One kernel for all layers on a GPU.
-    torch._foreach_add_(list(layers.values()), [numbers[layer][:rows] for layer in layers], alpha=std)
+    outputs, normals = list(layers.values()), [numbers[layer] for layer in layers]
+    if len(outputs[0]) < len(normals[0]):  # an epoch's last batch
+        normals = [values[: len(outputs[0])] for values in normals]
+    torch._foreach_add_(outputs, normals, alpha=std)  # one kernel for all layers on a GPU
 
 
 def generators(seed: int, run: object, layer: str) -> list[torch.Generator]:
