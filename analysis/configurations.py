@@ -1,12 +1,12 @@
 """Configurations as people read them: which settings tell trials apart, in words; layers and pairs in order."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from trainables.settings import DECIDE_USE, TrialConfig, fields, pairs_in_words, replace, short_name, unused_fields
+from trainables import settings
+from trainables.settings import DECIDE_USE, TrialConfig, fields, replace, unused_fields
 from trainables.subjects.datasets import DATASETS
 from trainables.subjects.networks import described
 
@@ -77,27 +77,9 @@ def shown_columns(trials: pd.DataFrame) -> list[str]:
     return [path for path in configuration_columns(trials) if path in varied or path in ALWAYS_SHOWN]
 
 
-def setting(value: object) -> str:
-    """A setting's value as it was given; unset sizes (all samples) as all, pairs as in `pairs_in_words`.
-
-    >>> setting(1e-5), setting(1.0), setting("reinit"), setting("Y;relu3, Y;sm1"), setting(pd.NA)
-    ('1e-05', '1', 'reinit', 'Y;relu3, Y;sm1', 'all')
-    """
-    missing = value is None or value is pd.NA or value != value or value == math.inf
-    if missing:
-        return "all"
-    if isinstance(value, str) and ";" in value:
-        return pairs_in_words(value.split(", "))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def in_words(row: Any, paths: Sequence[str]) -> str:
-    """Settings in words, from a row of trials or any mapping by field path.
-
-    >>> in_words({"mine.noise_std": 1.0, "network.epochs": 21}, ["mine.noise_std", "network.epochs"])
-    'noise_std 1, network.epochs 21'
-    """
-    return ", ".join(f"{short_name(path)} {setting(row[path])}" for path in paths)
+    """Some settings of a row of trials or of a table."""
+    return settings.in_words({path: row[path] for path in paths})
 
 
 def label(trials: pd.DataFrame, key: str, without: Sequence[str] = ()) -> str:

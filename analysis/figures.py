@@ -16,7 +16,7 @@ import pandas as pd
 from analysis import configurations, fit_curves, intervals, layout, planes, plots
 from analysis.results import FIT, Results, arrays
 from trainables.records.files import write_local
-from trainables.settings import short_name
+from trainables.settings import setting, short_name
 from trainables.verdict import VerdictRule
 
 MOST_CONFIGURATIONS = 8
@@ -182,8 +182,8 @@ def explosion_grid(results: Results, chosen: pd.Series, rows: str, columns: str)
     ]
     shares, words = found["mean"].unstack(), pd.Series(texts, found.index, dtype=object).unstack().fillna("")
     for frame in (shares, words):
-        frame.index = pd.Index([configurations.setting(one) for one in frame.index], name=short_name(rows))
-        frame.columns = pd.Index([configurations.setting(one) for one in frame.columns], name=short_name(columns))
+        frame.index = pd.Index([setting(one) for one in frame.index], name=short_name(rows))
+        frame.columns = pd.Index([setting(one) for one in frame.columns], name=short_name(columns))
     return shares, words
 
 
