@@ -14,7 +14,6 @@ from trainables.settings.fields import (
     ScheduleConfig,
     TrialConfig,
     check_last_batch,
-    pairs_in_words,
 )
 from trainables.settings.keys import (
     ADDED,
@@ -27,7 +26,7 @@ from trainables.settings.keys import (
     unused_fields,
 )
 from trainables.settings.paths import descriptions, fields, flatten, replace, short_name, unflatten
-from trainables.settings.words import in_words, labels, setting
+from trainables.settings.words import in_words, labels, pairs_in_words, setting
 
 __all__ = [
     "ADDED",

@@ -4,7 +4,7 @@ import functools
 import math
 import sys
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -88,8 +88,7 @@ class MineConfig:
     """First layers of architectures 2 and 3: trained, or redrawn: the paper's authors' random map of one side, drawn
     again at every step and never trained; the optimum, which allows any T, is then only an upper bound."""
     critic: Literal["joint", "separable"] = later("joint")
-    """joint: the head reads both sides at once; separable: each side has a head of its own, which ends in hidden_units
-    numbers, and T is the inner product of the two."""
+    """joint: the head reads both sides at once; separable: each side has its own, and T is their inner product."""
     noise_std: float = 0.0
     """Standard deviation of the Gaussian noise added to the layer's output, in activation units."""
     hidden_units: int = 10
@@ -136,8 +135,7 @@ class MineConfig:
     matmul_precision: Literal["highest", "high", "medium"] = later("highest")
     """Of products, in PyTorch's words: highest, float32; high, TF32 on a GPU; medium, bfloat16 on a CPU that has it."""
     null: Literal["none", "shuffled_each_step", "shuffled_once"] = later("none")
-    """Layers to which nothing is known: of samples drawn again at every step (what is found where there is nothing?),
-    or dealt out once among all samples (what is learnt by heart?)."""
+    """Layers of other samples: drawn again at every step (truth 0), or dealt out once (what is learnt by heart?)."""
     held_out: float = later(0.0)
     """Share of the samples that T is not trained on and at the end read out on, too, a subset fixed by the seed."""
     samples: int | None = None
@@ -148,17 +146,15 @@ class MineConfig:
     def __post_init__(self) -> None:
         _check(
             self, "mine", hidden_units=1, hidden_layers=1, branch_units=0, conv_channels=1, replicates=1, epochs=1,
-            batch_size=2, samples=1,
+            batch_size=2, samples=1, penalty=0, gradient_clip=0,
         )  # fmt: skip
         # Below, squared distances over the variance leave float64's digits; above, float32's range nears.
         usable = self.noise_std == 0 or 1e-4 <= self.noise_std <= 1e6
         require(usable, "mine.noise_std", self.noise_std, "0, or from 0.0001 to 1000000")
         odd = self.conv_kernel >= 1 and self.conv_kernel % 2 == 1
         require(odd, "mine.conv_kernel", self.conv_kernel, "odd and at least 1")
-        for name in ("learning_rate", "clip"):
-            _positive(f"mine.{name}", getattr(self, name))
-        for name in ("penalty", "gradient_clip"):
-            require(0 <= getattr(self, name) < math.inf, f"mine.{name}", getattr(self, name), "finite and at least 0")
+        _positive("mine.learning_rate", self.learning_rate)
+        _positive("mine.clip", self.clip)
         require(0 <= self.held_out < 1, "mine.held_out", self.held_out, "at least 0 and below 1")
         rate = self.moving_average_rate
         require(0 < rate <= 1, "mine.moving_average_rate", rate, "above 0 and at most 1")
@@ -250,7 +246,7 @@ class TrialConfig:
 
     @property
     def fitted_samples(self) -> int:
-        """The others: N."""
+        """The others."""
         return self.mine_samples - self.held_out_samples
 
 
@@ -304,15 +300,3 @@ def _check_value(path: str, value: object, kind: Any) -> None:
     require(not isinstance(value, int) or abs(value) < 2**63, path, value, "a whole number up to 2^63 - 1")
     names = " or ".join("None" if one is type(None) else one.__name__ for one in allowed)
     require(isinstance(value, allowed) and not isinstance(value, bool), path, value, f"of type {names}")
-
-
-def pairs_in_words(pairs: Iterable[str]) -> str:
-    """Pairs as people read them: all, X or Y where all pairs of a variable are there, and the rest by name."""
-    given, found = tuple(pairs), []
-    known = (networks.pairs(one.layers) for one in NETWORKS.values())
-    of_network = next((one for one in known if set(given) <= set(one)), given)
-    for variable in "XY":
-        of_variable = [pair for pair in of_network if pair.startswith(variable)]
-        there = [pair for pair in of_variable if pair in given]
-        found += [variable] if there == of_variable else there
-    return "all" if not given or found == ["X", "Y"] else ", ".join(found)
