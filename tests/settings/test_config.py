@@ -1,6 +1,5 @@
 import hashlib
 import itertools
-import math
 import random
 from pathlib import Path
 
@@ -63,8 +62,8 @@ def test_every_field_has_a_docstring():
         ("mine.pairs", ("X;conv9",), "X;maxpool1"),
         ("mine.bound", "mine_f", "donsker_varadhan, nwj, js, infonce, smile, remine"),
         ("mine.clip", 0.0, "above 0"),
-        ("mine.penalty", -0.1, "finite and at least 0"),
-        ("mine.gradient_clip", math.inf, "finite and at least 0"),
+        ("mine.penalty", -0.1, "at least 0"),
+        ("mine.gradient_clip", -1.0, "at least 0"),
         ("mine.held_out", 1.0, "at least 0 and below 1"),
         ("mine.held_out", 0.999, "such that both parts of 60000 samples have 100, mine.batch_size"),
         ("mine.held_out", 1e-9, "such that both parts of 60000 samples have 100, mine.batch_size"),

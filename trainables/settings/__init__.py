@@ -21,8 +21,8 @@ from trainables.settings.keys import (
     unused_fields,
 )
 from trainables.settings.paths import descriptions, fields, flatten, replace, short_name, unflatten
-from trainables.settings.trial_config import TrialConfig, check_last_batch, pairs_in_words
-from trainables.settings.words import in_words, labels, setting
+from trainables.settings.trial_config import TrialConfig, check_last_batch
+from trainables.settings.words import in_words, labels, pairs_in_words, setting
 
 __all__ = [
     "ADDED",

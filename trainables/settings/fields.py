@@ -116,8 +116,7 @@ class MineConfig:
     """First layers of architectures 2 and 3: trained, or redrawn: the paper's authors' random map of one side, drawn
     again at every step and never trained; the optimum, which allows any T, is then only an upper bound."""
     critic: Literal["joint", "separable"] = later("joint")
-    """joint: the head reads both sides at once; separable: each side has a head of its own, which ends in hidden_units
-    numbers, and T is the inner product of the two."""
+    """joint: the head reads both sides at once; separable: each side has its own, and T is their inner product."""
     noise_std: float = 0.0
     """Standard deviation of the Gaussian noise added to the layer's output, in activation units."""
     hidden_units: int = 10
@@ -164,8 +163,7 @@ class MineConfig:
     matmul_precision: Literal["highest", "high", "medium"] = later("highest")
     """Of products, in PyTorch's words: highest, float32; high, TF32 on a GPU; medium, bfloat16 on a CPU that has it."""
     null: Literal["none", "shuffled_each_step", "shuffled_once"] = later("none")
-    """Layers to which nothing is known: of samples drawn again at every step (what is found where there is nothing?),
-    or dealt out once among all samples (what is learnt by heart?)."""
+    """Layers of other samples: drawn again at every step (truth 0), or dealt out once (what is learnt by heart?)."""
     held_out: float = later(0.0)
     """Share of the samples that T is not trained on and at the end read out on, too, a subset fixed by the seed."""
     samples: int | None = None
@@ -176,7 +174,7 @@ class MineConfig:
     def __post_init__(self) -> None:
         check(
             self, "mine", hidden_units=1, hidden_layers=1, branch_units=0, conv_channels=1, replicates=1, epochs=1,
-            batch_size=2, samples=1,
+            batch_size=2, samples=1, penalty=0, gradient_clip=0,
         )  # fmt: skip
         # Below, squared distances over the variance leave float64's digits; above, float32's range nears.
         usable = self.noise_std == 0 or 1e-4 <= self.noise_std <= 1e6
@@ -186,7 +184,7 @@ class MineConfig:
         for name in ("learning_rate", "clip"):
             positive(f"mine.{name}", getattr(self, name))
         for name in ("penalty", "gradient_clip"):
-            require(0 <= getattr(self, name) < math.inf, f"mine.{name}", getattr(self, name), "finite and at least 0")
+            require(getattr(self, name) < math.inf, f"mine.{name}", getattr(self, name), "finite")
         require(0 <= self.held_out < 1, "mine.held_out", self.held_out, "at least 0 and below 1")
         rate = self.moving_average_rate
         require(0 < rate <= 1, "mine.moving_average_rate", rate, "above 0 and at most 1")

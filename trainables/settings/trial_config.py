@@ -1,6 +1,6 @@
 """A trial's whole configuration: sections of fields that must fit together, and what follows from them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from trainables.errors import require
@@ -8,7 +8,7 @@ from trainables.settings.checks import check
 from trainables.settings.fields import DataConfig, MineConfig, NetworkConfig, ScheduleConfig
 from trainables.subjects import datasets, networks, own
 from trainables.subjects.datasets import DATASETS
-from trainables.subjects.networks import NETWORKS, Network
+from trainables.subjects.networks import Network
 
 
 @dataclass(frozen=True)
@@ -138,15 +138,3 @@ def check_last_batch(mine: MineConfig, samples: int) -> None:
         f"dropped where it has one sample ({samples} in batches of {mine.batch_size}) and marginals is derangement"
     )
     require(mine.last_batch == "dropped" or not alone, "mine.last_batch", mine.last_batch, allowed)
-
-
-def pairs_in_words(pairs: Iterable[str]) -> str:
-    """Pairs as people read them: all, X or Y where all pairs of a variable are there, and the rest by name."""
-    given, found = tuple(pairs), []
-    known = (networks.pairs(one.layers) for one in NETWORKS.values())
-    of_network = next((one for one in known if set(given) <= set(one)), given)
-    for variable in "XY":
-        of_variable = [pair for pair in of_network if pair.startswith(variable)]
-        there = [pair for pair in of_variable if pair in given]
-        found += [variable] if there == of_variable else there
-    return "all" if not given or found == ["X", "Y"] else ", ".join(found)

@@ -5,7 +5,9 @@ from typing import Any
 
 from trainables.settings.keys import unused_fields
 from trainables.settings.paths import fields, flatten, short_name
-from trainables.settings.trial_config import TrialConfig, pairs_in_words
+from trainables.settings.trial_config import TrialConfig
+from trainables.subjects import networks
+from trainables.subjects.networks import NETWORKS
 
 
 def setting(value: object) -> str:
@@ -51,3 +53,15 @@ def labels(configurations: Sequence[TrialConfig]) -> list[str]:
             telling.setdefault(tuple(numbers[value] for value in values), path)
     paths = ["seed", *telling.values()]
     return [in_words(one, [path for path in paths if path in one]) for one in used]
+
+
+def pairs_in_words(pairs: Iterable[str]) -> str:
+    """Pairs as people read them: all, X or Y where all pairs of a variable are there, and the rest by name."""
+    given, found = tuple(pairs), []
+    known = (networks.pairs(one.layers) for one in NETWORKS.values())
+    of_network = next((one for one in known if set(given) <= set(one)), given)
+    for variable in "XY":
+        of_variable = [pair for pair in of_network if pair.startswith(variable)]
+        there = [pair for pair in of_variable if pair in given]
+        found += [variable] if there == of_variable else there
+    return "all" if not given or found == ["X", "Y"] else ", ".join(found)
