@@ -29,7 +29,7 @@ def one_gpu():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
         ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
-        patch.setattr(cluster, "_connect", lambda _: None)
+        patch.setattr(cluster, "_connect", lambda *_: None)
         shutdown = ray.shutdown
         patch.setattr(ray, "shutdown", lambda: None)
         yield
