@@ -98,7 +98,7 @@ def learning(results: Results) -> Iterator[Drawing]:
 
 def with_curves(results: Results, pair: str) -> pd.DataFrame:
     """The judged fits of a pair that have a curve, with it: an array of bounds in nats per MINE epoch."""
-    rows = results.curves(pair, [*FIT, "mine_epoch", "bound"])
+    rows = results.curve_rows(pair, [*FIT, "mine_epoch", "bound"])
     found = [pd.DataFrame(columns=[*FIT, "curve"])]
     found += [fits.assign(curve=list(bound)) for fits, bound in arrays(rows)]
     judged = results.judged[results.judged["pair"] == pair].astype({"key": str, "pair": str})
@@ -135,7 +135,8 @@ def information_planes(results: Results) -> Iterator[Drawing]:
         yield Drawing(
             f"plane_{number}",
             f"Information plane, {name}: estimates by layer, first and last run numbered (means over replicates; "
-            "exploded fits left out; pale where a fit did not settle), with truths and optima as hollow markers.",
+            "exploded fits left out; pale where a fit did not settle); truths hollow, joined and numbered by run, "
+            "optima as stars.",
             figure,
         )
 

@@ -136,8 +136,8 @@ def _order(ordered: pd.DataFrame) -> list[str]:
     weights = known["compared"].astype(float)
     estimates, truths = (np.average(known[name], weights=weights) for name in ("violated", "violated_truth"))
     return [
-        f"Neighbouring layers are in the wrong order (eq. 6 and 7) in {_percent(estimates)} of the settled estimates "
-        f"and in {_percent(truths)} of the truths of noisy layers."
+        f"Neighbouring layers are in the wrong order (the later one has more) in {_percent(estimates)} of the settled "
+        f"estimates and in {_percent(truths)} of the truths of noisy layers."
     ]
 
 

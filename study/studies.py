@@ -3,7 +3,7 @@
 from typing import Any
 
 from study.space import PAPER_AXES, Study, grid
-from trainables.errors import require
+from trainables.errors import require_one_of
 from trainables.settings import TrialConfig, replace
 
 _DIGITS = replace(
@@ -116,5 +116,5 @@ def find(name: str) -> Study:
     Raises:
         InputError: if there is none.
     """
-    require(name in STUDIES, "study", name, f"one of {', '.join(STUDIES)}")
+    require_one_of("study", name, STUDIES)
     return STUDIES[name]

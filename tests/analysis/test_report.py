@@ -79,7 +79,7 @@ _DRIVER = """
 <script>
 window.addEventListener("load", () => {
   const outcome = { errors: window.seen, tables: {} };
-  for (const table of document.querySelectorAll("table")) {
+  for (const table of document.querySelectorAll("table[id]")) {
     const rows = () => [...table.tBodies[0].rows];
     const column = index => rows().map(row => row.cells[index].dataset.v ?? row.cells[index].textContent.trim());
     const found = { rows: rows().length, sorted: true };

@@ -191,7 +191,7 @@ def test_completed_trials_without_rows_are_told(tmp_path, configs):
     assert study.network.empty and study.problems[0].startswith(
         "4 of 4 completed trials have no rows in the table network"
     )
-    assert len(study.curves("X;sm1")["key"].unique()) == 3
+    assert len(study.curve_rows("X;sm1")["key"].unique()) == 3
     assert study.problems[1].startswith("1 of 4 completed trials have no rows in the table curves")
     assert any("1 of 4" in note for note in tables.build("convergence", str(tmp_path))[1])
     pair_curves.draw(Results(str(tmp_path)), "X;sm1")
@@ -201,8 +201,8 @@ def test_rows_of_a_pair_are_held_to_the_pair(tmp_path, configs):
     path = part(tmp_path, "curves", configs[0])
     change(path, lambda rows: rows[:-1])  # of the last pair
     study = load(str(tmp_path))
-    assert len(study.curves("Y;sm1")["key"].unique()) == 3 and str(path) in study.problems[0]
-    assert len(study.curves("X;relu3")) == 0
+    assert len(study.curve_rows("Y;sm1")["key"].unique()) == 3 and str(path) in study.problems[0]
+    assert len(study.curve_rows("X;relu3")) == 0
 
 
 def test_columns_that_this_program_does_not_know_are_not_lost(tmp_path, configs):

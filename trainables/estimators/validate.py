@@ -10,11 +10,12 @@ import torch
 from trainables import verdict
 from trainables.bounds import BOUNDS
 from trainables.draws import generator
+from trainables.errors import require_one_of
 from trainables.estimators import mine
 from trainables.estimators.mine import Samples
 from trainables.estimators.problems import PROBLEMS, Expectation, Problem
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.settings import InputError, MineConfig
+from trainables.settings import MineConfig
 
 SAMPLES = 10_000
 """Fresh samples per epoch."""
@@ -61,8 +62,7 @@ def chosen(names: Sequence[str]) -> list[Problem]:
     """
     known = {problem.name: problem for problem in PROBLEMS}
     for name in names:
-        if name not in known:
-            raise InputError(f"only is {name!r}; it must be one of {'; '.join(known)}.")
+        require_one_of("only", name, known, "; ")
     return [known[name] for name in names] if names else list(PROBLEMS)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from trainables.bounds import BOUNDS
-from trainables.errors import require
+from trainables.errors import require, require_one_of
 from trainables.subjects import networks
 from trainables.subjects.datasets import DATASETS
 from trainables.subjects.networks import NETWORKS
@@ -181,7 +181,7 @@ class TrialConfig:
         check_last_batch(self.mine, self.mine_samples)
         everything = networks.pairs(NETWORKS[self.network.name].layers)
         for pair in self.mine.pairs:
-            require(pair in everything, "mine.pairs", pair, f"one of {', '.join(everything)}")
+            require_one_of("mine.pairs", pair, everything)
         # One order, each pair once, none where all are named: none of this changes a number.
         named = tuple(pair for pair in everything if pair in self.mine.pairs)
         object.__setattr__(self, "mine", replace(self.mine, pairs=() if named == everything else named))
@@ -262,8 +262,7 @@ def _check(section: Any, prefix: str, **least: int) -> None:
 def _check_value(path: str, value: object, kind: Any) -> None:
     allowed = typing.get_args(kind) or (kind,)
     if typing.get_origin(kind) is Literal:
-        known = any(type(value) is type(choice) and value == choice for choice in allowed)
-        require(known, path, value, f"one of {', '.join(map(str, allowed))}")
+        require_one_of(path, value, allowed)
         return
     require(not isinstance(value, int) or abs(value) < 2**63, path, value, "a whole number up to 2^63 - 1")
     names = " or ".join("None" if one is type(None) else one.__name__ for one in allowed)
