@@ -8,7 +8,7 @@ import pandas as pd
 from analysis import configurations, overview
 from analysis.rendering import Column
 from analysis.results import Results
-from trainables.settings import short_name
+from trainables.settings import setting, short_name
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def draw(results: Results) -> Chart:
     varied = varied or list(configurations.ALWAYS_SHOWN)
     lines = [
         (
-            ", ".join(configurations.setting(value) for value in one[varied]),
+            ", ".join(setting(value) for value in one[varied]),
             configurations.label(trials, str(key)),
             [_cell(results, found, one["configuration"], pair) for pair in pairs],
         )

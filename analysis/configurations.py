@@ -1,14 +1,14 @@
 """Configurations as people read them: which settings tell trials apart, in words; layers and pairs in order."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from trainables.settings import DECIDE_USE, TrialConfig, fields, pairs_in_words, replace, short_name, unused_fields
+from trainables import settings
+from trainables.settings import DECIDE_USE, TrialConfig, fields, replace, unused_fields
 from trainables.subjects.datasets import DATASETS
-from trainables.subjects.networks import NETWORKS
+from trainables.subjects.networks import described
 
 SIZES = ("network.train_samples", "mine.samples")
 """Fields that may be unset, and are then the size of the training set."""
@@ -22,7 +22,8 @@ ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
 
 def layers(trials: pd.DataFrame) -> list[str]:
     """All layers of the networks that trials study, in their order, whichever of them the trials probed."""
-    return merged(list(NETWORKS[name].layers) for name in trials["network.name"].unique())
+    studied = trials[["network.name", "network.layers"]].drop_duplicates().itertuples(index=False)
+    return merged(list(described(name, tuple(filter(None, layers.split(", ")))).layers) for name, layers in studied)
 
 
 def pairs(trials: pd.DataFrame) -> list[str]:
@@ -49,7 +50,7 @@ def merged(orders: Iterable[Sequence[str]]) -> list[str]:
 
 def configuration_columns(trials: pd.DataFrame) -> list[str]:
     """The columns that hold the configuration without the seed."""
-    return [path for path in fields() if path != "seed" and path in trials]
+    return [path for path in fields() if path not in ("seed", "network.source", "data.source") and path in trials]
 
 
 def varied_columns(trials: pd.DataFrame) -> list[str]:
@@ -76,27 +77,9 @@ def shown_columns(trials: pd.DataFrame) -> list[str]:
     return [path for path in configuration_columns(trials) if path in varied or path in ALWAYS_SHOWN]
 
 
-def setting(value: object) -> str:
-    """A setting's value as it was given; unset sizes (all samples) as all, pairs as in `pairs_in_words`.
-
-    >>> setting(1e-5), setting(1.0), setting("reinit"), setting("Y;relu3, Y;sm1"), setting(pd.NA)
-    ('1e-05', '1', 'reinit', 'Y;relu3, Y;sm1', 'all')
-    """
-    missing = value is None or value is pd.NA or value != value or value == math.inf
-    if missing:
-        return "all"
-    if isinstance(value, str) and ";" in value:
-        return pairs_in_words(value.split(", "))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def in_words(row: Any, paths: Sequence[str]) -> str:
-    """Settings in words, from a row of trials or any mapping by field path.
-
-    >>> in_words({"mine.noise_std": 1.0, "network.epochs": 21}, ["mine.noise_std", "network.epochs"])
-    'noise_std 1, network.epochs 21'
-    """
-    return ", ".join(f"{short_name(path)} {setting(row[path])}" for path in paths)
+    """Some settings of a row of trials or of a table."""
+    return settings.in_words({path: row[path] for path in paths})
 
 
 def label(trials: pd.DataFrame, key: str, without: Sequence[str] = ()) -> str:

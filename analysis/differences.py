@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from analysis import cells, configurations, intervals, levels, selection
 from analysis.rendering import OWN_INTERVAL, Column
 from analysis.results import Results
-from trainables.settings import InputError
+from trainables.settings import InputError, setting
 
 COLUMNS = (
     Column("field"), Column("from", setting=True), Column("to", setting=True), Column("others"), Column("variable"),
@@ -51,7 +51,7 @@ def rows(results: Results, field: str | None = None) -> pd.DataFrame:
 
 def _neighbours(made: pd.DataFrame, path: str, others: list[str]) -> Iterator[tuple[int, int]]:
     """Rows that differ in one setting alone: the one with its first value, and each other."""
-    texts = made[others].map(configurations.setting).agg("/".join, axis=1) if others else [""] * len(made)
+    texts = made[others].map(setting).agg("/".join, axis=1) if others else [""] * len(made)
     for _, group in made.assign(others=texts).sort_values(path).groupby(["others", "variable"]):
         for second in group.index[1:]:
             yield group.index[0], second

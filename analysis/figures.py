@@ -16,7 +16,7 @@ import pandas as pd
 from analysis import configurations, fit_curves, intervals, layout, planes, plots
 from analysis.results import FIT, Results, arrays
 from trainables.records.files import write_local
-from trainables.settings import short_name
+from trainables.settings import setting, short_name
 from trainables.verdict import VerdictRule
 
 MOST_CONFIGURATIONS = 8
@@ -183,8 +183,8 @@ def explosion_grid(results: Results, chosen: pd.Series, rows: str, columns: str)
     ]
     shares, words = found["mean"].unstack(), pd.Series(texts, found.index, dtype=object).unstack().fillna("")
     for frame in (shares, words):
-        frame.index = pd.Index([configurations.setting(one) for one in frame.index], name=short_name(rows))
-        frame.columns = pd.Index([configurations.setting(one) for one in frame.columns], name=short_name(columns))
+        frame.index = pd.Index([setting(one) for one in frame.index], name=short_name(rows))
+        frame.columns = pd.Index([setting(one) for one in frame.columns], name=short_name(columns))
     return shares, words
 
 
@@ -242,11 +242,30 @@ def explosions(results: Results) -> Iterator[Drawing]:
         )
 
 
+def of_bounds(results: Results) -> Iterator[Drawing]:
+    """Estimate and optimum against the truth, a panel per bound."""
+    fits = results.configured(results.judged, ["mine.bound"])
+    names = fits.loc[fits["estimate"].notna(), "mine.bound"].astype(str).unique()
+    if len(names) < 2:
+        return
+    figure, axes = layout.panels(len(names), columns=3, size=(2.6, 2.4))
+    for ax, name in zip(axes, names, strict=True):
+        plots.beside_optima(ax, fits[fits["mine.bound"] == name], float(fits["truth"].max()), name)
+    layout.finish(figure, "Estimate and optimum against the truth")
+    yield Drawing(
+        "bounds",
+        "Estimates (by outcome) and optima (rings) against the truth, by bound; right on the grey line. What is not "
+        "finite, or above one and a half times the largest truth, is not drawn.",
+        figure,
+    )
+
+
 FIGURES: Mapping[str, Figure] = {
     "learning": Figure(learning, "learning curves: no curve of a completed trial was found"),
     "plane": Figure(information_planes, "information planes: no completed trial has pairs of both X and Y"),
     "explosion": Figure(heat_maps, "explosion: no fit of a completed trial was found"),
     "truth": Figure(truths, "estimates against truths: no fit settled"),
+    "bounds": Figure(of_bounds, "bounds side by side: no two bounds have estimates"),
     "exploded": Figure(explosions, "exploded curves: no curve of an exploded fit was found"),
 }
 """The kinds of figures, each a description, in the order of the report: to add one, add it here."""
@@ -258,7 +277,7 @@ NAMES = re.compile(rf"({'|'.join(FIGURES)})(_\w+)?\.(svg|png)")
 def missing(drawn: Iterable[str]) -> list[str]:
     """What a report has no figure of, and why, in a sentence for each kind.
 
-    >>> missing(["learning_1", "plane_1", "explosion_1", "truth"])
+    >>> missing(["learning_1", "plane_1", "explosion_1", "truth", "bounds"])
     ['No figure of exploded curves: no curve of an exploded fit was found.']
 
     Args:

@@ -7,7 +7,7 @@ from analysis import configurations, differences, stability
 from analysis.results import COMMITTED, Results
 from analysis.tables import TABLES
 from trainables.sentences import counted
-from trainables.settings import short_name
+from trainables.settings import setting, short_name
 from trainables.verdict import OUTCOMES
 
 
@@ -123,7 +123,7 @@ def _effects(compared: pd.DataFrame) -> list[str]:
     others = f" ({most['others']})" if most["others"] else ""
     return [
         f"{text} whose 95 % interval leaves out 0; the largest: {short_name(most['field'])} "
-        f"{configurations.setting(most['from'])} to {configurations.setting(most['to'])}{others}, {most['variable']}: "
+        f"{setting(most['from'])} to {setting(most['to'])}{others}, {most['variable']}: "
         f"{100 * most['exploded']:+.0f} [{100 * most['exploded_low']:+.0f}, {100 * most['exploded_high']:+.0f}] "
         f"percentage points, n = {most['exploded_seeds']:.0f}."
     ]

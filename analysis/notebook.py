@@ -4,6 +4,7 @@ import html
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,16 @@ class Picture:
 
     figure: Any
     """Of matplotlib, which takes long to import, so only where something is drawn."""
+
+    def save(self, out: str) -> Path:
+        """Write it; the ending names the kind: .svg, .png, .pdf, .jpg.
+
+        Raises:
+            InputError: if it cannot be written there.
+        """
+        from analysis import pair_curves
+
+        return pair_curves.save(self.figure, out)
 
     def _repr_svg_(self) -> str:
         import matplotlib

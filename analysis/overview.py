@@ -11,6 +11,7 @@ import pandas as pd
 from analysis import configurations, distance, stability
 from analysis.rendering import Column
 from analysis.results import Results
+from trainables.settings import setting
 from trainables.verdict import VerdictRule
 
 COLUMNS = (
@@ -128,6 +129,6 @@ def _least_bad(results: Results) -> Iterator[str]:
         named = named if len(ties) <= MOST_TIES else [f"{len(ties)} others"]
         named = ["all others"] if len(ties) == len(others) > 1 else named
         tied = f", tied with {' and '.join(named)}" if named else ""
-        of = f" of {configurations.setting(first['mine.pairs'])}" if len(groups) > 1 else ""
+        of = f" of {setting(first['mine.pairs'])}" if len(groups) > 1 else ""
         off = f"on average {100 * first['distance']:.0f} % off the truth"
         yield f"Least bad{of}: {configurations.in_words(first, telling)}, {off}{tied}."

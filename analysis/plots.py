@@ -272,3 +272,18 @@ def exploded_curves(ax: Axes, fits: pd.DataFrame, ceiling: float, styles: layout
         ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     ax.set_xlim(0.5, fits["curve"].map(len).max() + 0.5)
     ax.set(title=title, xlabel="MINE epoch", ylabel="bound (nats)")
+
+
+def beside_optima(ax: Axes, fits: pd.DataFrame, top: float, title: str) -> None:
+    """Estimates, by outcome, and optima (rings) against the truth.
+
+    Args:
+        fits: with `truth`, `optimum`, `estimate` and `outcome`.
+        top: the largest truth of all panels, in nats; the axis ends at one and a half times it.
+    """
+    ax.plot([0, top], [0, top], color=layout.LINES["truth"][0], linewidth=2)
+    ax.scatter(fits["truth"], fits["optimum"], s=14, facecolors="none", edgecolors="black", label="optimum")
+    for outcome, colour in layout.COLOURS.items():
+        part = fits[fits["outcome"] == outcome]
+        ax.scatter(part["truth"], part["estimate"], s=8, color=colour, label=outcome)
+    ax.set(title=title, xlabel="truth (nats)", ylabel="nats", ylim=(-0.5, 1.5 * top))

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.configurations import setting
-from trainables.settings import InputError, short_name
+from trainables.settings import InputError, setting, short_name
 
 FORMATS = ("markdown", "csv", "latex")
 

@@ -27,7 +27,7 @@ from trainables import places
 from trainables.records import schemas
 from trainables.records.files import write_local
 from trainables.sentences import counted
-from trainables.settings import InputError, fields
+from trainables.settings import InputError, fields, setting
 from trainables.verdict import OUTCOMES
 
 MOST_ROWS = 5_000
@@ -150,7 +150,7 @@ def _common(trials: pd.DataFrame) -> list[tuple[str, str]]:
     """The settings that all trials share."""
     varied = configurations.varied_columns(trials)
     paths = [path for path in fields() if path not in ("seed", "data.root", *varied)]
-    texts = {path: set(trials[path].map(configurations.setting)) for path in paths}
+    texts = {path: set(trials[path].map(setting)) for path in paths}
     return [(path, found.pop()) for path, found in texts.items() if len(found) == 1]
 
 
@@ -165,7 +165,7 @@ def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, An
             {
                 **{name: trial[name] for name in ("configuration", "state", "seed", "device", "threads")},
                 "key": key,
-                "settings": [configurations.setting(trial[path]) for path in varied],
+                "settings": [setting(trial[path]) for path in varied],
                 "verdicts": [counts.loc[key].get(name, 0) for name in OUTCOMES] if key in counts.index else [],
                 "started": f"{trial['started_at']:%Y-%m-%d %H:%M}",
                 "seconds": f"{seconds[key]:.0f}",

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import typing
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from analysis import configurations, selection
 from trainables import records, verdict
-from trainables.settings import configuration_key
+from trainables.settings import configuration_key, fields
 from trainables.verdict import BIASES, OUTCOMES, VerdictRule
 
 COMMITTED = VerdictRule()
@@ -64,7 +65,8 @@ class Results:
     def _typed_trials(self) -> pd.DataFrame:
         # Sizes may be null for "all", and stay whole numbers beside it.
         frame = self._records.rows.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-        frame["mine.pairs"] = frame["mine.pairs"].map(", ".join)
+        for path in (path for path, kind in fields().items() if typing.get_origin(kind) is tuple):
+            frame[path] = frame[path].map(lambda values: ", ".join(map(str, values)))
         for path in configurations.SIZES:  # given or not, the whole training set is one configuration
             frame[path] = frame[path].mask(frame[path] == frame["data.name"].map(configurations.TRAINING_SAMPLES))
         configuration = [configuration_key(self._records.configurations[key]) for key in frame["key"]]

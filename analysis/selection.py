@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.configurations import SIZES, TRAINING_SAMPLES, setting
-from trainables.settings import InputError, fields, short_name
+from analysis.configurations import SIZES, TRAINING_SAMPLES
+from trainables.settings import InputError, fields, setting, short_name
 
 
 def path_of(name: str, said: str) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 from analysis import (
     accuracy,
     agreement,
+    bounds,
     configurations,
     consistency,
     convergence,
@@ -121,6 +122,10 @@ TABLES: Mapping[str, Table] = {
     "differences": Table(
         "Differences between configurations", "two values of one field, with intervals on the difference",
         differences.COLUMNS, differences.rows, differences.notes, settings=_no_settings,
+    ),
+    "bounds": Table(
+        "Bounds", "bounds and marginals by their distance to the truth, with explosion and cost",
+        bounds.COLUMNS, bounds.rows, bounds.notes, settings=_no_settings, reported=False,
     ),
     "agreement": Table(
         "Agreement with the paper's Table 2",

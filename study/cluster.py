@@ -1,6 +1,8 @@
 """The Ray that a sweep runs on: connecting to it, and checks on its nodes before the first trial."""
 
+import importlib
 import logging
+import operator
 import signal
 import socket
 import uuid
@@ -13,6 +15,7 @@ from trainables.errors import require
 from trainables.records import files, in_use
 from trainables.records.layout import PROBES
 from trainables.settings import InputError, TrialConfig
+from trainables.subjects import own
 
 _CONNECT_SECONDS = 10
 """Ray itself tries for minutes to reach an address where nothing listens."""
@@ -22,8 +25,10 @@ _ANSWER_SECONDS = 120
 
 
 @contextmanager
-def connection(resources: Resources) -> Iterator[None]:
+def connection(resources: Resources, planned: Sequence[TrialConfig] = ()) -> Iterator[None]:
     """A connection to Ray, closed at the end; within it, SIGTERM interrupts as Ctrl-C does.
+
+    The code goes along, also that of people's own networks and data sets, which are files or packages here.
 
     Raises:
         InputError: if there is no cluster at the address, it refuses this client, or no trial fits into it.
@@ -31,7 +36,7 @@ def connection(resources: Resources) -> Iterator[None]:
     import ray
 
     try:
-        _connect(resources.address)
+        _connect(resources.address, planned)
     except SystemExit as ended:  # Ray's handler of SIGTERM while it connects
         raise KeyboardInterrupt from ended
     # Ray's handler would exit at once and leave Tune's state unsaved.
@@ -53,7 +58,7 @@ def _interrupt(*_: object) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def _connect(address: str) -> None:
+def _connect(address: str, planned: Sequence[TrialConfig]) -> None:
     import ray
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -67,7 +72,7 @@ def _connect(address: str) -> None:
         _check_listens(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
-        ray.init(address=address, runtime_env=_code(), **quiet)
+        ray.init(address=address, runtime_env=_code(planned), **quiet)
     except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
         raise InputError(
             f"address {address!r} cannot be used ({_first_line(error)}); it must be the head of a Ray cluster "
@@ -90,7 +95,7 @@ def _check_listens(address: str) -> None:
         ) from error
 
 
-def _code() -> dict[str, Any]:
+def _code(planned: Sequence[TrialConfig]) -> dict[str, Any]:
     """The packages that trials need as they are here, so that every node runs the same code uninstalled."""
     import study
     import trainables
@@ -98,7 +103,11 @@ def _code() -> dict[str, Any]:
 
     commit = provenance.git_commit()
     variables = {provenance.COMMIT_VARIABLE: commit} if commit else {}
-    return {"py_modules": [trainables, study], "env_vars": variables}
+    named = {path: operator.attrgetter(path) for path in ("network.name", "data.name")}
+    given = {(get(one), path) for one in planned for path, get in named.items() if own.is_own(get(one))}
+    # Of a module in a package the whole package.
+    modules = {importlib.import_module(own.module(*one).__name__.partition(".")[0]) for one in given}
+    return {"py_modules": [trainables, study, *modules], "env_vars": variables}
 
 
 def _check_resources(available: dict[str, float], resources: Resources) -> None:

@@ -16,7 +16,6 @@ from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.settings import TrialConfig, configuration_key, network_key
 from trainables.subjects import probing, training
 from trainables.subjects.data import Examples
-from trainables.subjects.datasets import DATASETS
 from trainables.trial import provenance
 
 _STEPS = 10
@@ -111,13 +110,13 @@ def _steps(batch_size: int) -> int:
 
 
 def _state_bytes(config: TrialConfig) -> int:
-    network = training.build(config.network.name, config.data.name, generator(0, "cost"))
+    network = training.build(config.network.name, config.data_set, generator(0, "cost"))
     return sum(one.nbytes for one in network.state_dict().values())
 
 
 def _samples(config: TrialConfig, samples: int, device: torch.device) -> Examples:
     """Random inputs and labels."""
-    source, described = generator(0, "cost"), DATASETS[config.data.name]
+    source, described = generator(0, "cost"), config.data_set
     inputs = torch.rand(samples, *described.shape, generator=source)
     return Examples(inputs, torch.randint(described.classes, (samples,), generator=source)).to(device)
 
@@ -126,11 +125,11 @@ def _network_seconds(config: TrialConfig, device: torch.device) -> float:
     """The network's epochs with their tests, and reading its layers before every run of MINE."""
     settings, batch = config.network, config.network.batch_size
     samples = _samples(config, max(_steps(batch) * batch, probing.EVALUATION_BATCH), device)
-    network = training.build(settings.name, config.data.name, generator(0, "cost")).to(device)
+    network = training.build(settings.name, config.data_set, generator(0, "cost")).to(device)
     optimizer = training.make_optimizer(network, settings)
     learning = _seconds(device, lambda: training.train_epoch(network, optimizer, samples, batch, generator(0, "cost")))
     reading = _seconds(device, lambda: probing.activations(network, samples.inputs, config.layers))
-    read = DATASETS[config.data.name].test * settings.epochs + config.mine_samples * config.runs
+    read = config.data_set.test * settings.epochs + config.mine_samples * config.runs
     taken = settings.epochs * steps(settings.train_samples or config.available, batch, settings.last_batch)
     return taken * learning / (len(samples) // batch) + read * reading / len(samples)
 
@@ -140,7 +139,7 @@ def _run_seconds(config: TrialConfig, device: torch.device) -> float:
     batch = config.mine.batch_size
     settings = replace(config.mine, epochs=1)
     given = _samples(config, _steps(batch) * batch, device)
-    shapes = dict(training.shapes(config.network.name, config.data.name))
+    shapes = dict(training.shapes(config.network.name, config.network.layers, config.data_set))
     outputs = {
         layer: torch.rand(len(given), math.prod(shapes[layer]), generator=generator(0, "cost")).to(device)
         for layer in config.layers
@@ -148,7 +147,7 @@ def _run_seconds(config: TrialConfig, device: torch.device) -> float:
     samples = mine.Samples(given.inputs.flatten(1), given.labels, outputs)
     networks = StatisticsNetworks(settings, shapes, seed=0, device=device, pairs=config.pairs)
     per_step = _seconds(device, lambda: mine.train(networks, samples, seed=0)) / _steps(batch)
-    return config.mine.epochs * steps(config.mine_samples, batch, config.mine.last_batch) * per_step
+    return config.mine.epochs * steps(config.fitted_samples, batch, config.mine.last_batch) * per_step
 
 
 def _curves_bytes(config: TrialConfig) -> float:

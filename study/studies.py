@@ -1,10 +1,14 @@
 """The named studies."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from study.space import PAPER_AXES, Study, grid
-from trainables.errors import require_one_of
+from trainables.bounds import BOUNDS
+from trainables.errors import require, require_one_of
 from trainables.settings import TrialConfig, replace
+from trainables.subjects import own
 
 _DIGITS = replace(
     TrialConfig(),
@@ -107,14 +111,54 @@ FACTORIAL = Study(
     seeds=(0, 1, 2),
 )
 
-STUDIES = {study.name: study for study in (DEMO, PAPER, FACTORIAL)}
+_BOUNDS = replace(
+    _DIGITS,
+    {
+        "network.epochs": 9,
+        "schedule.first_probe": 8,
+        "mine.batch_size": 64,
+        "mine.epochs": 64,
+        "mine.held_out": 0.25,
+        "mine.replicates": 1,
+    },
+)
+"""One run of MINE on a LeNet-5 that has learnt, on three quarters of the samples, 1,024 steps per fit."""
+
+BOUNDS_STUDY = Study(
+    name="bounds",
+    description="Bounds x marginals x noise std x hidden units, on digits.",
+    configurations=grid(
+        _BOUNDS,
+        {
+            "mine.bound": tuple(BOUNDS),
+            "mine.marginals": ("permutation", "derangement", "independent"),
+            "mine.noise_std": (0.0, 1.0),
+            "mine.hidden_units": (20, 100),
+        },
+    ),
+    seeds=(0, 1, 2),
+)
+
+STUDIES = {study.name: study for study in (DEMO, PAPER, FACTORIAL, BOUNDS_STUDY)}
 
 
 def find(name: str) -> Study:
-    """The study of this name.
+    """The study of this name, or the one of a file.
 
     Raises:
         InputError: if there is none.
     """
-    require_one_of("study", name, STUDIES)
+    if name.endswith(".py"):
+        return _in_file(Path(name))
+    require_one_of("study", name, STUDIES, other=", or a file that holds a mine_study.Study")
     return STUDIES[name]
+
+
+def _in_file(path: Path) -> Study:
+    """The one `mine_study.Study` of a file, of a network that it trains."""
+    require(path.is_file(), "study", str(path), "a file that is there")
+    sys.path.insert(0, str(path.parent.absolute()))  # where its own modules are
+    held = vars(own.module(f"{path.stem}:", "study")).values()
+    found = [one for one in held if type(one).__module__ == "mine_study" and type(one).__name__ == "Study"]
+    require(len(found) == 1, "study", str(path), f"a file that holds one mine_study.Study; it has {len(found)}")
+    return Study(path.stem, f"as {path} has it.", tuple(found[0].configurations()), found[0].seeds)

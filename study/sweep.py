@@ -20,7 +20,8 @@ from trainables.records import files, plans, schemas
 from trainables.records.layout import TUNE
 from trainables.sentences import counted
 from trainables.settings import TrialConfig, key, labels, network_key
-from trainables.subjects.data import load
+from trainables.subjects.data import chosen
+from trainables.subjects.own import PROBED
 from trainables.trial.recorded import failed_parts
 
 if TYPE_CHECKING:
@@ -73,12 +74,15 @@ def check(planned: list[TrialConfig], results: str, resources: Resources) -> Non
         InputError: if a trial takes more memory than this machine has where it runs on its processors, the results
             cannot be written, or a data set cannot be loaded.
     """
+    trained = [config for config in planned if config.network.name != PROBED]
     if resources.address == "local" and not resources.gpus_per_trial:
-        for config in planned:
+        for config in trained:
             memory.check_trial(config, torch.device("cpu"))
     files.check_writable(results)
-    for data in dict.fromkeys(config.data for config in planned):
-        load(**vars(data))
+    for data in dict.fromkeys(config.data for config in trained):
+        chosen(data)
+    for config in trained:
+        config.check_sizes()
 
 
 def launch(
@@ -135,7 +139,7 @@ def _ready(planned: list[TrialConfig], results: str, resources: Resources) -> It
     """Ray, connected to and found fit for these trials; gives the trainable's parameters besides the trial."""
     results = places.place(results, "results")  # workers have another working directory
     print(f"{'starting' if resources.address == 'local' else 'connecting to'} Ray", flush=True)
-    with cluster.connection(resources), cluster.marked(results) as mark:
+    with cluster.connection(resources, planned), cluster.marked(results) as mark:
         cluster.check_gpus(resources, planned)
         yield {"results": results, "mark": mark, "threads": resources.threads, "gpus": resources.gpus_per_trial}
 
@@ -198,10 +202,10 @@ def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:
     >>> [work["noise_stds"] for work in shared_work([TrialConfig(), noisy])]
     [[0.0, 0.3]]
     """
-    work: dict[tuple[str, int], dict[str, Any]] = {}
+    work: dict[tuple[Any, ...], dict[str, Any]] = {}
     for config in planned:
-        first = {"trial": config, "layers": [], "noise_stds": [0.0]}
-        shared = work.setdefault((network_key(config), config.mine_samples), first)
+        populations = (network_key(config), config.mine_samples, config.mine.held_out, config.mine.null)
+        shared = work.setdefault(populations, {"trial": config, "layers": [], "noise_stds": [0.0]})
         shared["layers"] += [layer for layer in config.layers if layer not in shared["layers"]]
         if config.mine.noise_std not in shared["noise_stds"]:
             shared["noise_stds"].append(config.mine.noise_std)

@@ -14,8 +14,11 @@ def require(satisfied: bool, path: str, value: object, allowed: str) -> None:
         raise InputError(f"{path} is {value!r}; it must be {allowed}.")
 
 
-def require_one_of(path: str, value: object, choices: Iterable[object], separator: str = ", ") -> None:
+def require_one_of(path: str, value: object, choices: Iterable[object], separator: str = ", ", other: str = "") -> None:
     """Raise an InputError unless a value is one of these, of its type; it names a near one.
+
+    Args:
+        other: what else it may be, which the caller has ruled out.
 
     >>> require_one_of("study", "papr", ["demo", "paper"])
     Traceback (most recent call last):
@@ -26,4 +29,4 @@ def require_one_of(path: str, value: object, choices: Iterable[object], separato
         allowed = list(map(str, choices))
         near = difflib.get_close_matches(str(value), allowed, 1)
         meant = f" (did you mean {near[0]}?)" if near else ""
-        require(False, path, value, f"one of {separator.join(allowed)}{meant}")
+        require(False, path, value, f"one of {separator.join(allowed)}{other}{meant}")

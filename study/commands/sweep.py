@@ -85,7 +85,7 @@ def sweep(
     tensorboard: bool = False,
     dry_run: bool = False,
 ) -> int:
-    """Run a named study with Ray Tune: demo, paper or factorial. Run again, it does only what is missing.
+    """Run a study with Ray Tune: demo, paper, factorial, or that of a file. Run again, it does only what is missing.
 
     Any setting of a study can be replaced, by one value or several, which are all run; --help-all lists them.
     With --search, the study's first configuration is the base of a search, and its seeds are those of the search.
@@ -97,7 +97,7 @@ def sweep(
       mine-study sweep demo --search optuna --trials 60 --objective distance_to_truth
 
     Args:
-        study: Name of the study: demo, paper or factorial.
+        study: demo, paper, factorial, or a Python file that holds a mine_study.Study.
         seeds: Seeds to run; None: the study's own, 0 1 2 of demo and factorial, 5 to 9 of paper.
         results: Folder or URI for the rows, seen by all nodes; None: results/STUDY, of a search results/STUDY-search.
         tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files in RESULTS/tune.
@@ -107,7 +107,7 @@ def sweep(
     from study import space, studies
 
     named, chosen = studies.find(study), _chosen(overrides)
-    where = f"results/{study}{'-search' if search.search else ''}" if results is None else results
+    where = f"results/{named.name}{'-search' if search.search else ''}" if results is None else results
     if search.search:
         found = searching.make(named, search, chosen, seeds)
         space.check_folder(where, named, ())
@@ -115,7 +115,7 @@ def sweep(
         if dry_run:
             return _print_cost(found.sample(), resources)
         return _search(found, named, where, resources, tensorboard)
-    planned = space.trials(named, chosen, seeds)
+    planned = [one.with_sources() for one in space.trials(named, chosen, seeds)]
     space.check_folder(where, named, planned)
     print(space.heading(named, chosen), flush=True)
     if dry_run:
@@ -127,7 +127,7 @@ def sweep(
     tell(before.problems)
     counts = f"{counted(len(planned), 'trial')}, {len(before.completed)} of them done before"
     print(f"{counts}; rows go to {where}", flush=True)
-    ended = sweeping.launch(study, planned, where, resources, tensorboard)
+    ended = sweeping.launch(named.name, planned, where, resources, tensorboard)
     counts = f"{len(ended.completed)} of {counted(len(planned), 'trial')} completed"
     print(f"{counts}, {len(ended.failed)} failed, {len(ended.missing)} missing")
     if ended.failed:

@@ -11,6 +11,9 @@ from trainables.settings import InputError, MineConfig
 QUICK = MineConfig(epochs=60, batch_size=50, learning_rate=5e-3, hidden_units=20, marginals="independent", replicates=2)
 
 
+SHORT = dataclasses.replace(QUICK, epochs=3)
+
+
 def clusters(classes=4, each=250):
     """Rows of one class share one activation: both informations are ln(classes)."""
     labels = np.repeat(np.array(["a", "b", "c", "d"])[:classes], each)
@@ -32,8 +35,8 @@ def test_fits_and_truths_of_own_arrays():
 
 def test_only_x_or_only_y():
     activations, labels = clusters(2)
-    assert set(arrays.fit(activations, None, {"l": activations}, QUICK).estimates) == {"X;l"}
-    assert set(arrays.fit(None, labels, {"l": activations}, QUICK).estimates) == {"Y;l"}
+    assert set(arrays.fit(activations, None, {"l": activations}, SHORT).estimates) == {"X;l"}
+    assert set(arrays.fit(None, labels, {"l": activations}, SHORT).estimates) == {"Y;l"}
     assert arrays.truths(None, {"l": activations}, 0.0)["l"].y == 0
 
 
@@ -46,7 +49,7 @@ def test_images_are_convolved_by_architecture_2():
 
 def test_one_seed_repeats_and_two_differ():
     activations, labels = clusters()
-    first, again, other = (arrays.fit(None, labels, {"l": activations}, QUICK, seed=s).curves.bound for s in (0, 0, 1))
+    first, again, other = (arrays.fit(None, labels, {"l": activations}, SHORT, seed=s).curves.bound for s in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 

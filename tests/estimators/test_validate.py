@@ -1,9 +1,11 @@
 import dataclasses
+import itertools
 import math
 
 import pytest
 import torch
 
+from trainables.bounds import BOUNDS
 from trainables.draws import generator
 from trainables.estimators import problems, validate
 from trainables.estimators.mine import Samples
@@ -43,8 +45,8 @@ def test_the_mean_log_ratio_of_samples_is_the_truth(problem):
 def test_every_expectation_excludes_something():
     for problem in PROBLEMS:
         for pair in problem.truths:
-            for marginals in ("permutation", "derangement", "independent"):
-                assert len(problem.expectation(pair, marginals).allowed) < 4
+            for marginals, bound in itertools.product(("permutation", "derangement", "independent"), BOUNDS):
+                assert len(problem.expectation(pair, marginals, bound).allowed) < 4
 
 
 def quick(name: str, **changes) -> problems.Problem:
@@ -61,9 +63,10 @@ def test_an_answer_stands_beside_its_truth_and_optimum():
 
 
 def test_an_answer_that_is_not_expected_fails(monkeypatch, capsys):
-    wrong = Expectation(("under",), "for the test")
-    expected = {("Y;level", kind): wrong for kind in ("permutation", "derangement", "independent")}
-    problem = quick("labels through noise", epochs=6, expected=expected)
+    wrong = Expectation(("over",), "for the test")
+    kinds = ("permutation", "derangement", "independent")
+    expected = {("Y;level", kind, "donsker_varadhan"): wrong for kind in kinds}
+    problem = quick("labels through noise", epochs=1, expected=expected)
     monkeypatch.setattr(validate, "PROBLEMS", (problem,))
     assert not validate.report(())
     out = capsys.readouterr().out

@@ -13,6 +13,7 @@ from trainables.records import files
 from trainables.records.layout import PROBES
 from trainables.settings import InputError, TrialConfig, key, replace
 from trainables.subjects import training
+from trainables.subjects.datasets import DATASETS
 from trainables.trial import provenance, ray_trainable, recorded, schedule
 
 CPU = torch.device("cpu")
@@ -22,7 +23,7 @@ CPU = torch.device("cpu")
 def measured():
     """A network's shapes are measured on the CPU, outside of the pretended device."""
     for name in ("mnist", "digits"):
-        training.shapes("lenet5", name)
+        training.shapes("lenet5", (), DATASETS[name])
 
 
 @pytest.fixture

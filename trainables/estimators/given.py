@@ -7,6 +7,7 @@ without; pandas objects without missing values; SciPy's sparse arrays, which are
 import math
 import numbers
 import reprlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +78,7 @@ def seed(value: Any) -> int:
 def noise_std(value: Any) -> float:
     """A noise std of `truths`: any that is finite and not negative."""
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not (is_number and 0 <= value <= np.finfo(float).max):
+    if not (is_number and 0 <= value <= sys.float_info.max):
         raise InputError(f"noise_std is {_shown(value)}; it must be a finite number of at least 0.")
     return float(value)
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from trainables.settings.fields import TrialConfig, pairs_in_words
 from trainables.settings.keys import unused_fields
 from trainables.settings.paths import fields, flatten, short_name
+from trainables.settings.trial_config import TrialConfig
+from trainables.subjects import networks
+from trainables.subjects.networks import NETWORKS
 
 
 def setting(value: object) -> str:
@@ -19,7 +21,8 @@ def setting(value: object) -> str:
     if isinstance(value, str) and ";" in value:
         value = value.split(", ")
     if isinstance(value, list | tuple):
-        return pairs_in_words(value)
+        named = [str(one) for one in value]
+        return pairs_in_words(named) if not named or ";" in named[0] else ", ".join(named)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -46,7 +49,19 @@ def labels(configurations: Sequence[TrialConfig]) -> list[str]:
     for path in fields():
         values = [str(one.get(path)) for one in used]
         numbers = {value: place for place, value in enumerate(dict.fromkeys(values))}
-        if path != "seed" and len({one[path] for one in used if path in one}) > 1:
+        if path not in ("seed", "network.source") and len({one[path] for one in used if path in one}) > 1:
             telling.setdefault(tuple(numbers[value] for value in values), path)
     paths = ["seed", *telling.values()]
     return [in_words(one, [path for path in paths if path in one]) for one in used]
+
+
+def pairs_in_words(pairs: Iterable[str]) -> str:
+    """Pairs as people read them: all, X or Y where all pairs of a variable are there, and the rest by name."""
+    given, found = tuple(pairs), []
+    known = (networks.pairs(one.layers) for one in NETWORKS.values())
+    of_network = next((one for one in known if set(given) <= set(one)), given)
+    for variable in "XY":
+        of_variable = [pair for pair in of_network if pair.startswith(variable)]
+        there = [pair for pair in of_variable if pair in given]
+        found += [variable] if there == of_variable else there
+    return "all" if not given or found == ["X", "Y"] else ", ".join(found)

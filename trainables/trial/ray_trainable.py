@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from ray import tune
 from trainables import devices, objectives, records, verdict
 from trainables.records import files
 from trainables.settings import InputError, key
-from trainables.subjects import data
 from trainables.trial import network_run
 from trainables.trial import recorded as trial
 from trainables.trial.schedule import Checkpoint
@@ -71,12 +71,13 @@ def prepare(parameters: dict[str, Any]) -> None:
     config, results = parameters["trial"], parameters["results"]
     files.check_seen(results, parameters["mark"])
     torch.set_num_threads(parameters["threads"])
-    loaded = data.load(**vars(config.data)).to(device_of(parameters["gpus"]))
-    trained = network_run.obtain(config, loaded, results)
-    probed = loaded.train.subset(config.mine.samples)
+    device = device_of(parameters["gpus"])
+    trained, probed = network_run.subject(config, device, results, lambda name: nullcontext())
     for epoch in config.probe_epochs:
         outputs = trained.outputs(config, epoch, probed, parameters["layers"])
-        network_run.obtain_truths(config, epoch, outputs, probed.labels, parameters["noise_stds"], results)
+        for part, rows in network_run.parts(config, probed).items():
+            of_part = network_run.samples(config, probed, outputs, rows)
+            network_run.obtain_truths(config, part, epoch, of_part, parameters["noise_stds"], results)
 
 
 def device_of(gpus: float) -> torch.device:
