@@ -1,22 +1,14 @@
 """Configurations as people read them: which settings tell trials apart, in words; layers and pairs in order."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from trainables.settings import (
-    DECIDE_USE,
-    TrialConfig,
-    fields,
-    pairs_in_words,
-    replace,
-    short_name,
-    unused_fields,
-)
+from trainables import settings
+from trainables.settings import DECIDE_USE, TrialConfig, fields, replace, unused_fields
 from trainables.subjects.datasets import DATASETS
-from trainables.subjects.networks import NETWORKS
+from trainables.subjects.networks import described
 
 SIZES = ("network.train_samples", "mine.samples")
 """Fields that may be unset, and are then the size of the training set."""
@@ -24,15 +16,14 @@ SIZES = ("network.train_samples", "mine.samples")
 TRAINING_SAMPLES = {name: described.train for name, described in DATASETS.items()}
 """Size of each data set's training set."""
 
+ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
+"""Settings that every table of configurations has."""
+
 
 def layers(trials: pd.DataFrame) -> list[str]:
-    """All layers of the networks that trials study, in their order, whichever of them the trials probed.
-
-    >>> from analysis import frames
-    >>> layers(frames.trials("docs/example/results"))
-    ['maxpool1', 'maxpool2', 'relu3', 'sm1']
-    """
-    return merged(list(NETWORKS[name].layers) for name in trials["network.name"].unique())
+    """All layers of the networks that trials study, in their order, whichever of them the trials probed."""
+    studied = trials[["network.name", "network.layers"]].drop_duplicates().itertuples(index=False)
+    return merged(list(described(name, tuple(filter(None, layers.split(", ")))).layers) for name, layers in studied)
 
 
 def pairs(trials: pd.DataFrame) -> list[str]:
@@ -41,7 +32,7 @@ def pairs(trials: pd.DataFrame) -> list[str]:
 
 
 def merged(orders: Iterable[Sequence[str]]) -> list[str]:
-    """One order of all names; what is new stands before the next name that was there already.
+    """One order of all names; a new one goes before the next name that was there already.
 
     >>> merged([["conv", "fc", "out"], ["tanh1", "tanh2", "out"]])
     ['conv', 'fc', 'tanh1', 'tanh2', 'out']
@@ -57,89 +48,42 @@ def merged(orders: Iterable[Sequence[str]]) -> list[str]:
     return found
 
 
-def configuration_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns of `trials` that hold the configuration without the seed.
-
-    >>> from analysis import frames
-    >>> configuration_columns(frames.trials("docs/example/results"))[:2]
-    ['data.name', 'data.root']
-    """
-    return [path for path in fields() if path != "seed" and path in frame.columns]
+def configuration_columns(trials: pd.DataFrame) -> list[str]:
+    """The columns that hold the configuration without the seed."""
+    return [path for path in fields() if path not in ("seed", "network.source", "data.source") and path in trials]
 
 
-def varied_columns(frame: pd.DataFrame) -> list[str]:
-    """The configuration columns that differ between trials, each among the trials whose numbers it can change.
-
-    >>> from analysis import frames
-    >>> varied_columns(frames.trials("docs/example/results"))
-    ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
-    """
-    known = [path for path in DECIDE_USE if path in frame.columns]
-    values: dict[str, set[str]] = {path: set() for path in configuration_columns(frame)}
-    for group, rows in frame.groupby(known, dropna=False, observed=True) if known else [((), frame)]:
+def varied_columns(trials: pd.DataFrame) -> list[str]:
+    """The configuration columns that differ between trials, each among the trials whose numbers it can change."""
+    known = [path for path in DECIDE_USE if path in trials]
+    values: dict[str, set[str]] = {path: set() for path in configuration_columns(trials)}
+    for group, rows in trials.groupby(known, dropna=False) if known else [((), trials)]:
         unused = unused_fields(replace(TrialConfig(), dict(zip(known, group, strict=True))))
         for path in values.keys() - set(unused):
             values[path] |= set(rows[path].astype(str).unique())
     return [path for path, found in values.items() if len(found) > 1]
 
 
-def telling_columns(frame: pd.DataFrame) -> list[str]:
-    """`varied_columns` without those that change together with an earlier one, which tells as much.
-
-    >>> from analysis import frames
-    >>> telling_columns(frames.trials("docs/example/results"))
-    ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
-    """
-    told = {tuple(pd.factorize(frame[path].astype(str))[0]): path for path in reversed(varied_columns(frame))}
-    return [path for path in varied_columns(frame) if path in told.values()]
+def telling_columns(trials: pd.DataFrame) -> list[str]:
+    """`varied_columns` without those that change together with an earlier one, which tells as much."""
+    varied = varied_columns(trials)
+    told = {tuple(pd.factorize(trials[path].astype(str))[0]): path for path in reversed(varied)}
+    return [path for path in varied if path in told.values()]
 
 
-ALWAYS_SHOWN = ("mine.architecture", "mine.noise_std", "mine.hidden_units")
-"""Settings that stand in every table of configurations."""
-
-
-def shown_columns(frame: pd.DataFrame) -> list[str]:
-    """Configuration columns that tell rows apart, and the three that always stand in the table.
-
-    >>> from analysis import frames
-    >>> shown_columns(frames.trials("docs/example/results"))
-    ['mine.architecture', 'mine.noise_std', 'mine.hidden_units', 'mine.transfer_mode']
-    """
-    varied = varied_columns(frame)
-    return [path for path in configuration_columns(frame) if path in varied or path in ALWAYS_SHOWN]
+def shown_columns(trials: pd.DataFrame) -> list[str]:
+    """The settings in a table of configurations: those that tell rows apart, and `ALWAYS_SHOWN`."""
+    varied = varied_columns(trials)
+    return [path for path in configuration_columns(trials) if path in varied or path in ALWAYS_SHOWN]
 
 
 def in_words(row: Any, paths: Sequence[str]) -> str:
-    """Settings in words, from a row of trials or any mapping by field path.
-
-    >>> in_words({"mine.noise_std": 1.0, "network.epochs": 21}, ["mine.noise_std", "network.epochs"])
-    'noise_std 1, network.epochs 21'
-    """
-    return ", ".join(f"{short_name(path)} {setting(row[path])}" for path in paths)
+    """Some settings of a row of trials or of a table."""
+    return settings.in_words({path: row[path] for path in paths})
 
 
-def setting(value: object) -> str:
-    """A configuration's value as it was given; unset sizes (all samples) as all, pairs as in `pairs_in_words`.
-
-    >>> setting(1e-5), setting(1.0), setting("reinit"), setting("Y;relu3, Y;sm1"), setting(pd.NA)
-    ('1e-05', '1', 'reinit', 'Y;relu3, Y;sm1', 'all')
-    """
-    missing = value is None or value is pd.NA or value != value or value == math.inf
-    if missing:
-        return "all"
-    if isinstance(value, str) and ";" in value:
-        return pairs_in_words(value.split(", "))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def label(trials: pd.DataFrame, key: str, without: tuple[str, ...] = ()) -> str:
-    """A configuration in words: the settings that the study varies and that it uses.
-
-    >>> from analysis import frames
-    >>> trials = frames.trials("docs/example/results")
-    >>> label(trials, trials.index[0]).count(",")
-    3
-    """
+def label(trials: pd.DataFrame, key: str, without: Sequence[str] = ()) -> str:
+    """A trial's configuration in words: the settings that the study varies and that the trial uses."""
     known = {path: trials.loc[[key], path].tolist()[0] for path in DECIDE_USE}
     hidden = (*without, *unused_fields(replace(TrialConfig(), known)))
     varied = [path for path in telling_columns(trials) if path not in hidden]

@@ -1,137 +1,105 @@
 """Two configurations that differ in one setting, compared by intervals on the difference."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import configurations, intervals, judging, levels, selection, stability
-from trainables.settings import InputError
-from trainables.verdict import VerdictRule, outside_tolerance
+from analysis import cells, configurations, intervals, levels, selection
+from analysis.rendering import OWN_INTERVAL, Column
+from analysis.results import Results
+from trainables.settings import InputError, setting
 
-MEASURES = ("exploded", "settled", "estimate", "per_truth")
+COLUMNS = (
+    Column("field"), Column("from", setting=True), Column("to", setting=True), Column("others"), Column("variable"),
+    Column("paired"), Column("exploded", percent=True, parts=OWN_INTERVAL),
+    Column("settled", percent=True, parts=OWN_INTERVAL), Column("estimate", parts=OWN_INTERVAL), Column("truth"),
+    Column("optimum"), Column("per_truth", "est./truth", parts=OWN_INTERVAL),
+)  # fmt: skip
 
 
-def table(
-    trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | None = None, field: str | None = None
-) -> pd.DataFrame:
-    """One row per variable and two configurations that differ in `field` alone: the first value and each other.
+def rows(results: Results, field: str | None = None) -> pd.DataFrame:
+    """One row per variable and two configurations that differ in one field alone: its first value and each other.
 
-    >>> from analysis import frames
-    >>> source = "docs/example/results"
-    >>> rows = table(frames.trials(source), judging.fits(source), field="mine.transfer_mode")
-    >>> rows[["from", "to"]].drop_duplicates().values.tolist()
-    [['finetune', 'reinit']]
+    The shares `exploded` and `settled`, the settled `estimate` in nats (over the pairs and runs that settled in both,
+    seed by seed) and `per_truth` (the median over pairs that have both of their ratios' difference) are differences,
+    `to` less `from`; beside the estimate's that of the rows' `truth` and `optimum`; `others`: the other varied
+    settings. Seeds that both have are compared with each other; where fewer than two are shared it is Welch's interval,
+    except for the estimate, and `paired` says no.
 
     Args:
         field: name or path of a field that the study varies; None: each of them in turn.
 
-    Returns:
-        `field`, `from`, `to`, `others` (the other varied settings), `variable`; then for the shares `exploded` and
-        `settled`, the settled `estimate` in nats (over the pairs and runs that settled in both, seed by seed) and
-        `per_truth` (the median over pairs that have both of their ratios' difference) the difference `to` less `from`
-        with its interval and n; beside the estimate's that of the rows' `truth` and `optimum`. Seeds that both have are
-        compared with each other; where fewer than two are shared it is Welch's interval, except for the estimate, and
-        `paired` says no.
-
     Raises:
         InputError: if the study does not vary the field.
     """
-    varied = configurations.varied_columns(trials)
+    varied = configurations.varied_columns(results.trials)
     if field is not None and (field := selection.path_of(field, f"field is {field!r}")) not in varied:
         raise InputError(f"field is {field!r}; it must be one that the study varies: {', '.join(varied) or 'none'}.")
-    names = [f"{measure}{end}" for measure in MEASURES for end in ("", "_low", "_high", "_seeds")]
-    place = names.index("per_truth")
-    columns = ["field", "from", "to", "others", "variable", "paired", *names[:place], *levels.KINDS, *names[place:]]
-    if estimates.empty:
-        return pd.DataFrame(columns=columns)
-    judged, made = judging.arrange(trials, judging.judge(estimates, rule), "variable")
-    found = _Found.of(judged, rule or VerdictRule())
-    lines = []
+    fits, made = cells.arrange(results, "variable")
+    lines, pairs = [], []
     for path in [field] if field else varied:
-        for first, second in _neighbours(made, varied, path):
-            line = _compare(found, first, second)
-            others = configurations.in_words(made.loc[first], [one for one in varied if one != path])
-            values = {"from": made.loc[first, path], "to": made.loc[second, path]}
-            lines.append({"field": path, **values, "others": others, "variable": made.loc[first, "variable"], **line})
-    return pd.DataFrame(lines, columns=columns)
+        others = [one for one in varied if one != path]
+        for first, second in _neighbours(made, path, others):
+            words = configurations.in_words(made.loc[first], others)
+            lines.append((path, made.loc[first, path], made.loc[second, path], words, made.loc[first, "variable"]))
+            pairs.append((first, second))
+    found = pd.DataFrame(lines, columns=["field", "from", "to", "others", "variable"])
+    return found.join(_compared(results, fits, *np.array(pairs).T)) if lines else found
 
 
-def _neighbours(made: pd.DataFrame, varied: list[str], path: str) -> Iterator[tuple[int, int]]:
+def _neighbours(made: pd.DataFrame, path: str, others: list[str]) -> Iterator[tuple[int, int]]:
     """Rows that differ in one setting alone: the one with its first value, and each other."""
-    others = [one for one in varied if one != path]
-    texts = (
-        made[others].map(configurations.setting).agg("/".join, axis=1) if others else pd.Series("", index=made.index)
-    )
-    for _, group in made.sort_values(path).groupby([texts, "variable"], sort=True):
+    texts = made[others].map(setting).agg("/".join, axis=1) if others else [""] * len(made)
+    for _, group in made.assign(others=texts).sort_values(path).groupby(["others", "variable"]):
         for second in group.index[1:]:
             yield group.index[0], second
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What the rows' differences are made of."""
+def _compared(
+    results: Results, fits: pd.DataFrame, first: NDArray[np.int64], second: NDArray[np.int64]
+) -> pd.DataFrame:
+    """The differences of rows `second` less `first`, one line per pair."""
 
-    shares: pd.DataFrame
-    """`exploded` and `settled` by (row, seed)."""
-    cells: pd.Series
-    """Mean settled estimate by (row, seed, cell)."""
-    ratios: NDArray[np.float64]
-    """Estimate by truth, shape (rows, pairs, seeds)."""
-    references: pd.DataFrame
-    """`truth` and `optimum` by row."""
-    most: pd.DataFrame
-    """The most that an estimate and its ratio to the truth can be, by row: `estimate`, `per_truth`."""
+    def both(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return table.loc[first].reset_index(drop=True), table.loc[second].reset_index(drop=True)
 
-    @classmethod
-    def of(cls, judged: pd.DataFrame, rule: VerdictRule) -> "_Found":
-        flags = pd.DataFrame({name: (judged["outcome"] == name).astype(float) for name in ("exploded", "settled")})
-        cells = judged["settled_estimate"].groupby([judged["row"], judged["seed"], judged["cell"]]).mean().dropna()
-        ceiling = judged.groupby("row")["ceiling"].max()
-        most = ceiling + outside_tolerance(ceiling, rule)
-        truth = judged["truth"].where(judged["truth"] >= rule.least_reference).groupby(judged["row"]).min()
-        return cls(
-            flags.groupby([judged["row"], judged["seed"]]).mean(),
-            cells,
-            levels.ratios(judged, "truth", rule),
-            levels.table(judged, rule)[list(levels.KINDS)],
-            pd.DataFrame({"estimate": most, "per_truth": most / truth}),
-        )
-
-
-def _compare(found: _Found, first: int, second: int) -> dict[str, object]:
-    a, b = found.shares.loc[first], found.shares.loc[second]
-    shared = a.index.intersection(b.index)
-    paired = len(shared) > 1
-    if paired:
-        a, b = a.loc[shared], b.loc[shared]
-    between = intervals.of_paired_difference if paired else intervals.of_difference
-    made = {name: between(a[name], b[name], within=(-1, 1)) for name in ("exploded", "settled")}
-    ends = found.most.loc[[first, second]].max()
-    rows = found.cells.index.get_level_values("row")
-    none = found.cells.iloc[:0].droplevel("row")
-    both = [found.cells[one] if (rows == one).any() else none for one in (first, second)]
-    made["estimate"] = intervals.of_mean((both[1] - both[0]).groupby("seed").mean(), within=_ends(ends["estimate"]))
-    ratio = found.ratios[[first, second]]
-    if paired:
-        made["per_truth"] = intervals.of_mean(levels.median(ratio[1:] - ratio[:1])[0], within=_ends(ends["per_truth"]))
-    else:
-        one, other = levels.median(ratio)
-        made["per_truth"] = intervals.of_difference(one, other, within=_ends(ends["per_truth"]))
+    a, b = both(cells.per_seed((fits["outcome"] == "exploded").astype(float), fits))
+    paired = (a.notna() & b.notna()).sum(axis=1) > 1
+    found = [pd.DataFrame({"paired": np.where(paired, "yes", "no")})]
+    for name in ("exploded", "settled"):
+        a, b = both(cells.per_seed((fits["outcome"] == name).astype(float), fits))
+        found.append(_between(name, b - a, a, b, paired, np.ones(len(a))))
+    by_cell = fits["settled_estimate"].groupby([fits["row"], fits["seed"], fits["cell"]]).mean().unstack([1, 2])
+    a, b = both(by_cell)
+    most = levels.highest(fits, results.rule)
+    ends = np.fmax(*(most[rows].to_numpy() for rows in (first, second)))
+    of_seeds = (b - a).T.groupby("seed").mean().T
+    found.append(_between("estimate", of_seeds, of_seeds, of_seeds, paired | True, ends))
+    a, b = both(levels.table(fits, results.rule)[list(levels.KINDS)])
     with np.errstate(invalid="ignore"):  # of two infinite optima there is no difference
-        line: dict[str, object] = dict(found.references.loc[second] - found.references.loc[first])
-    line["paired"] = "yes" if paired else "no"
-    for name, interval in made.items():
-        for end, value in zip(("", "_low", "_high", "_seeds"), interval, strict=True):
-            line[f"{name}{end}"] = value
-    return line
+        found.append(b - a)
+    usable = fits["truth"].where(fits["truth"] >= results.rule.least_reference)
+    most = most / usable.groupby(fits["row"]).min()
+    ends = np.fmax(*(most[rows].to_numpy() for rows in (first, second)))
+    ratios = levels.ratios(fits, "truth", results.rule)
+    a, b = (pd.DataFrame(levels.median(ratios[rows])) for rows in (first, second))
+    difference = pd.DataFrame(levels.median(ratios[second] - ratios[first]))
+    found.append(_between("per_truth", difference, a, b, paired, ends))
+    return pd.concat(found, axis=1)
 
 
-def _ends(most: float) -> tuple[float, float]:
-    """What the difference of two numbers from 0 to `most` can be."""
-    return (-np.inf, np.inf) if np.isnan(most) else (-most, most)
+def _between(
+    name: str, difference: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame, paired: pd.Series, most: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Intervals on differences per seed, or on b - a where lines are not paired; of numbers from 0 to `most`."""
+    most = np.where(np.isnan(most), np.inf, most)
+    found = [
+        intervals.of_means(difference[paired], within=(-most[paired], most[paired])),
+        intervals.of_differences(a[~paired], b[~paired], within=(-most[~paired], most[~paired])),
+    ]
+    return intervals.named(name, pd.concat([one for one in found if len(one)]).sort_index())
 
 
 def certain(rows: pd.DataFrame, measure: str) -> pd.Series:
@@ -143,13 +111,8 @@ def certain(rows: pd.DataFrame, measure: str) -> pd.Series:
     return (rows[f"{measure}_low"] > 0) | (rows[f"{measure}_high"] < 0)
 
 
-def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
-    """What a reader must know of the table, in sentences.
-
-    >>> from analysis import frames
-    >>> notes(frames.trials("docs/example/results"), pd.DataFrame())[0][:11]
-    'Differences'
-    """
+def notes(results: Results, rows: pd.DataFrame) -> list[str]:
+    """What a reader must know of the table."""
     lines = [
         "Differences of two configurations that differ in one field: the value under `to` less that under `from`, "
         "paired by seed, 95 % intervals over seeds, n seeds (no interval where the seeds' differences are equal or "
@@ -161,4 +124,4 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         lines.append("No two configurations of this study differ in one field alone.")
     elif (rows["paired"] == "no").any():
         lines.append("Rows that are not paired share fewer than two seeds: Welch's interval.")
-    return lines + stability.failures(trials)
+    return lines

@@ -1,299 +1,307 @@
-"""Pictures. Each function draws on the axes it is given and computes nothing but positions."""
+"""The figures of a study: which data go into which picture, and what is written under it."""
 
-from collections.abc import Mapping
+import io
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib
 import matplotlib.figure
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FormatStrFormatter, SymmetricalLogLocator
 
-from analysis import layout
+from analysis import configurations, fit_curves, intervals, layout, planes, plots
+from analysis.results import FIT, Results, arrays
+from trainables.records.files import write_local
+from trainables.settings import setting, short_name
+from trainables.verdict import VerdictRule
 
-_CEILING_ROOM = 1.6
-"""How much of the axis lies above the ceiling; an exploded curve leaves through the top."""
+MOST_CONFIGURATIONS = 8
+"""Configurations that get an information plane, or learning curves, of their own."""
+
+MOST_SEEDS = 3
+"""Panels of an information plane."""
+
+MOST_PANELS = 6
+"""Panels of a figure."""
+
+MOST_CURVES = 24
+"""Exploded curves of a panel, about."""
+
+PAPER_PAIR = "Y;relu3"
+"""The pair of the paper's Figures 1 and 2."""
 
 
-def learning_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], title: str = "") -> None:
-    """Bound per MINE epoch of many fits of one pair, coloured by verdict, beside the known answers.
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with its file name, and a caption in sentences."""
 
-    >>> _, (ax,) = layout.panels(1)
-    >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 1.0], "outcome": "settled"})
-    >>> learning_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "optimum": float("inf")})
-    >>> ax.get_ylabel()
-    'bound (nats)'
+    name: str
+    caption: str
+    figure: matplotlib.figure.Figure
 
-    Args:
-        curves: columns `fit` (any label), `mine_epoch`, `bound` in nats, `outcome`.
-        known: `ceiling`, `truth` and `optimum` in nats; one above the axis is written in its corner.
+
+@dataclass(frozen=True)
+class Figure:
+    """A kind of figure.
+
+    Attributes:
+        draw: makes its drawings, named by the kind, where there are several with `_` and a number or letter; none where
+            there is nothing to draw.
+        missing: what is missing where it makes none, and the one reason that there is.
     """
-    for verdict, colour in layout.COLOURS.items():
-        chosen = curves[curves["outcome"] == verdict]
-        for position, (_, fit) in enumerate(chosen.groupby("fit", observed=True)):
-            label = verdict if position == 0 else None
-            _curve(ax, fit, color=colour, linewidth=0.8, alpha=0.8, label=label)
-    _say_if_nothing(ax, curves)
-    _known_lines(ax, known)
-    ax.set_title(title, fontsize="small")
-    ax.set_xlabel("MINE epoch")
-    ax.set_ylabel("bound (nats)")
+
+    draw: Callable[[Results], Iterator[Drawing]]
+    missing: str
 
 
-def run_curves(ax: Axes, curves: pd.DataFrame, known: Mapping[str, float], title: str = "") -> None:
-    """Bound per MINE epoch, a colour for each run with its number, as the paper's Figures 1 and 2.
-
-    >>> _, (ax,) = layout.panels(1)
-    >>> made = pd.DataFrame({"fit": "a", "run": 1, "mine_epoch": [1, 2], "bound": [0.5, 1.0], "middle": True})
-    >>> run_curves(ax, made, {"ceiling": 2.3, "truth": 2.0, "optimum": 2.1})
-    >>> [text.get_text() for text in ax.texts]
-    ['1']
-
-    Args:
-        curves: columns `fit`, `run`, `mine_epoch`, `bound` in nats, `middle`: whether it is the run's median curve,
-            drawn strongly and numbered.
-        known: as for `learning_curves`.
-    """
-    runs = sorted(curves["run"].unique())
-    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(runs)))
-    for run, colour in zip(runs, colours, strict=True):
-        of_run = curves[curves["run"] == run]
-        for _, fit in of_run[~of_run["middle"]].groupby("fit", observed=True):
-            _curve(ax, fit, color=colour, linewidth=0.5, alpha=0.35)
-        middle = of_run[of_run["middle"]]
-        _curve(ax, middle, color=colour, linewidth=1.8)
-        middle = middle[np.isfinite(middle["bound"])]
-        if len(middle):
-            end = middle.iloc[-1]
-            # Numbers stand in steps beside the end, so that equal levels do not cover each other.
-            place = (end["mine_epoch"] + 0.3 + 1.1 * runs.index(run), end["bound"])
-            ax.annotate(str(run), place, color=colour, fontsize=8, fontweight="bold", va="center", annotation_clip=True)
-    _say_if_nothing(ax, curves)
-    _known_lines(ax, known)
-    height = _height(known["ceiling"])
-    highest = curves.loc[curves["middle"] & np.isfinite(curves["bound"]), "bound"].max()  # NaN where nothing is finite
-    ax.set_ylim(-0.05 * height, np.clip(np.fmax(1.1 * highest / height, 1.12), 1.12, _CEILING_ROOM) * height)
-    last = curves["mine_epoch"].max()
-    ax.set_xlim(1, last + 1.1 * len(runs) + 0.6)
-    ax.set_xticks([1, *(tick for tick in ax.get_xticks() if 1 < tick <= last)])
-    ax.set_title(title)
-    ax.set_xlabel("MINE epoch")
-    ax.set_ylabel("bound (nats)")
+def draw(results: Results) -> Iterator[Drawing]:
+    """All figures that the study has data for."""
+    if results.judged.empty:
+        return
+    with matplotlib.rc_context(layout.STYLE):
+        for figure in FIGURES.values():
+            yield from figure.draw(results)
 
 
-def _curve(ax: Axes, fit: pd.DataFrame, **style: Any) -> None:
-    """A fit's bound, broken where it is not finite; a point that stands alone is a dot."""
-    bound = fit["bound"].astype(float).where(np.isfinite(fit["bound"])).to_numpy()
-    there = np.r_[False, np.isfinite(bound), False]
-    alone = there[1:-1] & ~there[:-2] & ~there[2:]
-    ax.plot(fit["mine_epoch"], bound, marker=".", markersize=3, markevery=np.flatnonzero(alone).tolist(), **style)
+def learning(results: Results) -> Iterator[Drawing]:
+    """MINE's learning curves by run, reinit and finetune side by side (the paper's Figures 1 and 2)."""
+    trials, there = results.trials, results.judged["pair"].cat.categories
+    pair = PAPER_PAIR if PAPER_PAIR in there else there[0]
+    fits = with_curves(results, pair)
+    drawn = trials[trials.index.isin(fits["key"])].sort_values(configurations.varied_columns(trials))
+    labels = [configurations.label(trials, key, ("mine.transfer_mode",)) for key in drawn.index]
+    base = pd.Series(labels, drawn.index, dtype=object)
+    modes = drawn.groupby(base, sort=False)["mine.transfer_mode"].nunique()
+    # Configurations with both modes first: they are what the comparison is about.
+    order = modes.sort_values(ascending=False, kind="stable").index[:MOST_CONFIGURATIONS]
+    for number, name in enumerate(order, 1):
+        group = drawn[base == name]
+        present = [mode for mode in ("reinit", "finetune") if mode in set(group["mine.transfer_mode"])]
+        figure, axes = layout.panels(len(present), columns=2, size=(3.6, 3.0))
+        for ax, mode in zip(axes, present, strict=True):
+            keys = group.index[group["mine.transfer_mode"] == mode]
+            of_mode = fits[fits["key"].isin(keys)].sort_values(["key", "replicate"])
+            medians = {run: _median(of_mode.loc[of_mode["run"] == run, "curve"]) for run in sorted(set(of_mode["run"]))}
+            plots.run_curves(ax, of_mode, medians, known_answers(of_mode), f"{mode}, seeds: {len(keys)}")
+        layout.finish(figure, f"I({pair[0]};{pair[2:]}): {name}")
+        yield Drawing(
+            f"learning_{number}",
+            f"MINE's learning curves for {pair} by run, {name}: each fit (thin) and the median of each run's fits "
+            "(thick, numbered), truth and optimum as means over runs. finetune continues from the run before.",
+            figure,
+        )
 
 
-def _known_lines(ax: Axes, known: Mapping[str, float]) -> None:
-    """Ceiling, truth and optimum as lines; one above the axis is written in its corner."""
-    top, above = _CEILING_ROOM * _height(known["ceiling"]), []
-    for name, (colour, style, width) in layout.LINES.items():
-        if known[name] < top:
-            ax.axhline(known[name], color=colour, linestyle=style, linewidth=width, label=name, zorder=0)
-        elif not np.isnan(known[name]):
-            number = f"{known[name]:,.0f}" if known[name] >= 100 else f"{known[name]:.3g}"
-            above.append(f"{name} {number} nats")
-    if above:
-        ax.text(0.02, 0.97, "\n".join(above), transform=ax.transAxes, va="top", fontsize="small")
-    ax.set_ylim(-0.1 / _CEILING_ROOM * top, top)
+def with_curves(results: Results, pair: str) -> pd.DataFrame:
+    """The judged fits of a pair that have a curve, with it: an array of bounds in nats per MINE epoch."""
+    rows = results.curves(pair, [*FIT, "mine_epoch", "bound"])
+    found = [pd.DataFrame(columns=[*FIT, "curve"])]
+    found += [fits.assign(curve=list(bound)) for fits, bound in arrays(rows)]
+    judged = results.judged[results.judged["pair"] == pair].astype({"key": str, "pair": str})
+    return pd.concat(found).merge(judged, on=FIT)
 
 
-def _height(ceiling: float) -> float:
-    """What an axis in nats is measured by: the ceiling, or 1 where all samples or labels are the same."""
-    return ceiling if ceiling > 0 else 1.0
+def _median(curves: Iterable[plots.Curve]) -> plots.Curve:
+    """Median per epoch. A fit that exploded stays on the side to which it left, here above."""
+    return (
+        pd.DataFrame([pd.Series(np.where(np.isfinite(curve), curve, np.inf)) for curve in curves]).median().to_numpy()
+    )
 
 
-def _say_if_nothing(ax: Axes, curves: pd.DataFrame) -> None:
-    """Write into axes that they are empty because no bound is finite."""
-    if not np.isfinite(curves["bound"]).any():
-        ax.text(0.5, 0.5, "no finite bound", transform=ax.transAxes, ha="center", va="center", color="#555555",
-                bbox={"facecolor": "white", "edgecolor": "none"})  # fmt: skip
+def known_answers(fits: pd.DataFrame) -> dict[str, float]:
+    """Mean ceiling, truth and optimum of some fits, in nats."""
+    return {name: float(fits[name].mean()) for name in ("ceiling", "truth", "optimum")}
 
 
-def information_plane(
-    ax: Axes, points: pd.DataFrame, ceilings: Mapping[str, float], styles: layout.Styles, title: str = ""
-) -> None:
-    """I(X;L) against I(Y;L) by layer, runs joined, the first and the last numbered, as the paper's Figures 3 to 5.
-
-    Truths are hollow markers of the layer's shape, optima hollow stars (none where infinite); ceilings are lines.
-
-    >>> _, (ax,) = layout.panels(1)
-    >>> made = pd.DataFrame({"layer": ["sm1"], "run": [1], "x": [1.0], "y": [1.0], "settled": [True],
-    ...     "truth_x": [2.0], "truth_y": [1.5], "optimum_x": [1.9], "optimum_y": [1.5]})
-    >>> information_plane(ax, made, {"X": 7.0, "Y": 2.3}, layout.layer_styles(["sm1"]))
-    >>> ax.get_xlabel()
-    'I(X;L) (nats)'
-
-    Args:
-        points: columns `layer`, `run`, `x`, `y`, `settled`, `truth_x`, `truth_y`, `optimum_x`, `optimum_y`, in nats.
-        ceilings: H(X) and H(Y) in nats, by variable.
-        styles: of all layers of the points.
-    """
-    for layer, (colour, marker) in styles.items():
-        rows = points[points["layer"] == layer].sort_values("run")
-        hollow: dict[str, Any] = {"facecolors": "none", "linewidths": 0.9, "zorder": 2}
-        ax.scatter(rows["truth_x"], rows["truth_y"], marker=marker, s=42, edgecolors=colour, alpha=0.8, **hollow)
-        optimum = rows[np.isfinite(rows["optimum_x"]) & np.isfinite(rows["optimum_y"])]
-        ax.scatter(optimum["optimum_x"], optimum["optimum_y"], marker="*", s=48, edgecolors=colour, alpha=0.8, **hollow)
-        there = rows.dropna(subset=["x", "y"])
-        ax.plot(there["x"], there["y"], color=colour, linewidth=0.8, alpha=0.6, zorder=3)
-        for settled, alpha in ((True, 1.0), (False, 0.35)):
-            part = there[there["settled"] == settled]
-            ax.scatter(part["x"], part["y"], marker=marker, s=26, color=colour, alpha=alpha, linewidths=0, zorder=4)
-        ends = there.iloc[sorted({0, len(there) - 1})] if len(there) else there  # every number would not be read
-        for row in ends.itertuples():
-            ax.annotate(str(row.run), (row.x, row.y), xytext=(3, 3), textcoords="offset points", color=colour,
-                        fontsize=7, zorder=5)  # fmt: skip
-    ax.axvline(ceilings["X"], **_CEILING_LINE)
-    ax.axhline(ceilings["Y"], **_CEILING_LINE)
-    width, height = _height(ceilings["X"]), _height(ceilings["Y"])
-    ax.set_xlim(-0.03 * width, 1.14 * width)
-    ax.set_ylim(-0.05 * height, 1.14 * height)
-    ax.set_title(title)
-    ax.set_xlabel("I(X;L) (nats)")
-    ax.set_ylabel("I(Y;L) (nats)")
+def information_planes(results: Results) -> Iterator[Drawing]:
+    """The paper's Figures 3 to 5, then the planes of configurations with pairs of both variables."""
+    of_paper = [(f"{figure} of the paper", panels) for figure, panels in planes.of_paper(results, MOST_SEEDS)]
+    others = planes.of_configurations(results, MOST_CONFIGURATIONS, MOST_SEEDS)
+    made = [*of_paper, *((configurations.label(results.trials, key), panels) for key, panels in others)]
+    styles = layout.layer_styles(configurations.layers(results.trials))
+    for number, (name, panels) in enumerate(made, 1):
+        figure, axes = layout.panels(len(panels), columns=3, size=(3.1, 3.2))
+        fits = pd.concat([panel.fits for panel in panels if panel.fits is not None])
+        ceilings = {str(name): float(part.mean()) for name, part in fits.groupby("variable", observed=True)["ceiling"]}
+        for ax, panel in zip(axes, panels, strict=True):
+            plots.information_plane(ax, panel.points, ceilings, styles, panel.title)
+        there = {layer for panel in panels for layer in panel.points["layer"]}
+        shown = {layer: style for layer, style in styles.items() if layer in there}
+        layout.finish(figure, name, plots.plane_legend(shown))
+        yield Drawing(
+            f"plane_{number}",
+            f"Information plane, {name}: estimates by layer, first and last run numbered (means over replicates; "
+            "exploded fits left out; pale where a fit did not settle), with truths and optima as hollow markers.",
+            figure,
+        )
 
 
-_CEILING_LINE: dict[str, Any] = {
-    "color": layout.LINES["ceiling"][0],
-    "linestyle": layout.LINES["ceiling"][1],
-    "linewidth": 0.8,
-    "zorder": 1,
-}
+def heat_maps(results: Results) -> Iterator[Drawing]:
+    """Explosion rate over two settings, for X and Y."""
+    judged = results.judged
+    known = results.trials.loc[judged["key"].cat.categories]
+    varied = [path for path in configurations.telling_columns(known) if path != "mine.pairs"]
+    pairs = list(itertools.combinations(varied, 2))
+    if len(pairs) > MOST_PANELS:  # those that most values of both were run for
+        counts = [len(known[list(pair)].astype(str).drop_duplicates()) for pair in pairs]
+        pairs = [pairs[place] for place in sorted(np.argsort(counts, kind="stable")[-MOST_PANELS:])]
+    if not pairs:
+        other = "mine.noise_std" if varied != ["mine.noise_std"] else "mine.hidden_units"
+        pairs = [(varied[0] if varied else "mine.architecture", other)]
+    for number, (rows, columns) in enumerate(pairs, 1):
+        names = [name for name in "XY" if name in judged["variable"].cat.categories]
+        figure, axes = layout.panels(len(names), columns=2, size=(3.8, 2.9), shared=False)
+        for ax, variable in zip(axes, names, strict=True):
+            shares, texts = explosion_grid(results, judged["variable"] == variable, rows, columns)
+            plots.explosion_heat_map(ax, shares, texts, f"pairs with {variable}")
+        short = f"{short_name(rows)} and {short_name(columns)}"
+        layout.finish(figure, f"Explosion by {short}")
+        yield Drawing(
+            f"explosion_{number}",
+            f"Share of fits that exploded, by {short}, all other settings together; brackets are 95 % intervals over "
+            "the n seeds.",
+            figure,
+        )
 
 
-def plane_legend(styles: layout.Styles) -> list[Artist]:
-    """The legend of information planes."""
-    layers = [
-        Line2D([], [], color=colour, marker=marker, markersize=5, linewidth=0.8, label=layer)
-        for layer, (colour, marker) in styles.items()
+def explosion_grid(results: Results, chosen: pd.Series, rows: str, columns: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Share of exploded fits over two fields, all other settings together, and the text of each cell."""
+    fits = results.configured(results.judged.loc[chosen, ["key", "outcome"]], [rows, columns, "seed"])
+    place = [fits[rows].astype(object).fillna(np.inf), fits[columns].astype(object).fillna(np.inf)]  # "all" last
+    per_seed = (fits["outcome"] == "exploded").astype(float).groupby([*place, fits["seed"]]).mean().unstack()
+    found = intervals.of_shares(per_seed)
+    span = [
+        f"\n[{100 * low:.0f}, {100 * high:.0f}]" if low == low else "" for low, high in found[["low", "high"]].values
     ]
-    kinds = [
-        Line2D([], [], color="#555555", marker="o", markersize=5, linewidth=0, alpha=0.35, label="not all settled"),
-        Line2D([], [], color="#555555", marker="o", markersize=6, linewidth=0, fillstyle="none", label="truth"),
-        Line2D([], [], color="#555555", marker="*", markersize=7, linewidth=0, fillstyle="none", label="optimum"),
-        Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="ceilings H(X), H(Y)"),
+    texts = [
+        f"{100 * mean:.0f} %{one}\nn = {n}" for mean, one, n in zip(found["mean"], span, found["seeds"], strict=True)
     ]
-    return [*layers, *kinds]
+    shares, words = found["mean"].unstack(), pd.Series(texts, found.index, dtype=object).unstack().fillna("")
+    for frame in (shares, words):
+        frame.index = pd.Index([setting(one) for one in frame.index], name=short_name(rows))
+        frame.columns = pd.Index([setting(one) for one in frame.columns], name=short_name(columns))
+    return shares, words
 
 
-def explosion_heat_map(ax: Axes, shares: pd.DataFrame, texts: pd.DataFrame, title: str = "") -> None:
-    """Share of exploded fits over two settings; a cell without trials is hatched.
-
-    >>> _, (ax,) = layout.panels(1)
-    >>> made = pd.DataFrame([[0.5]], index=pd.Index(["0"], name="noise_std"), columns=pd.Index(["1"], name="units"))
-    >>> explosion_heat_map(ax, made, made.astype(str))
-    >>> ax.get_ylabel(), ax.get_xlabel()
-    ('noise_std', 'units')
-
-    Args:
-        shares: from 0 to 1, NaN where there is none; index and columns are named by the settings.
-        texts: what stands in each cell, such as the share with its interval and n; same shape.
-    """
-    values = shares.to_numpy(float)
-    ax.set_facecolor("#DDDDDD")
-    image = ax.imshow(values, cmap="YlOrBr", vmin=0, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        if np.isnan(value):
-            corner = (column - 0.5, row - 0.5)
-            ax.add_patch(matplotlib.patches.Rectangle(corner, 1, 1, hatch="///", fill=False, edgecolor="white", lw=0))
-            ax.text(column, row, "no trial", ha="center", va="center", fontsize=8, color="#555555")
-        else:
-            colour = "white" if value > 0.65 else "black"
-            ax.text(column, row, str(texts.iloc[row, column]), ha="center", va="center", fontsize=8, color=colour)
-    ax.set_xticks(range(shares.shape[1]), list(shares.columns))
-    ax.set_yticks(range(shares.shape[0]), list(shares.index))
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set_xlabel(str(shares.columns.name))
-    ax.set_ylabel(str(shares.index.name))
-    ax.set_title(title)
-    if ax.get_subplotspec() is None or ax.get_subplotspec().is_last_col():  # type: ignore[union-attr]
-        bar = ax.figure.colorbar(image, ax=ax, label="exploded fits (share)", fraction=0.05, pad=0.03)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+def truths(results: Results) -> Iterator[Drawing]:
+    """Settled estimates against their truths."""
+    judged = results.judged
+    names = [name for name in "XY" if name in judged["variable"].cat.categories]
+    settled = judged[judged["outcome"] == "settled"]
+    if settled.empty:
+        return
+    settled = settled.assign(layer=settled["pair"].astype(str).str[2:])
+    styles = layout.layer_styles(configurations.layers(results.trials))
+    figure, axes = layout.panels(len(names), columns=2, size=(3.6, 3.6), shared=False)
+    for ax, variable in zip(axes, names, strict=True):
+        points = settled[settled["variable"] == variable]
+        limit = float(judged.loc[judged["variable"] == variable, "ceiling"].max())
+        # Beyond some thousands markers cover each other.
+        shown = points.sample(min(len(points), 3000), random_state=0)
+        plots.estimate_against_truth(ax, shown, limit, VerdictRule().bias_ratio, styles, f"I({variable};L)")
+    layout.finish(figure, "Settled estimates against the truth", first=styles)
+    yield Drawing(
+        "truth",
+        f"Every settled fit's estimate against its truth ({len(settled)} of {len(judged)} fits settled; at most 3,000 "
+        "a panel are drawn). Between the dotted lines an estimate is within the factor of the bias verdict.",
+        figure,
+    )
 
 
-def estimate_against_truth(
-    ax: Axes, points: pd.DataFrame, limit: float, ratio: float, styles: layout.Styles, title: str = ""
-) -> None:
-    """Settled estimates against their truths by layer, with the diagonal and the lines of the bias verdict.
-
-    >>> _, (ax,) = layout.panels(1)
-    >>> made = pd.DataFrame({"layer": ["sm1"], "truth": [2.0], "estimate": [1.0]})
-    >>> estimate_against_truth(ax, made, 2.3, 1.5, layout.layer_styles(["sm1"]))
-    >>> ax.get_xlabel()
-    'truth (nats)'
-
-    Args:
-        points: columns `layer`, `truth`, `estimate` in nats.
-        limit: end of both axes, in nats.
-        ratio: the factor within which an estimate counts as within.
-        styles: of all layers of the points.
-    """
-    limit = _height(limit)
-    ax.plot([0, limit], [0, limit], color="black", linewidth=0.9, label="estimate = truth")
-    ax.plot([0, limit], [0, limit / ratio], color="black", linewidth=0.7, linestyle=":", label=f"factor {ratio:g}")
-    ax.plot([0, limit / ratio], [0, limit], color="black", linewidth=0.7, linestyle=":")
-    for layer, (colour, marker) in styles.items():
-        rows = points[points["layer"] == layer]
-        if rows.empty:
+def explosions(results: Results) -> Iterator[Drawing]:
+    """Curves of exploded fits, a panel for each of the configurations that explode most."""
+    drawn = results.once(fit_curves.collect).drawn
+    drawn = drawn[drawn["outcome"] == "exploded"]
+    of_fit = results.configured(results.judged[["key", "outcome"]], ["configuration"])
+    shares = (of_fit["outcome"] == "exploded").groupby(of_fit["configuration"]).mean().sort_values(ascending=False)
+    styles = layout.layer_styles(configurations.layers(results.trials))
+    for variable in "XY":
+        exploded = drawn[drawn["variable"] == variable]
+        panels = [one for one in shares.index if (exploded["configuration"] == one).any()][:MOST_PANELS]
+        if not panels:
             continue
-        style: dict[str, Any] = {
-            "marker": marker,
-            "s": 14,
-            "color": colour,
-            "alpha": 0.55,
-            "linewidths": 0,
-            "label": layer,
-        }
-        ax.scatter(rows["truth"], rows["estimate"], **style)
-    ax.set_xlim(-0.03 * limit, 1.03 * limit)
-    ax.set_ylim(-0.03 * limit, 1.03 * limit)
-    ax.set_aspect("equal")
-    ax.set_title(title)
-    ax.set_xlabel("truth (nats)")
-    ax.set_ylabel("estimate (nats)")
+        figure, axes = layout.panels(len(panels), columns=2, size=(3.6, 2.7))
+        for ax, one in zip(axes, panels, strict=True):
+            part = exploded[exploded["configuration"] == one]
+            # More would cover each other; at even distances, so that early and late ones are there.
+            part = part.iloc[:: 1 + len(part) // MOST_CURVES].sort_values(["key", "run", "replicate"])
+            part = part.assign(layer=part["pair"].str[2:])
+            title = layout.wrapped(configurations.label(results.trials, part["key"].iloc[0]))
+            plots.exploded_curves(ax, part, float(part["ceiling"].max()), styles, title)
+        layout.finish(figure, f"Fits that exploded, I({variable};L)", first=styles)
+        yield Drawing(
+            f"exploded_{variable}",
+            f"Bounds of exploded fits for {variable}, a cross where the verdict fell; the configurations with the "
+            "largest shares. The axis is logarithmic above 1 nat; a curve ends where it is no longer finite.",
+            figure,
+        )
 
 
-def exploded_curves(ax: Axes, curves: pd.DataFrame, ceiling: float, styles: layout.Styles, title: str = "") -> None:
-    """Curves of exploded fits on a logarithmic axis, a cross where the verdict fell.
+def of_bounds(results: Results) -> Iterator[Drawing]:
+    """Estimate and optimum against the truth, a panel per bound."""
+    fits = results.configured(results.judged, ["mine.bound"])
+    names = fits.loc[fits["estimate"].notna(), "mine.bound"].astype(str).unique()
+    if len(names) < 2:
+        return
+    figure, axes = layout.panels(len(names), columns=3, size=(2.6, 2.4))
+    for ax, name in zip(axes, names, strict=True):
+        plots.beside_optima(ax, fits[fits["mine.bound"] == name], float(fits["truth"].max()), name)
+    layout.finish(figure, "Estimate and optimum against the truth")
+    yield Drawing(
+        "bounds",
+        "Estimates (by outcome) and optima (rings) against the truth, by bound; right on the grey line. What is not "
+        "finite, or above one and a half times the largest truth, is not drawn.",
+        figure,
+    )
 
-    >>> _, (ax,) = layout.panels(1)
-    >>> made = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 9.0], "layer": "sm1", "exploded_at": 2.0})
-    >>> exploded_curves(ax, made, 2.3, layout.layer_styles(["sm1"]))
-    >>> ax.get_yscale()
-    'symlog'
+
+FIGURES: Mapping[str, Figure] = {
+    "learning": Figure(learning, "learning curves: no curve of a completed trial was found"),
+    "plane": Figure(information_planes, "information planes: no completed trial has pairs of both X and Y"),
+    "explosion": Figure(heat_maps, "explosion: no fit of a completed trial was found"),
+    "truth": Figure(truths, "estimates against truths: no fit settled"),
+    "bounds": Figure(of_bounds, "bounds side by side: no two bounds have estimates"),
+    "exploded": Figure(explosions, "exploded curves: no curve of an exploded fit was found"),
+}
+"""The kinds of figures, each a description, in the order of the report: to add one, add it here."""
+
+NAMES = re.compile(rf"({'|'.join(FIGURES)})(_\w+)?\.(svg|png)")
+"""Files that a report's figures are written to."""
+
+
+def missing(drawn: Iterable[str]) -> list[str]:
+    """What a report has no figure of, and why, in a sentence for each kind.
+
+    >>> missing(["learning_1", "plane_1", "explosion_1", "truth", "bounds"])
+    ['No figure of exploded curves: no curve of an exploded fit was found.']
 
     Args:
-        curves: columns `fit`, `mine_epoch`, `bound` in nats, `layer`, `exploded_at` (MINE epoch).
-        ceiling: in nats.
-        styles: of all layers of the curves.
+        drawn: names of the drawings that were made.
     """
-    for layer, (colour, _) in styles.items():
-        for position, (_, fit) in enumerate(curves[curves["layer"] == layer].groupby("fit", observed=True)):
-            label = layer if position == 0 else None
-            _curve(ax, fit, color=colour, linewidth=0.8, alpha=0.8, label=label)
-            before = fit[np.isfinite(fit["bound"]) & (fit["mine_epoch"] <= fit["exploded_at"].iloc[0])]
-            if len(before):
-                end = before.iloc[-1]
-                ax.plot(end["mine_epoch"], end["bound"], marker="x", color=colour, markersize=4, linewidth=0)
-    _say_if_nothing(ax, curves)
-    ax.axhline(ceiling, color="black", linestyle="--", linewidth=1.0, label="ceiling")
-    # The part below 1 nat keeps its place beside many decades.
-    decades = np.log10(np.abs(curves["bound"][np.isfinite(curves["bound"])]).max() + 1)
-    ax.set_yscale("symlog", linthresh=1.0, linscale=np.fmax(decades / 6, 1.0))
-    if decades < 2:  # or one power of ten stands alone on the axis
-        ax.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1.0, subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    ax.set_xlim(0.5, curves["mine_epoch"].max() + 0.5)
-    ax.set_title(title)
-    ax.set_xlabel("MINE epoch")
-    ax.set_ylabel("bound (nats)")
+    kinds = {name.split("_")[0] for name in drawn}
+    return [f"No figure of {figure.missing}." for kind, figure in FIGURES.items() if kind not in kinds]
+
+
+def save(drawing: Drawing, folder: Path) -> bytes:
+    """Write a drawing as SVG and PNG under its name; the SVG.
+
+    Raises:
+        OSError: if they cannot be written.
+    """
+    with matplotlib.rc_context(layout.STYLE):
+        svg = picture(drawing.figure, "svg", metadata={"Date": None})
+        png = picture(drawing.figure, "png", dpi=160)
+    write_local(folder / f"{drawing.name}.svg", svg)
+    write_local(folder / f"{drawing.name}.png", png)
+    return svg
+
+
+def picture(figure: matplotlib.figure.Figure, kind: str, **options: Any) -> bytes:
+    """A figure as the bytes of a file of this kind (svg, png, pdf)."""
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, **options)
+    return content.getvalue()

@@ -1,47 +1,26 @@
 """The headline findings: sentences made from the numbers of the tables."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from analysis import configurations, differences, judging
+from analysis import configurations, differences, stability
+from analysis.results import COMMITTED, Results
+from analysis.tables import TABLES
 from trainables.sentences import counted
-from trainables.settings import short_name
-from trainables.verdict import OUTCOMES, VerdictRule
-
-_MOST = 8
-"""Rows that a sentence names."""
+from trainables.settings import setting, short_name
+from trainables.verdict import OUTCOMES
 
 
-def sentences(
-    trials: pd.DataFrame,
-    judged: pd.DataFrame,
-    rows: pd.DataFrame,
-    convergence: pd.DataFrame,
-    compared: pd.DataFrame,
-    disorder: pd.DataFrame,
-) -> list[str]:
-    """What the study found, one finding a sentence, each with its numbers.
-
-    >>> from analysis import frames
-    >>> from analysis import tables
-    >>> source = "docs/example/results"
-    >>> trials, fits = frames.trials(source), judging.fits(source)
-    >>> made = [tables.build(name, source)[0] for name in ("stability", "convergence", "differences", "order")]
-    >>> sentences(trials, judging.judge(fits), *made)[0][:9]
-    '22 trials'
-
-    Args:
-        trials, judged: as `frames.trials` and `judging.judge` return them.
-        rows, convergence, compared, disorder: the tables stability, convergence, differences and order.
-    """
+def sentences(results: Results) -> list[str]:
+    """What the study found, one finding per sentence, each with its numbers."""
+    trials, judged = results.trials, results.judged
     found = [_size(trials, judged)]
     if judged.empty:
         return [*found, "No trial completed, so there is no estimate to report."]
-    found += [_shares(judged), _worst(trials, rows), *_truth(judged), *_paper(rows), *_modes(convergence)]
-    found += [*_effects(compared), *_order(disorder)]
-    return [sentence for sentence in found if sentence]
+    names = ("stability", "convergence", "differences", "order")
+    rows, converged, compared, ordered = (TABLES[name].frame(results) for name in names)
+    found += [_shares(judged), _worst(trials, rows), *_truth(judged), *_paper(rows), *_modes(converged)]
+    return [*found, *_effects(compared), *_order(ordered)]
 
 
 def _size(trials: pd.DataFrame, judged: pd.DataFrame) -> str:
@@ -55,7 +34,7 @@ def _size(trials: pd.DataFrame, judged: pd.DataFrame) -> str:
     if trials["mine.samples"].notna().any() or trials["network.train_samples"].notna().any():
         smallest = trials[["mine.samples", "network.train_samples"]].min().min()
         text += f" A reduced scale: {smallest} samples and {trials['mine.epochs'].min()} MINE epochs at the least."
-    return text + (" With one seed a configuration no interval is possible." if most == 1 else "")
+    return text + (" With one seed per configuration no interval is possible." if most == 1 else "")
 
 
 def _shares(judged: pd.DataFrame) -> str:
@@ -88,13 +67,13 @@ def _truth(judged: pd.DataFrame) -> list[str]:
             unknown = shares.get("undecided", 0)
             text = (
                 f"Of the {len(known)} settled fits for {variable}, {_percent(near)} came within a factor of "
-                f"{VerdictRule().bias_ratio:g} or {VerdictRule().bias_floor:g} nats of the truth; "
+                f"{COMMITTED.bias_ratio:g} or {COMMITTED.bias_floor:g} nats of the truth; "
                 f"{_percent(shares.get('under', 0))} are further under it and "
                 f"{_percent(shares.get('over', 0))} further over it"
                 f"{f'; of {_percent(unknown)} the standard error of the truth decides' if unknown else ''}."
             )
             found.append(text)
-        if judging.at_ceiling(judged[judged["variable"] == variable]).all():
+        if stability.at_ceiling(judged[judged["variable"] == variable]).all():
             found.append(
                 f"For {variable} the noise takes nothing away: every truth is the ceiling H({variable}), which no "
                 "estimate can pass but by error."
@@ -116,10 +95,8 @@ def _paper(rows: pd.DataFrame) -> list[str]:
     return [text + (f" Not: {'; '.join(parts)}." if parts else "")]
 
 
-def _modes(convergence: pd.DataFrame) -> list[str]:
-    if convergence.empty:
-        return []
-    later = convergence[(convergence["run"] > 1) & convergence["difference"].notna()]
+def _modes(converged: pd.DataFrame) -> list[str]:
+    later = converged[(converged["run"] > 1) & converged["difference"].notna()]
     if later.empty:
         return []
     certain = differences.certain(later, "difference")
@@ -146,27 +123,26 @@ def _effects(compared: pd.DataFrame) -> list[str]:
     others = f" ({most['others']})" if most["others"] else ""
     return [
         f"{text} whose 95 % interval leaves out 0; the largest: {short_name(most['field'])} "
-        f"{configurations.setting(most['from'])} to {configurations.setting(most['to'])}{others}, {most['variable']}: "
+        f"{setting(most['from'])} to {setting(most['to'])}{others}, {most['variable']}: "
         f"{100 * most['exploded']:+.0f} [{100 * most['exploded_low']:+.0f}, {100 * most['exploded_high']:+.0f}] "
         f"percentage points, n = {most['exploded_seeds']:.0f}."
     ]
 
 
-def _order(disorder: pd.DataFrame) -> list[str]:
-    known = disorder[disorder["compared"] > 0] if len(disorder) else disorder
+def _order(ordered: pd.DataFrame) -> list[str]:
+    known = ordered[ordered["compared"] > 0]
     if known.empty:
         return []
     weights = known["compared"].astype(float)
     estimates, truths = (np.average(known[name], weights=weights) for name in ("violated", "violated_truth"))
     return [
-        f"Neighbouring layers stand in the wrong order (eq. 6 and 7) in {_percent(estimates)} of the settled estimates "
+        f"Neighbouring layers are in the wrong order (eq. 6 and 7) in {_percent(estimates)} of the settled estimates "
         f"and in {_percent(truths)} of the truths of noisy layers."
     ]
 
 
 def _configuration(trials: pd.DataFrame, row: pd.Series) -> str:
-    paths: Sequence[str] = configurations.varied_columns(trials) or configurations.ALWAYS_SHOWN
-    return configurations.in_words(row, paths)
+    return configurations.in_words(row, configurations.varied_columns(trials) or configurations.ALWAYS_SHOWN)
 
 
 def _share(row: pd.Series, name: str) -> str:

@@ -49,12 +49,7 @@ def layer_styles(layers: Iterable[str]) -> Styles:
 def panels(
     count: int, columns: int = 2, size: tuple[float, float] = (3.6, 2.7), shared: bool = True
 ) -> tuple[matplotlib.figure.Figure, list[Axes]]:
-    """A figure with `count` axes in rows; one legend and one label an edge are added by `finish`.
-
-    >>> figure, axes = panels(3)
-    >>> len(axes)
-    3
-    """
+    """A figure with `count` axes in rows; `finish` adds one legend, and one label per edge."""
     columns = min(count, columns)
     rows = math.ceil(count / columns)
     with matplotlib.rc_context(STYLE):
@@ -69,7 +64,7 @@ def panels(
 
 
 _LETTERS = 11
-"""Letters of a title to an inch."""
+"""Letters of a title per inch."""
 
 
 def wrapped(text: str, inches: float = 3.6) -> str:
@@ -90,11 +85,6 @@ def finish(
 
     Args:
         handles: the legend's; None: those of the axes, `first` those with these labels, whichever panel has which.
-
-    >>> figure, (ax,) = panels(1)
-    >>> finish(figure, "Learning")
-    >>> figure.get_suptitle()
-    'Learning'
     """
     found: dict[str, Artist] = {}
     for ax in figure.axes:

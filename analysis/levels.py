@@ -2,28 +2,37 @@
 
 A row of a table has cells: pairs and runs, which differ in level. Truth and optimum are those of all its cells,
 whichever fits settled. Estimates are there where fits settled, so a seed may lack cells that another has; a missing one
-is filled by the additive fit value = cell + seed, lest seeds seem to differ because other cells settled. All values are
-in nats.
+is filled by the additive fit value = cell + seed; otherwise seeds would seem to differ because other cells settled. All
+values are in nats.
 """
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import intervals, judging
+from analysis import intervals
+from analysis.rendering import OWN_INTERVAL, Column
 from trainables.verdict import VerdictRule, outside_tolerance
 
 KINDS = ("truth", "optimum")
 """What an estimate is held against."""
 
-OVER_PAIRS = ("pairs", "estimate_pairs", *(f"per_{kind}_{end}" for kind in KINDS for end in ("pairs", "least", "most")))
-"""Columns of `table` that say something where a row has several pairs."""
+_RATIO = (*OWN_INTERVAL, "pairs", "least", "most")
 
 COLUMNS = (
-    "pairs", *(f"estimate{end}" for end in ("", "_low", "_high", "_seeds", "_pairs")), *KINDS,
-    *(f"per_{kind}{end}" for kind in KINDS for end in ("", "_low", "_high", "_seeds", "_pairs", "_least", "_most")),
+    Column("pairs", hidden=True), Column("estimate", parts=(*OWN_INTERVAL, "pairs")), Column("truth"),
+    Column("optimum"), Column("per_truth", "est./truth", parts=_RATIO),
+    Column("per_optimum", "est./optimum", parts=_RATIO),
 )  # fmt: skip
-"""The columns of `table`, in the order in which tables have them."""
+"""The columns of `table`."""
+
+OF_ONE_PAIR = tuple(replace(column, parts=column.parts[:3]) for column in COLUMNS[1:])
+"""What they say where a row has one pair."""
 
 NOTE = (
     "estimate, truth and optimum: means over pairs; truth and optimum of all fits, the estimate of the pairs and runs "
@@ -36,65 +45,54 @@ NOTE = (
 Array = NDArray[np.float64]
 
 
-def table(judged: pd.DataFrame, rule: VerdictRule | None = None) -> pd.DataFrame:
-    """One line a row: where its fits ended, with intervals over seeds that say nothing that cannot be.
+def table(fits: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
+    """One line per row: where its fits ended, with intervals over seeds that say nothing that cannot be.
 
     For every seed a pair's estimate is the mean over the runs in which any fit settled, and its ratio to the truth that
     mean by the mean truth of the same runs. A row's estimate is the mean over pairs, as its truth is; its ratio is the
     median over pairs, of those whose truth is at least the rule's least reference. Both are means over seeds.
 
-    >>> from analysis import frames
-    >>> source = "docs/example/results"
-    >>> judged, rows = judging.arrange(frames.trials(source), judging.judge(judging.fits(source)), "pair")
-    >>> found = table(judged)
-    >>> len(found) == len(rows), bool(found["per_truth"].dropna().between(-0.1, 1.5).all())
-    (True, True)
-
     Args:
-        judged: fits as `judging.arrange` returns them.
+        fits: as `cells.arrange` returns them.
 
     Returns:
-        `pairs`; `truth` and `optimum`, means over all fits; `estimate`, `per_truth` and `per_optimum`, each with
-        `_low`, `_high`, `_seeds` and, of how many pairs it is, `_pairs`; the pairs' lowest and highest ratio as
-        `per_truth_least` and `per_truth_most`. Missing where no fit settled.
+        `COLUMNS`: `_pairs` is of how many of the row's `pairs` a number is, `per_truth_least` and `per_truth_most` the
+        pairs' lowest and highest ratio. Missing where no fit settled.
     """
-    rule = rule or VerdictRule()
-    filled, shared = _filled(_array(judged, "settled_estimate"))
-    ceiling = judged.groupby("row")["ceiling"].max().to_numpy(float)
-    most = ceiling + outside_tolerance(ceiling, rule)  # above it a fit has exploded
+    filled, shared = _filled(_array(fits, "settled_estimate"))
     of_pair = _mean(filled, 2)
+    most = highest(fits, rule).to_numpy()
     found = _line("estimate", _mean(of_pair, 1), shared, most)
-    found = found.assign(estimate_pairs=_there(of_pair), pairs=judged.groupby("row")["pair"].nunique())
+    found = found.assign(estimate_pairs=_count(of_pair), pairs=fits.groupby("row")["pair"].nunique())
     for kind in KINDS:
-        reference = _array(judged, kind)
+        reference = _array(fits, kind)
         of_row = _mean(_mean(reference, 3), 2)
         found[kind] = _mean(of_row, 1)
         ratio = _ratio(filled, reference, rule)
         usable = np.where(np.isnan(ratio).all(axis=2), np.nan, of_row)
         found = found.join(_line(f"per_{kind}", median(ratio), shared, median(most[:, None] / usable)))
-        found[f"per_{kind}_pairs"], each = _there(ratio), _mean(ratio, 2)
+        found[f"per_{kind}_pairs"], each = _count(ratio), _mean(ratio, 2)
         found[f"per_{kind}_least"], found[f"per_{kind}_most"] = np.fmin.reduce(each, 1), np.fmax.reduce(each, 1)
     return found
 
 
-def ratios(judged: pd.DataFrame, kind: str, rule: VerdictRule | None = None) -> Array:
-    """Every pair's ratio of estimate to `kind`, shape (rows, pairs, seeds); NaN where no fit settled.
-
-    >>> from analysis import frames
-    >>> source = "docs/example/results"
-    >>> judged, rows = judging.arrange(frames.trials(source), judging.judge(judging.fits(source)), "variable")
-    >>> ratios(judged, "truth").shape == (len(rows), 8, 3)
-    True
-    """
-    return _ratio(_array(judged, "settled_estimate"), _array(judged, kind), rule or VerdictRule())
+def ratios(fits: pd.DataFrame, kind: str, rule: VerdictRule) -> Array:
+    """Every pair's ratio of estimate to `kind`, shape (rows, pairs, seeds); NaN where no fit settled."""
+    return _ratio(_array(fits, "settled_estimate"), _array(fits, kind), rule)
 
 
-def _array(judged: pd.DataFrame, column: str) -> Array:
+def highest(fits: pd.DataFrame, rule: VerdictRule) -> pd.Series:
+    """The most that an estimate of each row can be: above it a fit has exploded."""
+    ceiling = fits.groupby("row")["ceiling"].max().astype(float)
+    return ceiling + outside_tolerance(ceiling, rule)
+
+
+def _array(fits: pd.DataFrame, column: str) -> Array:
     """Means over replicates, shape (rows, pairs, runs, seeds), NaN where there is none."""
-    place = [judged["row"], judged["pair"].cat.codes, judged["run"], judged["seed"]]
-    means = judged[column].groupby(place).mean()
+    place = [fits["row"], fits["pair"].cat.codes, fits["run"], fits["seed"]]
+    means = fits[column].groupby(place).mean()
     shape = [int(one.max()) + 1 for one in place]
-    shape[1] = len(judged["pair"].cat.categories)
+    shape[1] = len(fits["pair"].cat.categories)
     values = np.full(shape, np.nan)
     values[tuple(means.index.get_level_values(level) for level in range(4))] = means.to_numpy(float)
     return values
@@ -126,8 +124,7 @@ def _filled(values: Array) -> tuple[Array, NDArray[np.bool_]]:
 
 def _ratio(estimate: Array, reference: Array, rule: VerdictRule) -> Array:
     """Every pair's ratio, shape (rows, pairs, seeds), over the runs that have an estimate."""
-    beside = np.where(np.isnan(estimate), np.nan, reference)
-    of_pair = _mean(beside, 2)
+    of_pair = _mean(np.where(np.isnan(estimate), np.nan, reference), 2)
     usable = np.isfinite(of_pair) & (_mean(of_pair, 2) >= rule.least_reference)[:, :, None]
     return np.divide(_mean(estimate, 2), of_pair, out=np.full(of_pair.shape, np.nan), where=usable)
 
@@ -140,27 +137,28 @@ def _line(name: str, per_seed: Array, shared: NDArray[np.bool_], most: Array) ->
     within = np.fmin(np.fmin.reduce(per_seed, 1), 0), np.fmax(np.fmax.reduce(per_seed, 1), most)
     found = intervals.of_means(np.where(shared, per_seed, np.nan), within=within)
     found["mean"] = np.where(found["seeds"] > 0, found["mean"], _mean(per_seed, 1))
-    return judging.named(found.assign(seeds=(~np.isnan(per_seed)).sum(axis=1)), name, seeds=True)
+    return intervals.named(name, found.assign(seeds=(~np.isnan(per_seed)).sum(axis=1)))
 
 
-def _there(of_pair: Array) -> NDArray[np.int64]:
+def _count(of_pair: Array) -> NDArray[np.int64]:
     """How many pairs have a value, shape (rows,)."""
     return (~np.isnan(of_pair)).any(axis=2).sum(axis=1)
 
 
+@contextmanager
+def _nothing_is_nan() -> Iterator[None]:
+    """A mean or median of nothing is NaN, which is meant."""
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        yield
+
+
+@_nothing_is_nan()
 def _mean(values: Array, axis: int) -> Array:
-    """Mean along an axis of what is there; NaN where nothing is. Infinite values stay."""
-    there = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(there, values, 0).sum(axis=axis) / there.sum(axis=axis))
+    """Mean along an axis of what is there. Infinite values stay."""
+    return np.nanmean(values, axis=axis)
 
 
+@_nothing_is_nan()
 def median(values: Array) -> Array:
-    """Median over pairs, axis 1, of what is there; NaN where nothing is.
-
-    >>> median(np.array([[1.0, np.nan, 3.0, 9.0]])).tolist()
-    [3.0]
-    """
-    ordered, count = np.sort(values, axis=1), (~np.isnan(values)).sum(axis=1, keepdims=True)  # NaN last
-    middle = [np.take_along_axis(ordered, np.maximum(place, 0), axis=1) for place in ((count - 1) // 2, count // 2)]
-    return np.mean(middle, axis=0)[:, 0]
+    """Median over pairs, axis 1, of what is there."""
+    return np.nanmedian(values, axis=1)

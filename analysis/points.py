@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis import frames, paper
-from analysis.stability import failures
+from analysis import paper
+from analysis.rendering import INTERVAL, Column
+from analysis.results import Results
 
 LEAST_SEEDS = 3
 """Fewer finite seeds say nothing of where another would fall, so the point does not count as inside."""
@@ -17,16 +18,13 @@ hold anything."""
 NEAR_ZERO = 0.5
 """Relative distances are to this many nats at least: beside a value near 0 any distance is many times as large."""
 
-_FIT = ["key", "run", "pair", "replicate"]
-CURVE_COLUMNS = (*_FIT, "mine_epoch", "bound")
-
-_COLUMNS = [
-    "figure", "pair", "run", "theirs", "ours", "ours_low", "ours_high", "inside", "relative_distance", "seeds",
-    "truth", "optimum",
-]  # fmt: skip
+COLUMNS = (
+    Column("figure"), Column("pair"), Column("run"), Column("theirs"), Column("ours", parts=INTERVAL),
+    Column("inside"), Column("relative_distance", percent=True), Column("seeds"), Column("truth"), Column("optimum"),
+)  # fmt: skip
 
 
-def table(study: frames.Results, trials: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
+def rows(results: Results) -> pd.DataFrame:
     """One row per point of the authors (`paper.POINTS`), or none where no trial has any of their settings.
 
     A seed's value is its read-out: the mean bound of the epoch that the authors read, missing where it is not finite,
@@ -34,36 +32,26 @@ def table(study: frames.Results, trials: pd.DataFrame, fits: pd.DataFrame) -> pd
     t s sqrt(1 + 1/n); s and the degrees of freedom of t are pooled over a pair's runs from 2 on, and run 1, in which
     LeNet-5 knows little, has its own.
 
-    Args:
-        study: where curves are read from.
-        trials: those that are counted.
-        fits: as `judging.fits` returns them, of these trials.
-
-    Returns:
-        `figure`, `pair`, `run`; `theirs`, `ours` with `ours_low` and `ours_high`, in nats; `inside`: yes, or no, which
-        also a point has with fewer than `LEAST_SEEDS` finite seeds or an interval that is too wide
-        (`WIDEST_SHARE`); `relative_distance` of the means; `seeds` that are finite; `truth` and `optimum`, means
-        over all seeds.
+    `theirs`, `ours`: in nats; `inside`: yes, or no, which also a point has with fewer than `LEAST_SEEDS` finite seeds
+    or an interval that is too wide (`WIDEST_SHARE`); `relative_distance` of the means; `seeds` that are finite; `truth`
+    and `optimum`: means over all seeds.
     """
-    done = trials[trials["state"] == "completed"]
+    done = results.trials[results.trials["state"] == "completed"]
     chosen = [done.index[paper.having(done, points.settings)] for points in paper.POINTS]
-    read = _read_outs(study, chosen)
-    found = [_beside(points, read, fits, keys) for points, keys in zip(paper.POINTS, chosen, strict=True)]
-    rows = pd.concat(found, ignore_index=True)
-    return rows[_COLUMNS] if rows["optimum"].notna().any() else pd.DataFrame(columns=_COLUMNS)
+    read = _read_outs(results, set().union(*chosen))
+    found = [_beside(points, read, results.estimates, keys) for points, keys in zip(paper.POINTS, chosen, strict=True)]
+    made = pd.concat(found, ignore_index=True)
+    return made if made["optimum"].notna().any() else made.iloc[:0]
 
 
-def _read_outs(study: frames.Results, chosen: list[pd.Index]) -> pd.DataFrame:
+def _read_outs(results: Results, keys: set[str]) -> pd.DataFrame:
     """Every seed's finite read-outs in nats: `before_the_end`, `key`, `seed`, `pair`, `run`, `value`."""
-    keys = set().union(*chosen)
-    trials = study.trials[["seed", "mine.epochs"]]
     found = [pd.DataFrame(columns=["before_the_end", "key", "seed", "pair", "run", "value"])]
-    for piece in study.curve_pieces(CURVE_COLUMNS) if keys else ():
-        piece = piece[piece["key"].isin(keys) & np.isfinite(piece["bound"])].astype({"key": str, "pair": str})
-        piece = piece.merge(trials, left_on="key", right_index=True)
-        piece = piece.assign(before_the_end=piece["mine.epochs"] - piece["mine_epoch"])
-        piece = piece[piece["before_the_end"].isin({points.before_the_end for points in paper.POINTS})]
-        found.append(piece.rename(columns={"bound": "value"})[list(found[0])])
+    for fits, bound in results.curve_arrays(keys) if keys else ():
+        fits = fits.assign(seed=results.trials["seed"].reindex(fits["key"]).to_numpy())
+        for before in {points.before_the_end for points in paper.POINTS}:
+            read = fits.assign(before_the_end=before, value=bound[:, -1 - before])
+            found.append(read[np.isfinite(read["value"])][list(found[0])])
     return pd.concat(found)
 
 
@@ -77,9 +65,8 @@ def _beside(points: paper.Points, read: pd.DataFrame, fits: pd.DataFrame, keys: 
     rows = pd.DataFrame(theirs, columns=["figure", "pair", "run", "theirs"]).set_index(["pair", "run"])
     read = read[read["key"].isin(keys) & (read["before_the_end"] == points.before_the_end)]
     per_seed = read.groupby(["pair", "run", "seed"])["value"].mean().astype(float).groupby(["pair", "run"])
-    rows = (
-        rows.join(per_seed.agg(ours="mean", variance="var", seeds="count")).fillna({"seeds": 0}).astype({"seeds": int})
-    )
+    rows = rows.join(per_seed.agg(ours="mean", variance="var", seeds="count"))
+    rows["seeds"] = rows["seeds"].fillna(0).astype(int)
     known = fits[fits["key"].isin(keys)].astype({"pair": str}).groupby(["pair", "run"])[["truth", "optimum"]].mean()
     rows = rows.join(known).reset_index()
     half = _half_widths(rows)
@@ -104,8 +91,8 @@ def _half_widths(rows: pd.DataFrame) -> pd.Series:
     )
 
 
-def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
-    """What a reader must know of the table, in sentences."""
+def notes(results: Results, rows: pd.DataFrame) -> list[str]:
+    """What a reader must know of the table."""
     lines = [
         "theirs: the authors' value, mean bound of the fifth MINE epoch from the end (Table 2: of the last); ours: the "
         "same read-out, mean over seeds, with the 95 % prediction interval for one new seed (standard deviation of a "
@@ -113,8 +100,7 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         "and where it is not finite a seed does not count. Values in nats."
     ]
     if rows.empty:
-        lines.append("No configuration here is one of the authors' figures.")
-        return lines + failures(trials)
+        return [*lines, "No configuration here is one of the authors' figures."]
     few, median = int((rows["seeds"] < LEAST_SEEDS).sum()), rows["relative_distance"].median()
     near = "there is no distance" if np.isnan(median) else f"the median relative distance of the means is {median:.1%}"
     lines.append(
@@ -122,6 +108,4 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         f"finite seeds, which counts as not inside, as does half an interval of more than {WIDEST_NATS:g} nats and "
         f"{100 * WIDEST_SHARE:g} % of their value. Relative distances are to {NEAR_ZERO:g} nats at least."
     )
-    if (rows["seeds"] == 1).any():
-        lines.append("Points of one seed have no interval: the seed is the unit of statistics.")
-    return lines + failures(trials)
+    return lines

@@ -10,22 +10,21 @@ import pandas as pd
 
 from analysis import (
     configurations,
-    curve_samples,
-    drawings,
+    figures,
     findings,
-    frames,
-    judging,
+    fit_curves,
     layout,
+    missing,
     rendering,
     sparklines,
-    stability,
     tables,
 )
+from analysis.results import Results
 from trainables import places
 from trainables.records import schemas
 from trainables.records.files import write_local
 from trainables.sentences import counted
-from trainables.settings import InputError, fields
+from trainables.settings import InputError, fields, setting
 from trainables.verdict import OUTCOMES
 
 MOST_ROWS = 5_000
@@ -43,107 +42,75 @@ class Section:
     rows: list[list[tuple[str, str, str]]]
 
 
-def write(results: str, out: str) -> Path:
+def write(source: str, out: str) -> Path:
     """Write `report.html`, `figures/` (SVG and PNG) and `tables/` (CSV) into a folder.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write("docs/example/results", folder).name
-    'report.html'
-
     Args:
-        results: folder or URI that a trial or a sweep wrote. Files in it that cannot be read are named on the
+        source: folder or URI that a trial or a sweep wrote. Files in it that cannot be read are named on the
             page, and the rest is reported.
         out: folder, made if it is not there.
 
     Raises:
         InputError: if there are no results, or the folder cannot be written.
     """
-    study = frames.Results(results)
-    trials = study.trials
-    folder = _prepared(out)
-    source = tables.Source(study)
-    judged = judging.judge(source.fits)
-    sampled, source.converged = curve_samples.collect(study, trials, judged)
-    made = {name: table.rows(source) for name, table in tables.TABLES.items() if table.reported}
-    sections = [_section(source, name, rows) for name, rows in made.items()]
-    said = findings.sentences(
-        trials, judged, *(made[name] for name in ("stability", "convergence", "differences", "order"))
-    )
+    results = Results(source)
+    folder = places.local(out, "out")
     try:
-        for name, rows in made.items():
-            write_local(folder / "tables" / f"{name}.csv", rows.to_csv(index=False))
-        pictures = [
-            {"name": one.name, "caption": one.caption, "source": _embedded(drawings.save(one, folder / "figures"))}
-            for one in drawings.draw(trials, judged, sampled, study)
-        ]
-        page = _template().render(
-            results=results,
-            findings=said,
-            problems=study.unfinished
-            + tables.unread(study.skipped)
-            + judging.untold(source.fits)
-            + stability.failures(trials)
-            + stability.repeated(trials),
-            sections=sections,
-            pictures=pictures,
-            not_drawn=drawings.missing(str(one["name"]) for one in pictures),
-            curves=sparklines.draw(trials, judged, sampled),
-            curves_drawn=sampled["fit"].nunique(),
-            fits=len(judged),
-            colours=layout.COLOURS,
-            outcomes=list(OUTCOMES),
-            common=_common(trials),
-            trials=_trial_rows(trials, judged),
-            varied=configurations.varied_columns(trials),
-            provenance=_provenance(trials),
-        )
-        write_local(folder / "report.html", page)
-        _forget(folder / "figures", {str(one["name"]) for one in pictures})
+        for part in (folder / "figures", folder / "tables"):  # files that are there stay
+            part.mkdir(parents=True, exist_ok=True)
+        _write(results, folder)
     except OSError as error:
         raise InputError(f"out is {out!r}; it must be a folder that can be written ({places.said(error)}).") from error
     return folder / "report.html"
 
 
-def _prepared(out: str) -> Path:
-    """The folder for the report; files that are there stay."""
-    folder = places.local(out, "out")
-    try:
-        for part in (folder / "figures", folder / "tables"):
-            part.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"out is {out!r}; it must be a folder that can be written ({places.said(error)}).") from error
-    return folder
-
-
-def _forget(folder: Path, drawn: set[str]) -> None:
-    """Remove the figures of an earlier report that this one does not have; files of other names stay."""
-    for old in folder.iterdir():
-        if drawings.NAMES.fullmatch(old.name) and old.stem not in drawn:
+def _write(results: Results, folder: Path) -> None:
+    trials, judged = results.trials, results.judged
+    made = {name: table.frame(results) for name, table in tables.TABLES.items() if table.reported}
+    for name, rows in made.items():
+        write_local(folder / "tables" / f"{name}.csv", rows.to_csv(index=False))
+    pictures = [
+        {"name": one.name, "caption": one.caption, "source": _embedded(figures.save(one, folder / "figures"))}
+        for one in figures.draw(results)
+    ]
+    drawn = {str(one["name"]) for one in pictures}
+    page = _template().render(
+        results=results.source,
+        findings=findings.sentences(results),
+        problems=missing.unfinished(results) + missing.sentences(results),
+        sections=[_section(results, name, rows) for name, rows in made.items()],
+        pictures=pictures,
+        not_drawn=figures.missing(drawn),
+        curves=sparklines.draw(results),
+        curves_drawn=len(results.once(fit_curves.collect).drawn),
+        fits=len(judged),
+        colours=layout.COLOURS,
+        outcomes=list(OUTCOMES),
+        common=_common(trials),
+        trials=_trial_rows(trials, judged),
+        varied=configurations.varied_columns(trials),
+        provenance=_provenance(trials),
+    )
+    write_local(folder / "report.html", page)
+    for old in (folder / "figures").iterdir():  # of an earlier report; files of other names stay
+        if figures.NAMES.fullmatch(old.name) and old.stem not in drawn:
             old.unlink()
 
 
-def _section(source: tables.Source, name: str, rows: pd.DataFrame) -> Section:
+def _section(results: Results, name: str, rows: pd.DataFrame) -> Section:
     table, shown = tables.TABLES[name], rows.head(MOST_ROWS)
-    notes = table.notes(source, rows)
+    notes = table.said(results, rows) + missing.failures(results.trials)
     if name == "pairs":
-        notes = [*notes, "Each row links to its curves."]
+        notes.append("Each row links to its curves.")
     if len(rows) > MOST_ROWS:
-        notes = [*notes, f"{MOST_ROWS} of {len(rows)} rows are shown; all are in tables/{name}.csv."]
-    folded = rendering.fold(shown)
-    links = _links(source.trials, shown) if name in ("stability", "pairs") else {}
-    values = {rendering.heading(str(column)): shown[column] for column in shown}
-    cells = []
-    for column in map(str, folded):
-        raw = values.get(column, folded[column])
-        cells.append(
-            [
-                (text, _sort_value(value), links.get((column, place), ""))
-                for place, (text, value) in enumerate(zip(folded[column], raw, strict=True))
-            ]
-        )
-    by_row = [list(row) for row in zip(*cells, strict=True)]
-    return Section(name, table.title, notes, list(map(str, folded)), by_row)
+        notes.append(f"{MOST_ROWS} of {len(rows)} rows are shown; all are in tables/{name}.csv.")
+    targets = _targets(results.trials, shown) if name in ("stability", "pairs") else []
+    headings, cells = [], []
+    for heading, texts, values in rendering.read(shown, table.columns):
+        links = targets if values.name in OUTCOMES and targets else [""] * len(shown)
+        headings.append(heading)
+        cells.append([(text, _sort_value(value), link) for text, value, link in zip(texts, values, links, strict=True)])
+    return Section(name, table.title, notes, headings, [list(row) for row in zip(*cells, strict=True)])
 
 
 def _sort_value(value: Any) -> str:
@@ -151,18 +118,14 @@ def _sort_value(value: Any) -> str:
     return "" if isinstance(value, str) or pd.isna(value) else repr(float(value))
 
 
-def _links(trials: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[str, int], str]:
-    """Verdicts to their curves: by heading and place of the row."""
+def _targets(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """The curves of each row."""
     shown = configurations.shown_columns(trials)
     known = {tuple(map(str, row[:-1])): row[-1] for row in trials[[*shown, "configuration"]].itertuples(index=False)}
-    found = {}
-    for place, (_, row) in enumerate(rows.iterrows()):
-        configuration = known[tuple(str(row[path]) for path in shown)]
-        pair = row.get("pair", None)
-        target = f"#c-{configuration}" + (f"-{pair.replace(';', '-')}" if pair else "")
-        for name in OUTCOMES:
-            found[rendering.heading(name), place] = target
-    return found
+    found = [f"#c-{known[tuple(map(str, row))]}" for row in rows[shown].itertuples(index=False)]
+    if "pair" not in rows:
+        return found
+    return [f"{one}-{pair.replace(';', '-')}" for one, pair in zip(found, rows["pair"], strict=True)]
 
 
 def _embedded(svg: bytes) -> str:
@@ -173,7 +136,7 @@ def _common(trials: pd.DataFrame) -> list[tuple[str, str]]:
     """The settings that all trials share."""
     varied = configurations.varied_columns(trials)
     paths = [path for path in fields() if path not in ("seed", "data.root", *varied)]
-    texts = {path: set(trials[path].map(configurations.setting)) for path in paths}
+    texts = {path: set(trials[path].map(setting)) for path in paths}
     return [(path, found.pop()) for path, found in texts.items() if len(found) == 1]
 
 
@@ -183,24 +146,19 @@ def _trial_rows(trials: pd.DataFrame, judged: pd.DataFrame) -> list[dict[str, An
     varied, rows = configurations.varied_columns(trials), []
     seconds = trials.filter(like="seconds_").sum(axis=1)
     for key, (_, trial) in zip(map(str, trials.index), trials.iterrows(), strict=True):
-        of_trial = counts.loc[key] if key in counts.index else None
+        error, commit = trial["error"] if isinstance(trial["error"], str) else None, trial["git_commit"] or ""
         rows.append(
             {
+                **{name: trial[name] for name in ("configuration", "state", "seed", "device", "threads")},
                 "key": key,
-                "configuration": trial["configuration"],
-                "state": trial["state"],
-                "seed": trial["seed"],
-                "settings": [configurations.setting(trial[path]) for path in varied],
-                "verdicts": [] if of_trial is None else [of_trial.get(name, 0) for name in OUTCOMES],
+                "settings": [setting(trial[path]) for path in varied],
+                "verdicts": [counts.loc[key].get(name, 0) for name in OUTCOMES] if key in counts.index else [],
                 "started": f"{trial['started_at']:%Y-%m-%d %H:%M}",
                 "seconds": f"{seconds[key]:.0f}",
                 "memory": f"{trial['peak_memory_bytes'] / 1e6:.0f}",
-                "device": trial["device"],
-                "threads": trial["threads"],
-                "commit": (trial["git_commit"] or "")[:10] + ("+changes" if "+" in (trial["git_commit"] or "") else ""),
-                "error": trial["error"].strip() if isinstance(trial["error"], str) else "",
-                "reason": schemas.reason(trial["error"] if isinstance(trial["error"], str) else None)
-                or "no reason is recorded",
+                "commit": commit[:10] + ("+changes" if "+" in commit else ""),
+                "error": (error or "").strip(),
+                "reason": schemas.reason(error) or "no reason is recorded",
             }
         )
     return rows

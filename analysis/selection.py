@@ -1,4 +1,4 @@
-"""Choosing trials by field and value, both as people read and write them."""
+"""Trials chosen by field and value, both as people read and write them."""
 
 import difflib
 from collections.abc import Sequence
@@ -7,21 +7,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.configurations import SIZES, TRAINING_SAMPLES, setting
-from trainables.settings import InputError, fields, short_name
+from analysis.configurations import SIZES, TRAINING_SAMPLES
+from trainables.settings import InputError, fields, setting, short_name
 
 
 def path_of(name: str, said: str) -> str:
-    """A field's path from its name as tables show it, as a flag has it, or the path itself.
+    """A field's path, from the name that tables show, the flag or the path itself.
 
     >>> path_of("noise_std", ""), path_of("mine.noise-std", ""), path_of("seed", "")
     ('mine.noise_std', 'mine.noise_std', 'seed')
 
     Args:
-        said: the option and what was given for it, with which the message begins.
+        said: beginning of the message: the option and what was given for it.
 
     Raises:
-        InputError: if it is no field's, or several fields have it; near ones are named.
+        InputError: if no field, or more than one, has it; near ones are named.
     """
     text = name.strip().removeprefix("--").replace("-", "_").lower()
     known = {**{short_name(path): path for path in fields()}, **{path: path for path in fields()}}
@@ -35,11 +35,6 @@ def path_of(name: str, said: str) -> str:
 
 def having(trials: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
     """The trials that have these values.
-
-    >>> from analysis import frames
-    >>> kept = having(frames.trials("docs/example/results"), ["hidden_units=20", "mine.transfer_mode=reinit"])
-    >>> kept["mine.hidden_units"].unique().tolist(), kept["mine.transfer_mode"].unique().tolist()
-    ([20], ['reinit'])
 
     Args:
         where: each FIELD=VALUE, the field and the value as the tables or a sweep's flags give them.
@@ -71,8 +66,5 @@ def _matches(trials: pd.DataFrame, path: str, text: str) -> NDArray[np.bool_]:
     same = (column.map(setting) == text) | (column.map(str) == text)
     if path in SIZES:  # unset is the whole training set
         column = column.fillna(trials["data.name"].map(TRAINING_SAMPLES))
-    try:
-        number = float(text)
-    except ValueError:
-        return same.to_numpy(bool)
+    number = pd.to_numeric(text, errors="coerce")
     return (same | (pd.to_numeric(column, errors="coerce").astype(float) == number)).to_numpy(bool)

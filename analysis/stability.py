@@ -1,161 +1,126 @@
 """The stability table: per configuration, how often fits exploded and settled, and where they ended."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from analysis import configurations, intervals, judging, levels, order, paper, words
-from trainables import verdict
-from trainables.sentences import counted
-from trainables.verdict import OUTCOMES, VerdictRule
+from analysis import cells, configurations, intervals, layer_order, levels, paper, words
+from analysis.rendering import INTERVAL, Column
+from analysis.results import COMMITTED, Results
+from trainables.verdict import BIASES, OUTCOMES
 
+SPREADS = (("spread_seeds", "spread of seeds"), ("spread_replicates", "of replicates"))
 
-def table(
-    trials: pd.DataFrame, estimates: pd.DataFrame, rule: VerdictRule | None = None, by_pair: bool = False
-) -> pd.DataFrame:
-    """One row per configuration and variable (or pair), of completed trials.
-
-    >>> from analysis import frames
-    >>> source = "docs/example/results"
-    >>> rows = table(frames.trials(source), judging.fits(source))
-    >>> rows["variable"].unique().tolist(), rows["seeds"].sort_values().unique().tolist()
-    (['X', 'Y'], [2, 3])
-
-    Args:
-        trials: as `analysis.frames.trials` returns them.
-        estimates: as `judging.fits` returns them, or more columns.
-        by_pair: a row for each pair instead of one for X and one for Y.
-
-    Returns:
-        Configuration columns (those that vary, and architecture, noise std, hidden units); `variable` or
-        `pair`; `seeds`, `fits`; then, `_low` and `_high` being 95 % intervals over seeds and all values in nats:
-
-        - `exploded`, `collapsed`, `stuck`, `unsettled`, `settled`: shares of fits; `exploded_epoch`: median, under the
-          committed rule only;
-        - `estimate`: mean over the pairs of their settled fits (see `levels.table`), of `estimate_pairs` of the row's
-          `pairs`, from `estimate_seeds` seeds; `spread_seeds`, `spread_replicates`: standard deviations between seeds,
-          and between the replicates of a seed, run and pair;
-        - `truth`, `optimum`: means over the row's pairs, runs and seeds, whichever fits settled;
-          `truth_at_ceiling`: share of fits whose truth is the ceiling, so that the noise took nothing away;
-        - `per_truth`, `per_optimum`: median over pairs of the ratio of a pair's estimate to its truth or optimum, of
-          pairs whose reference is at least 0.1 nats, from `per_truth_pairs` and `per_truth_seeds`; `per_truth_least`
-          and `per_truth_most`: the pairs' lowest and highest (not by pair);
-        - `bias_truth`, `bias_optimum`: the two commonest verdicts on the settled fits' bias; the shares
-          `within_truth`, `under_truth`, ... of each verdict;
-        - `disorder`, `disorder_truth`: share of neighbouring layers in the wrong order (eq. 6 and 7), in the
-          settled estimates and in the truths (not by pair);
-        - `paper_row`, `paper`: the paper's row and word; `word`: ours by the same reading; `agrees`: yes or no;
-          `counted`: whether the row is the authors' own construction; all empty where the paper has no row.
-    """
-    rule = rule or VerdictRule()
-    shown, unit = configurations.shown_columns(trials), "pair" if by_pair else "variable"
-    columns = [*shown, unit, *(name for name in _COLUMNS if not (by_pair and name in _NOT_BY_PAIR))]
-    if estimates.empty:
-        return pd.DataFrame(columns=columns)
-    judged, made = judging.arrange(trials, judging.judge(estimates, rule), unit)
-    found: list[Any] = [made, _shares(judged), levels.table(judged, rule), spreads(judged), _biases(judged)]
-    if not by_pair:
-        word = _words(judged, rule)
-        theirs = paper.stability_rows(made)
-        agrees = np.where(theirs["paper"] == "", "", np.where(word == theirs["paper"], "yes", "no"))
-        found += [_disorder(judged, rule), word.rename("word"), theirs, pd.Series(agrees, name="agrees")]
-    return pd.concat(found, axis=1)[columns].sort_values(shown, kind="stable", ignore_index=True)
-
-
-_COLUMNS = (
-    "seeds", "fits", "exploded", "exploded_low", "exploded_high", "exploded_epoch", "collapsed", "stuck", "unsettled",
-    "settled", "settled_low", "settled_high", *levels.COLUMNS, "spread_seeds", "spread_replicates",
-    "truth_at_ceiling", "bias_truth", "bias_optimum",
-    *(f"{bias}_{kind}" for kind in ("truth", "optimum") for bias in verdict.BIASES),
-    "disorder", "disorder_truth", "word", "paper_row", "paper", "agrees", "counted",
+_OUTCOMES = (
+    Column("seeds"), Column("fits"), Column("exploded", percent=True, parts=INTERVAL),
+    Column("exploded_epoch", "at epoch", digits=0), Column("collapsed", percent=True), Column("stuck", percent=True),
+    Column("unsettled", percent=True), Column("settled", percent=True, parts=INTERVAL),
 )  # fmt: skip
 
-_NOT_BY_PAIR = ("disorder", "disorder_truth", "word", "paper_row", "paper", "agrees", "counted", *levels.OVER_PAIRS)
-"""Columns that need a variable's pairs together."""
+_BIASES = (
+    *(Column(*one, hidden=True) for one in SPREADS),  # shown in the consistency table
+    Column("truth_at_ceiling", "truth at ceiling", percent=True),
+    Column("bias_truth", "bias to truth"), Column("bias_optimum", "bias to optimum"),
+    *(Column(f"{bias}_{kind}", hidden=True) for kind in levels.KINDS for bias in BIASES),
+)  # fmt: skip
+
+WORDS = (
+    Column("word", "we say"), Column("paper_row", "paper's row"), Column("paper", "paper says"), Column("agrees"),
+    Column("counted"),
+)  # fmt: skip
+
+COLUMNS = (
+    Column("variable"), *_OUTCOMES, *levels.COLUMNS, *_BIASES, Column("disorder", percent=True),
+    Column("disorder_truth", "disorder (truth)", percent=True), *WORDS,
+)  # fmt: skip
+
+PAIR_COLUMNS = (Column("pair"), *_OUTCOMES, *levels.OF_ONE_PAIR, *_BIASES)
 
 
-def _shares(judged: pd.DataFrame) -> pd.DataFrame:
-    """How many fits, and how they ended."""
-    flags = pd.get_dummies(judged["outcome"])[list(OUTCOMES)].astype(float)
-    per_seed = flags.groupby([judged["row"], judged["seed"]]).mean()
-    found: list[Any] = [
-        per_seed.groupby("row").size().rename("seeds"),
-        judged.groupby("row").size().rename("fits"),
-        per_seed.groupby("row").mean()[["collapsed", "stuck", "unsettled"]],
-        judging.named(intervals.of_shares(judging.by_seed(per_seed["exploded"])), "exploded"),
-        judging.named(intervals.of_shares(judging.by_seed(per_seed["settled"])), "settled"),
-        judged["exploded_epoch"].where(judged["outcome"] == "exploded").groupby(judged["row"]).median(),
-    ]
-    return pd.concat(found, axis=1)
+def rows(results: Results) -> pd.DataFrame:
+    """One row per configuration and variable, of completed trials. Values in nats, intervals over seeds.
 
-
-def spreads(judged: pd.DataFrame) -> pd.DataFrame:
-    """How consistent settled fits are: `spread_seeds` and `spread_replicates`, standard deviations in nats.
-
-    >>> from analysis import frames
-    >>> source = "docs/example/results"
-    >>> judged, rows = judging.arrange(frames.trials(source), judging.judge(judging.fits(source)), "pair")
-    >>> len(spreads(judged)) == len(rows)
-    True
+    - `exploded` to `settled`: shares of fits; `exploded_epoch`: median, under the committed rule only;
+    - `estimate` to `per_optimum`: see `levels.table`; `spread_seeds`, `spread_replicates`: see `spreads`;
+    - `truth_at_ceiling`: share of fits whose truth is the ceiling, so that the noise took nothing away;
+    - `bias_truth`, `bias_optimum`: the two commonest verdicts on the settled fits' bias; `within_truth`, `under_truth`,
+      ...: the share of each verdict;
+    - `disorder`, `disorder_truth`: share of neighbouring layers in the wrong order (eq. 6 and 7), in the settled
+      estimates and in the truths;
+    - `paper_row`, `paper`: the paper's row and word; `word`: ours by the same reading; `agrees`: yes or no; `counted`:
+      whether the row is the authors' own construction; all empty where the paper has no row.
     """
-    cells = judged["settled_estimate"].groupby([judged["row"], judged["cell"], judged["seed"]])
-    found: list[Any] = [
-        cells.mean().groupby(["row", "cell"]).std().groupby("row").mean().rename("spread_seeds"),
-        cells.std().groupby("row").mean().rename("spread_replicates"),
-    ]
-    return pd.concat(found, axis=1)
+    fits, made = _rows(results, "variable")
+    word, theirs = words.of_rows(fits, results.rule), paper.stability_rows(made)
+    agrees = np.where(theirs["paper"] == "", "", np.where(word == theirs["paper"], "yes", "no"))
+    made = made.join([layer_order.disorder(fits, results.rule), theirs]).assign(word=word, agrees=agrees)
+    return _sorted(results, made)
 
 
-def _biases(judged: pd.DataFrame) -> pd.DataFrame:
-    """The verdicts on settled fits' bias to the truth and to the optimum, and how often the truth is the ceiling."""
-    rows = range(judged["row"].max() + 1)
-    found: list[Any] = [judging.at_ceiling(judged).groupby(judged["row"]).mean().rename("truth_at_ceiling")]
-    for kind in levels.KINDS:
-        counts = pd.crosstab(judged["row"], judged[f"bias_{kind}"], dropna=False)
-        counts = counts.reindex(rows, columns=list(verdict.BIASES), fill_value=0)
-        shares = counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
-        found += [shares.add_suffix(f"_{kind}"), pd.Series(_commonest(shares), index=shares.index, name=f"bias_{kind}")]
-    return pd.concat(found, axis=1)
+def pair_rows(results: Results) -> pd.DataFrame:
+    """One row per configuration and pair, with what of `rows` a single pair has."""
+    return _sorted(results, _rows(results, "pair")[1])
 
 
-def _commonest(shares: pd.DataFrame) -> list[str]:
-    """The two largest shares of each row, in words."""
-    values, names = shares.fillna(0).to_numpy(), list(shares)
-    order = np.argsort(-values, axis=1, kind="stable")[:, :2]
-    return [
-        ", ".join(f"{names[column]} {100 * row[column]:.0f}%" for column in top if row[column] > 0)
-        for row, top in zip(values, order, strict=True)
-    ]
+def _rows(results: Results, unit: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    fits, made = cells.arrange(results, unit)
+    ends = levels.table(fits, results.rule)
+    return fits, made.join([_shares(fits), ends, spreads(fits), _biases(fits)])
 
 
-def _disorder(judged: pd.DataFrame, rule: VerdictRule) -> pd.DataFrame:
-    """Order violations, averaged over runs and replicates within a seed, then over seeds."""
-    row_of = judged[["key", "variable", "row", "seed"]].drop_duplicates(["key", "variable"])
-    found = {}
-    for name, column in (("disorder", "settled_estimate"), ("disorder_truth", "truth")):
-        shares = order.violations(judged, column, rule).reset_index(name="share")
-        shares = shares.merge(row_of, on=["key", "variable"])
-        found[name] = shares.groupby(["row", "seed"])["share"].mean().groupby("row").mean()
-    return pd.DataFrame(found)
+def _sorted(results: Results, made: pd.DataFrame) -> pd.DataFrame:
+    return made.sort_values(configurations.shown_columns(results.trials), kind="stable")
 
 
-def _words(judged: pd.DataFrame, rule: VerdictRule) -> pd.Series:
-    """The paper's word for each row: per seed, then the majority over seeds."""
-    reference = np.minimum(judged["truth"], judged["optimum"])
-    settled, at_zero = judged["outcome"] == "settled", judged["outcome"].isin(["stuck", "collapsed"])
-    usable = (settled | at_zero) & (reference >= rule.least_reference)
-    of_fit = pd.DataFrame(
-        {
-            "exploded": judged["outcome"] == "exploded",
-            "ended": settled | at_zero,
-            "ratio": (judged["estimate"].where(settled, 0) / reference).where(usable),
-        }
+def _shares(fits: pd.DataFrame) -> pd.DataFrame:
+    """How many fits, and how they ended."""
+    flags = pd.get_dummies(fits["outcome"])[list(OUTCOMES)].astype(float)
+    per_seed = flags.groupby([fits["row"], fits["seed"]]).mean()
+    of_row, epoch = per_seed.groupby("row"), fits["exploded_epoch"].where(fits["outcome"] == "exploded")
+    found = of_row[["collapsed", "stuck", "unsettled"]].mean()
+    found = found.assign(
+        seeds=of_row.size(), fits=fits.groupby("row").size(), exploded_epoch=epoch.groupby(fits["row"]).median()
     )
-    grouped = of_fit.groupby([judged["row"], judged["seed"]])
-    shares, ratio = grouped[["exploded", "ended"]].mean(), grouped["ratio"].median()
-    of_seeds = pd.Series(words.of_seeds(shares["exploded"], shares["ended"], ratio, rule), index=ratio.index)
-    return of_seeds.groupby("row").agg(words.majority_word)
+    return found.join(
+        [intervals.named(one, intervals.of_shares(per_seed[one].unstack())) for one in ("exploded", "settled")]
+    )
+
+
+def spreads(fits: pd.DataFrame) -> pd.DataFrame:
+    """How consistent settled fits are, standard deviations in nats, means over pairs and runs: `spread_seeds` between
+    seeds, `spread_replicates` between the replicates of a seed.
+    """
+    of_cell = fits["settled_estimate"].groupby([fits["row"], fits["cell"], fits["seed"]])
+    between = of_cell.mean().groupby(["row", "cell"]).std().groupby("row").mean()
+    return pd.DataFrame({"spread_seeds": between, "spread_replicates": of_cell.std().groupby("row").mean()})
+
+
+def at_ceiling(fits: pd.DataFrame) -> pd.Series:
+    """Whether the noise takes no information away, so that a fit's truth is its ceiling.
+
+    >>> at_ceiling(pd.DataFrame({"ceiling": [2.3, 2.3], "truth": [2.3, 2.0], "truth_standard_error": 0.001})).tolist()
+    [True, False]
+    """
+    margin = np.maximum(2 * fits["truth_standard_error"], 1e-3 * fits["ceiling"])
+    return fits["ceiling"] - fits["truth"] <= margin
+
+
+def _biases(fits: pd.DataFrame) -> pd.DataFrame:
+    """The verdicts on settled fits' bias to the truth and to the optimum, and how often the truth is the ceiling."""
+    found = at_ceiling(fits).groupby(fits["row"]).mean().to_frame("truth_at_ceiling")
+    for kind in levels.KINDS:
+        counts = pd.get_dummies(fits[f"bias_{kind}"]).groupby(fits["row"]).sum()
+        shares = counts.div(counts.sum(axis=1), axis=0)
+        found = found.join(shares.add_suffix(f"_{kind}"))
+        found[f"bias_{kind}"] = [_commonest(BIASES, line) for line in shares.fillna(0).to_numpy().tolist()]
+    return found
+
+
+def _commonest(names: Sequence[str], shares: Sequence[float]) -> str:
+    """The two largest shares, in words."""
+    top = sorted(range(len(names)), key=lambda place: -shares[place])[:2]
+    return ", ".join(f"{names[place]} {100 * shares[place]:.0f}%" for place in top if shares[place] > 0)
 
 
 REDRAWN = (
@@ -164,15 +129,9 @@ REDRAWN = (
 )
 
 
-def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
-    """What a reader must know of the table, in sentences.
-
-    >>> from analysis import frames
-    >>> source = "docs/example/results"
-    >>> trials = frames.trials(source)
-    >>> notes(trials, table(trials, judging.fits(source)))[0][:14]
-    'Shares are of '
-    """
+def notes(results: Results, rows: pd.DataFrame) -> list[str]:
+    """What a reader must know of the table."""
+    trials, least = results.trials, COMMITTED.least_epochs
     lines = [
         "Shares are of fits, intervals 95 % over seeds (none where seeds do not differ), values in nats. Estimates are "
         "of settled fits, so conditional on not exploding. stuck: never off the ground, though the truth is.",
@@ -185,13 +144,10 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     if "agrees" in rows and (rows["agrees"] != "").any() and trials["mine.samples"].notna().any():
         scale = f"{trials['mine.samples'].min()} samples, {trials['mine.epochs'].min()} MINE epochs at the least"
         lines.append(f"Reduced scale ({scale}): agreement with the paper's words says little before fits have settled.")
-    least = VerdictRule().least_epochs
     if len(trials) and trials["mine.epochs"].min() < least:
         lines.append(f"Fits of fewer than {least} MINE epochs are too short to be judged, so they are unsettled.")
     if len(rows) and rows["exploded_epoch"].isna().all() and (rows["exploded"] > 0).any():
         lines.append("at epoch is empty: it is recorded under the committed thresholds only.")
-    if len(rows) and (rows["seeds"] == 1).any():
-        lines.append("Rows with one seed have no interval: the seed is the unit of statistics.")
     if len(rows) and (rows["settled"] == 0).any():
         lines.append("Rows without a settled fit have no estimate and no bias.")
     if len(rows) and (rows["truth_at_ceiling"] == 1).any():
@@ -205,55 +161,32 @@ def notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         )
     if ((trials["mine.front"] == "redrawn") & (trials["mine.architecture"] != 1)).any():
         lines.append(REDRAWN)
-    return lines + failures(trials)
-
-
-def repeated(trials: pd.DataFrame) -> list[str]:
-    """Trials that stand twice in the folder, which one version of the program alone never does, in sentences."""
-    done = trials[trials["state"] == "completed"]
-    twice = int(done.duplicated(["configuration", "seed"]).sum())
-    if not twice:
-        return []
-    return [
-        f"{counted(twice, 'trial')} {'has' if twice == 1 else 'have'} the configuration and the seed of another trial, "
-        "from before a field was added or its meaning changed; the fits of both are counted."
-    ]
-
-
-def failures(trials: pd.DataFrame) -> list[str]:
-    """What is missing because trials failed or did not end, in sentences."""
-    failed = int((trials["state"] == "failed").sum())
-    if not failed:
-        return []
-    if failed == len(trials):
-        whole = "The only trial" if failed == 1 else f"All {failed} trials"
-        return [f"{whole} failed, so there is nothing to tabulate; see the trials table for why."]
-    return [f"{counted(failed, 'trial')} failed, not in the table; see the trials table for why."]
+    return lines
 
 
 THRESHOLDS = {"halved": 0.5, "committed": 1.0, "doubled": 2.0}
 """Factors on the verdict rule's tolerances under which words and shares are reported."""
 
+_SHOWN = (("exploded", True), ("settled", True), ("word", False))
 
-def under_thresholds(
-    trials: pd.DataFrame, fits: pd.DataFrame, rule: VerdictRule, committed: pd.DataFrame
-) -> pd.DataFrame:
-    """Shares and words by the rule with its tolerances halved and doubled.
+THRESHOLD_COLUMNS = (
+    Column("variable"), Column("seeds"),
+    *(Column(f"{name}_{kind}", percent=percent) for kind in THRESHOLDS for name, percent in _SHOWN),
+)  # fmt: skip
 
-    Args:
-        committed: `table` by the rule as it is.
-    """
-    made = committed[[*configurations.shown_columns(trials), "variable", "seeds"]].copy()
+
+def threshold_rows(results: Results) -> pd.DataFrame:
+    """Shares and words by the rule with its tolerances halved and doubled."""
+    made = results.once(rows)
     for kind, factor in THRESHOLDS.items():
-        rows = committed if factor == 1 else table(trials, fits, rule.scaled(factor))
-        for name in ("exploded", "settled", "word"):
-            made[f"{name}_{kind}"] = rows[name]
+        same = made if factor == 1 else rows(results.under(results.rule.scaled(factor)))
+        made = made.assign(**{f"{name}_{kind}": same[name] for name, _ in _SHOWN})
     return made
 
 
-def threshold_notes(trials: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
-    """What a reader must know of `under_thresholds`, in sentences."""
+def threshold_notes(results: Results, rows: pd.DataFrame) -> list[str]:
+    """What a reader must know of `threshold_rows`."""
     lines = ["The rule's tolerances halved, as committed, and doubled: what hangs on a threshold changes here."]
     if len(rows) and (rows["seeds"] == 1).any():
         lines.append("Where seeds is 1, one seed alone decides a row.")
-    return lines + failures(trials)
+    return lines

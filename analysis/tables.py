@@ -1,6 +1,5 @@
 """The tables of a study, each a description: to add one, add it here. Command line and report go through them."""
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,62 +8,35 @@ import pandas as pd
 from analysis import (
     accuracy,
     agreement,
+    bounds,
+    configurations,
     consistency,
     convergence,
     differences,
-    disorder,
     distance,
-    frames,
-    judging,
+    layer_order,
+    missing,
     points,
-    selection,
     stability,
 )
-from trainables.sentences import counted
+from analysis.rendering import Column
+from analysis.results import COMMITTED, Results
 from trainables.settings import InputError
 from trainables.verdict import VerdictRule
 
+ONE_SEED = "Rows with one seed have no interval: the seed is the unit of statistics."
 
-class Source:
-    """What tables are made from, each part read or worked out once, when it is asked for.
 
-    Attributes:
-        study: all that was read of a results folder.
-        trials: the trials that the table is of, as `frames.trials`.
-        rule: by which fits are judged.
-        field: what `differences` compares; None: every field.
-    """
+def _shown(results: Results) -> list[str]:
+    return configurations.shown_columns(results.trials)
 
-    def __init__(
-        self,
-        study: frames.Results,
-        trials: pd.DataFrame | None = None,
-        rule: VerdictRule | None = None,
-        field: str | None = None,
-    ) -> None:
-        self.study, self.trials = study, study.trials if trials is None else trials
-        self.rule, self.field = rule or VerdictRule(), field
 
-    @functools.cached_property
-    def fits(self) -> pd.DataFrame:
-        """The fits of these trials, as `judging.fits`."""
-        return judging.of(self.trials, judging.fits(self.study))
+def _no_settings(results: Results) -> list[str]:
+    return []
 
-    @functools.cached_property
-    def stability(self) -> pd.DataFrame:
-        """The table of stability, on which others build."""
-        return stability.table(self.trials, self.fits, self.rule)
 
-    @functools.cached_property
-    def converged(self) -> pd.DataFrame:
-        """The epochs that settled fits took, as `convergence.fit_epochs`."""
-        pieces = self.study.curve_pieces(convergence.CURVE_COLUMNS)
-        return convergence.fit_epochs(judging.judge(self.fits, self.rule), pieces, self.rule)
-
-    @property
-    def learnt(self) -> pd.DataFrame:
-        """The networks' accuracies, as `frames.network`."""
-        return self.study.network[self.study.network["key"].isin(self.trials.index)]
+def _names(columns: Sequence[Column]) -> list[str]:
+    return [name for column in columns for name in column.names]
 
 
 @dataclass(frozen=True)
@@ -74,109 +46,107 @@ class Table:
     Attributes:
         title: over it on the report's page.
         about: what it has, for the command's help.
-        rows: makes it.
+        columns: what it says of each row, in order; `rows` may make more.
+        rows: makes it, where there is a fit (`judges`) or a trial.
         notes: what a reader must know of it, in sentences, from its rows.
+        settings: the settings that its rows show, in front of the columns from `after` on.
         judges: whether it judges fits, so that the rule's thresholds change it.
-        reported: whether it stands in the report.
+        reported: whether it is in the report.
     """
 
     title: str
     about: str
-    rows: Callable[[Source], pd.DataFrame]
-    notes: Callable[[Source, pd.DataFrame], list[str]]
+    columns: tuple[Column, ...]
+    rows: Callable[..., pd.DataFrame]
+    notes: Callable[[Results, pd.DataFrame], list[str]]
+    settings: Callable[[Results], list[str]] = _shown
+    after: int = 0
     judges: bool = True
     reported: bool = True
+
+    def frame(self, results: Results, **options: str) -> pd.DataFrame:
+        """Its settings and columns, from 0 numbered.
+
+        Args:
+            options: keywords of `rows`.
+        """
+        first, rest = _names(self.columns[: self.after]), _names(self.columns[self.after :])
+        columns = [*first, *self.settings(results), *rest]
+        if self.judges and results.judged.empty:
+            return pd.DataFrame(columns=columns)
+        made = self.rows(results, **options) if options else results.once(self.rows)
+        return made[columns].reset_index(drop=True) if len(made) else pd.DataFrame(columns=columns)
+
+    def said(self, results: Results, rows: pd.DataFrame) -> list[str]:
+        """Its notes, and that one seed has no interval."""
+        own = [f"{column.name}_seeds" for column in self.columns if "seeds" in column.parts]
+        seeds = ["seeds"] if "seeds" in rows else own
+        has_interval = any("low" in column.parts for column in self.columns)
+        one = has_interval and len(rows) and (rows[seeds].max(axis=1) == 1).any()
+        return [*self.notes(results, rows), *([ONE_SEED] if one else [])]
 
 
 TABLES: Mapping[str, Table] = {
     "stability": Table(
-        "Stability (the paper's Table 2)",
-        "explosion, settling, estimates, the paper's words (its Table 2)",
-        lambda source: source.stability,
-        lambda source, rows: stability.notes(source.trials, rows),
+        "Stability (the paper's Table 2)", "explosion, settling, estimates, the paper's words (its Table 2)",
+        stability.COLUMNS, stability.rows, stability.notes,
     ),
     "pairs": Table(
-        "Stability by pair",
-        "the same with a row per pair",
-        lambda source: stability.table(source.trials, source.fits, source.rule, by_pair=True),
-        lambda source, rows: stability.notes(source.trials, rows),
+        "Stability by pair", "the same with a row per pair",
+        stability.PAIR_COLUMNS, stability.pair_rows, stability.notes,
     ),
     "paper": Table(
-        "The paper's Table 2",
-        "its rows in its order, ours beside them",
-        lambda source: agreement.side_by_side(source.trials, source.fits, source.rule),
-        lambda source, rows: agreement.side_by_side_notes(source.trials, rows),
-        reported=False,
+        "The paper's Table 2", "its rows in its order, ours beside them",
+        agreement.BESIDE_COLUMNS, agreement.beside_rows, agreement.beside_notes,
+        settings=agreement.beside_settings, after=5, reported=False,
     ),
     "points": Table(
-        "The points of the authors' figures",
-        "the points of the authors' figures, ours beside them",
-        lambda source: points.table(source.study, source.trials, source.fits),
-        lambda source, rows: points.notes(source.trials, rows),
-        judges=False,
-        reported=False,
+        "The points of the authors' figures", "the points of the authors' figures, ours beside them",
+        points.COLUMNS, points.rows, points.notes, settings=_no_settings, judges=False, reported=False,
     ),
     "accuracy": Table(
-        "Accuracy of the network (the paper's Table 3)",
-        "the network's accuracy by epoch (Table 3)",
-        lambda source: accuracy.table(source.trials, source.learnt),
-        lambda source, rows: accuracy.notes(source.trials, rows),
-        judges=False,
+        "Accuracy of the network (the paper's Table 3)", "the network's accuracy by epoch (Table 3)",
+        accuracy.COLUMNS, accuracy.rows, accuracy.notes, settings=accuracy.settings, judges=False,
     ),
     "convergence": Table(
-        "Convergence: reinit and finetune",
-        "epochs to the final level, reinit against finetune",
-        lambda source: convergence.table(source.trials, source.converged),
-        lambda source, rows: convergence.notes(source.trials, rows, source.rule),
+        "Convergence: reinit and finetune", "epochs to the final level, reinit against finetune",
+        convergence.COLUMNS, convergence.rows, convergence.notes, settings=convergence.settings,
     ),
     "consistency": Table(
-        "Consistency",
-        "spreads and rank agreement",
-        lambda source: consistency.table(source.trials, source.fits, source.rule),
-        lambda source, rows: consistency.notes(source.trials, rows),
+        "Consistency", "spreads and rank agreement",
+        consistency.COLUMNS, consistency.rows, consistency.notes,
     ),
     "order": Table(
-        "Order of the layers (eq. 6 and 7)",
-        "layers in the wrong order (eq. 6 and 7)",
-        lambda source: disorder.table(source.trials, source.fits, source.rule),
-        lambda source, rows: disorder.notes(source.trials, rows, source.rule),
+        "Order of the layers (eq. 6 and 7)", "layers in the wrong order (eq. 6 and 7)",
+        layer_order.COLUMNS, layer_order.rows, layer_order.notes,
     ),
     "differences": Table(
-        "Differences between configurations",
-        "two values of one field, with intervals on the difference",
-        lambda source: differences.table(source.trials, source.fits, source.rule, source.field),
-        lambda source, rows: differences.notes(source.trials, rows),
+        "Differences between configurations", "two values of one field, with intervals on the difference",
+        differences.COLUMNS, differences.rows, differences.notes, settings=_no_settings,
+    ),
+    "bounds": Table(
+        "Bounds", "bounds and marginals by their distance to the truth, with explosion and cost",
+        bounds.COLUMNS, bounds.rows, bounds.notes, settings=_no_settings, reported=False,
     ),
     "agreement": Table(
         "Agreement with the paper's Table 2",
         "in which share of the settings each row of the paper's Table 2 comes out",
-        lambda source: agreement.table(source.stability),
-        lambda source, rows: agreement.notes(source.trials, rows),
-        reported=False,
+        agreement.COLUMNS, agreement.rows, agreement.notes, settings=_no_settings, reported=False,
     ),
     "distance": Table(
-        "Distance to the truth",
-        "configurations by their distance to the truth, the nearest first",
-        lambda source: distance.table(source.trials, source.fits, source.rule),
-        lambda source, rows: distance.notes(source.trials, rows),
-        reported=False,
+        "Distance to the truth", "configurations by their distance to the truth, the nearest first",
+        distance.COLUMNS, distance.rows, distance.notes, reported=False,
     ),
     "thresholds": Table(
-        "Under other thresholds",
-        "shares and words with the rule's thresholds halved and doubled",
-        lambda source: stability.under_thresholds(source.trials, source.fits, source.rule, source.stability),
-        lambda source, rows: stability.threshold_notes(source.trials, rows),
+        "Under other thresholds", "shares and words with the rule's thresholds halved and doubled",
+        stability.THRESHOLD_COLUMNS, stability.threshold_rows, stability.threshold_notes,
     ),
-}
-"""By name."""
+}  # fmt: skip
+"""By name, in the order of the report."""
 
 
 def build(
-    which: str,
-    results: str,
-    rule: VerdictRule | None = None,
-    field: str | None = None,
-    where: Sequence[str] = (),
+    which: str, source: str, rule: VerdictRule = COMMITTED, field: str | None = None, where: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, list[str]]:
     """A table from a results folder, and what a reader must know of it, in sentences.
 
@@ -187,29 +157,18 @@ def build(
     Args:
         which: one of `TABLES`.
         field: differences: of this field alone.
-        where: only trials with these values, each FIELD=VALUE as the tables show it (`noise_std=0.3`).
+        where: as `Results` takes it.
 
     Raises:
-        InputError: if there is no such table, the folder holds no results, or `where` names no field or leaves no
-            trial. Files that cannot be read are left out and named in the notes.
+        InputError: if there is no such table, or as `Results`. Files that cannot be read are left out and named in the
+            notes.
     """
     if which not in TABLES:
         raise InputError(f"which is {which!r}; it must be one of {', '.join(TABLES)}.")
-    study, table = frames.Results(results), TABLES[which]
-    source = Source(study, selection.having(study.trials, where), rule, field)
-    rows = table.rows(source)
-    notes = table.notes(source, rows)
-    some = [f"Only trials with {' and '.join(where)}: {len(source.trials)} of {len(study.trials)}."] if where else []
-    untold = judging.untold(source.fits) if table.judges else []
-    return rows, [*study.unfinished, *some, *notes, *untold, *stability.repeated(source.trials), *unread(study.skipped)]
-
-
-def unread(skipped: list[str]) -> list[str]:
-    """Files that could not be read, in sentences.
-
-    >>> unread(["a damaged file, x.parquet."])
-    ['Not read: a damaged file, x.parquet.']
-    """
-    found = sorted(set(skipped))
-    more = [f"Not read: {counted(len(found) - 5, 'further file')}."] if len(found) > 5 else []
-    return [*(f"Not read: {problem}" for problem in found[:5]), *more]
+    results, table = Results(source, rule, where), TABLES[which]
+    rows = table.frame(results, **({} if field is None else {"field": field}))
+    notes = missing.unfinished(results)
+    if where:
+        chosen, every = len(results.trials), len(results.all_trials)
+        notes.append(f"Only trials with {' and '.join(where)}: {chosen} of {every}.")
+    return rows, [*notes, *table.said(results, rows), *missing.sentences(results, table.judges)]

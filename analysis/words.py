@@ -3,34 +3,54 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from analysis.results import COMMITTED
 from trainables.verdict import VerdictRule
 
 WORDS = ("Exploding", "Converged", "Underestimated")
-"""The paper's words for a configuration (its Table 2)."""
+
+
+def of_rows(fits: pd.DataFrame, rule: VerdictRule) -> pd.Series:
+    """The word of each row, that of most of its seeds.
+
+    Args:
+        fits: as `cells.arrange` returns them.
+    """
+    reference = np.minimum(fits["truth"], fits["optimum"])
+    settled, at_zero = fits["outcome"] == "settled", fits["outcome"].isin(["stuck", "collapsed"])
+    usable = (settled | at_zero) & (reference >= rule.least_reference)
+    of_fit = pd.DataFrame(
+        {
+            "exploded": fits["outcome"] == "exploded",
+            "ended": settled | at_zero,
+            "ratio": (fits["estimate"].where(settled, 0) / reference).where(usable),
+        }
+    )
+    grouped = of_fit.groupby([fits["row"], fits["seed"]])
+    shares, ratio = grouped[["exploded", "ended"]].mean(), grouped["ratio"].median()
+    words = pd.Series(of_seeds(shares["exploded"], shares["ended"], ratio, rule), index=ratio.index)
+    return words.groupby("row").agg(majority_word)
 
 
 def of_seeds(
-    exploded: ArrayLike, ended: ArrayLike, ratio: ArrayLike, rule: VerdictRule | None = None
+    exploded: ArrayLike, ended: ArrayLike, ratio: ArrayLike, rule: VerdictRule = COMMITTED
 ) -> NDArray[np.str_]:
-    """The paper's words for the fits of one seed, for many seeds at once.
+    """The word for the fits of one seed, for many seeds at once; "" where there is none.
 
-    Exploding if a quarter of the fits exploded; else none if fewer than half ended (settled, stuck or collapsed);
-    else, with m the median ratio, Converged if 2/3 <= m <= 3/2, Underestimated if m < 2/3, none above.
+    | word | condition, the first that holds |
+    |---|---|
+    | Exploding | a quarter of the fits exploded |
+    | none | fewer than half ended (settled, stuck or collapsed), or the ratio is above 3/2 |
+    | Converged | the ratio is at least 2/3 |
+    | Underestimated | otherwise |
 
     Args:
         exploded, ended: shares of a seed's fits.
-        ratio: m, the median of estimate / min(optimum, truth) over the ended fits whose denominator is at least
+        ratio: the median of estimate / min(optimum, truth) over the ended fits whose denominator is at least
             `least_reference`, where stuck and collapsed fits count as 0; NaN if there are none.
-
-    Returns:
-        One of `WORDS` or "" per seed.
-
-    >>> of_seeds([0.25, 0, 0, 0], [0.7, 0.4, 1, 1], [1, 1, 1, 0.5]).tolist()
-    ['Exploding', '', 'Converged', 'Underestimated']
     """
-    rule = rule or VerdictRule()
     share, ratios = np.asarray(exploded, float), np.asarray(ratio, float)
     none = (np.asarray(ended, float) < rule.ended_share) | ~(ratios <= rule.bias_ratio)
     choices = [share >= rule.exploding_share, none, ratios >= 1 / rule.bias_ratio]
@@ -38,9 +58,5 @@ def of_seeds(
 
 
 def majority_word(words: Sequence[str]) -> str:
-    """The word that more than half of the seeds have, or "" if there is none.
-
-    >>> majority_word(["Converged", "Converged", ""]), majority_word(["Converged", ""])
-    ('Converged', '')
-    """
+    """The word that more than half of the seeds have, or "" if there is none."""
     return next((word for word in WORDS if 2 * list(words).count(word) > len(words)), "")

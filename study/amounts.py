@@ -1,8 +1,8 @@
-"""Numbers, times and sizes as people write them."""
+"""Numbers and times as people write them."""
 
 
 def number(value: float) -> str:
-    """Two digits that count, and no exponent.
+    """Two significant digits, and no exponent.
 
     >>> [number(value) for value in (0.0342, 1.26, 12.6, 847.3, 12_345.0, 0)]
     ['0.034', '1.3', '13', '850', '12,000', '0']
@@ -14,27 +14,19 @@ def number(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that fits it; days beside many hours.
+    """A time in the unit that fits it; days as well where there are many hours.
 
-    >>> [duration(value) for value in (12, 300, 5400, 36_000, 3_060_000)]
-    ['12 seconds', '5 minutes', '1.5 hours', '10 hours', '850 hours (35 days)']
+    >>> [duration(value) for value in (0.2, 12, 60, 5400, 36_000, 3_060_000)]
+    ['1 second', '12 seconds', '1 minute', '1.5 hours', '10 hours', '850 hours (35 days)']
     """
     if seconds < 60:
-        return f"{number(max(1, seconds))} seconds"
+        return _in_units(max(1, round(seconds)), "second")
     if seconds < 3600:
-        return f"{number(seconds / 60)} minutes"
-    days = f" ({number(seconds / 86_400)} days)" if seconds >= 2 * 86_400 else ""
-    return f"{number(seconds / 3600)} hours{days}"
+        return _in_units(seconds / 60, "minute")
+    days = f" ({_in_units(seconds / 86_400, 'day')})" if seconds >= 2 * 86_400 else ""
+    return f"{_in_units(seconds / 3600, 'hour')}{days}"
 
 
-def size(count: float) -> str:
-    """A number of bytes in kB, MB, GB or TB.
-
-    >>> [size(value) for value in (900, 1.2e8, 2.34e9)]
-    ['0.9 kB', '120 MB', '2.3 GB']
-    """
-    unit, name = next(((unit, name) for unit, name in _UNITS if count >= unit), _UNITS[-1])
-    return f"{number(count / unit)} {name}"
-
-
-_UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+def _in_units(value: float, unit: str) -> str:
+    text = number(value)
+    return f"{text} {unit}{'' if text == '1' else 's'}"

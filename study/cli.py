@@ -45,10 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Rows are flushed as they are printed, also into a pipe or a file; names of files may be any text.
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["table"]:
-        results.name_tables()
     with interrupts.OneLine(f"interrupted{_INTERRUPTED.get(arguments[0] if arguments else '', '')}."):
         try:
+            if arguments[:1] == ["table"]:
+                results.name_tables()
             code = tyro.extras.subcommand_cli_from_dict(
                 {command.__name__: command for command in _COMMANDS},
                 prog="mine-study",

@@ -2,26 +2,21 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
 import torch
 
+from study import amounts
 from study.resources import Resources
-from trainables import devices, records
-from trainables.draws import derive_seed, generator, steps
+from trainables import devices
+from trainables.draws import generator, steps
+from trainables.errors import require
 from trainables.estimators import memory, mine
 from trainables.estimators.statistics_network import StatisticsNetworks
-from trainables.settings import (
-    InputError,
-    TrialConfig,
-    configuration_key,
-    network_key,
-)
+from trainables.settings import TrialConfig, configuration_key, network_key
 from trainables.subjects import probing, training
 from trainables.subjects.data import Examples
-from trainables.subjects.datasets import DATASETS
-from trainables.trial import provenance, rows
+from trainables.trial import provenance
 
 _STEPS = 10
 """Steps that are timed, after as many that warm up ..."""
@@ -29,37 +24,8 @@ _STEPS = 10
 _MOST_SAMPLES = 20_000
 """... and fewer with large batches, to hold no more samples than these."""
 
-
-@dataclass(frozen=True)
-class Here:
-    """Of this machine.
-
-    Attributes:
-        name: of what has the memory: this machine, or its GPU.
-        memory_bytes: for all trials that run at once.
-        concurrent: how many these are.
-        seconds: of the whole sweep, except its truths: they take as many draws as their standard errors need.
-    """
-
-    name: str
-    memory_bytes: int
-    concurrent: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of a sweep.
-
-    Attributes:
-        disk_bytes: of its files.
-        memory_bytes: of the trial that needs the most, on the device that trials get.
-        there: None where trials get a GPU and this machine has none.
-    """
-
-    disk_bytes: int
-    memory_bytes: int
-    there: Here | None
+_BYTES_PER_EPOCH = 30
+"""Of a fit's curve in Parquet: measured 20 in packed files, 30 in a short trial's own."""
 
 
 def device_here(resources: Resources) -> torch.device | None:
@@ -69,50 +35,56 @@ def device_here(resources: Resources) -> torch.device | None:
     return None if devices.why_unusable("cuda") else devices.choose_device("cuda")
 
 
-def measure(planned: Sequence[TrialConfig], resources: Resources, cpus: int, device: torch.device | None) -> Cost:
-    """Time a few training steps of each distinct configuration on random data of the same shape.
+def estimate(planned: Sequence[TrialConfig], resources: Resources, cpus: int, device: torch.device | None) -> str:
+    """What trials will cost, in two lines: time (without the truths, whose standard errors decide it), disk, memory.
 
     Args:
         cpus: processors of the machine; they bound how many trials run at once.
-        device: from `device_here`; None: nothing is timed.
+        device: from `device_here`; None: time is not estimated.
 
     Raises:
         InputError: if a trial asks for more processors or memory, or more of a GPU's, than there are.
     """
-    if resources.cpus_per_trial > cpus:
-        raise InputError(
-            f"cpus_per_trial is {resources.cpus_per_trial}; it must be at most {cpus}, as many as there are."
-        )
-    kind = "cuda" if resources.gpus_per_trial else "cpu"
-    largest = memory.largest(planned, kind)
-    if device is not None and resources.gpus_per_trial:
-        memory.check_share(largest, resources.gpus_per_trial, device)
+    wanted, gpus = resources.cpus_per_trial, resources.gpus_per_trial
+    require(wanted <= cpus, "cpus_per_trial", wanted, f"at most {cpus}, as many as there are")
+    largest = memory.largest(planned, "cuda" if gpus else "cpu")
+    if device is not None and gpus:
+        memory.check_share(largest, gpus, device)
     elif device is not None:
         memory.check_trial(largest, device)
-    bytes_of = {one: _trial_bytes(config) for one, config in _kinds(planned).items()}
-    disk = sum(bytes_of[configuration_key(config)] for config in planned)
-    disk += sum(config.runs * _state_bytes(config) for config in _networks(planned))
-    needed = sum(memory.of_trial(largest, kind).values())
-    return Cost(disk, needed, None if device is None else _here(planned, resources, cpus, device))
-
-
-def _here(planned: Sequence[TrialConfig], resources: Resources, cpus: int, device: torch.device) -> Here:
-    torch.set_num_threads(resources.threads)
-    seconds_of = {one: config.runs * _run_seconds(config, device) for one, config in _kinds(planned).items()}
-    work = sum(seconds_of[configuration_key(config)] for config in planned)
-    work += sum(_network_seconds(config, device) for config in _networks(planned))
+    needed = sum(memory.of_trial(largest, "cuda" if gpus else "cpu").values())
+    disk = memory.in_words(disk_bytes(planned))
+    if device is None:
+        return (
+            f"{len(planned)} to run, {disk}; how long is not known: PyTorch can use no GPU here\n"
+            f"up to {memory.in_words(needed)} of GPU memory per trial: {gpus:g} of a GPU is enough if it has "
+            f"{memory.in_words(needed / gpus)} or more"
+        )
     concurrent = _concurrent(len(planned), resources, cpus)
-    name = "this machine" if device.type == "cpu" else provenance.device_name(device)
-    return Here(name, memory.available(device), concurrent, work / concurrent)
+    torch.set_num_threads(resources.threads)
+    return (
+        f"{len(planned)} to run, {concurrent} at a time: about "
+        f"{amounts.duration(seconds(planned, device) / concurrent)} and {disk} here, without the truths\n"
+        f"up to {memory.in_words(needed)} of memory per trial; this {'GPU' if gpus else 'machine'} has "
+        f"{memory.in_words(memory.available(device))}"
+    )
 
 
-def _kinds(planned: Sequence[TrialConfig]) -> dict[str, TrialConfig]:
-    """A trial of each configuration, by its key."""
-    return {configuration_key(config): config for config in planned}
+def disk_bytes(planned: Sequence[TrialConfig]) -> float:
+    """Size of a sweep's files: of trials the curves, by far their largest part, and of networks the weights."""
+    return sum(map(_curves_bytes, planned)) + sum(config.runs * _state_bytes(config) for config in _networks(planned))
+
+
+def seconds(planned: Sequence[TrialConfig], device: torch.device) -> float:
+    """Of all trials one after another, by a few training steps of each configuration on random data of its shape."""
+    kinds = {configuration_key(config): config for config in planned}
+    seconds_of = {name: config.runs * _run_seconds(config, device) for name, config in kinds.items()}
+    work = sum(seconds_of[configuration_key(config)] for config in planned)
+    return work + sum(_network_seconds(config, device) for config in _networks(planned))
 
 
 def _networks(planned: Sequence[TrialConfig]) -> list[TrialConfig]:
-    """A trial of each network: one serves many trials."""
+    """One trial of each network, which serves many trials."""
     return list({network_key(config): config for config in planned}.values())
 
 
@@ -138,28 +110,28 @@ def _steps(batch_size: int) -> int:
 
 
 def _state_bytes(config: TrialConfig) -> int:
-    network = training.build(config.network.name, config.data.name, generator(0, "cost"))
+    network = training.build(config.network.name, config.data_set, generator(0, "cost"))
     return sum(one.nbytes for one in network.state_dict().values())
 
 
 def _samples(config: TrialConfig, samples: int, device: torch.device) -> Examples:
     """Random inputs and labels."""
-    source, described = generator(0, "cost"), DATASETS[config.data.name]
+    source, described = generator(0, "cost"), config.data_set
     inputs = torch.rand(samples, *described.shape, generator=source)
     return Examples(inputs, torch.randint(described.classes, (samples,), generator=source)).to(device)
 
 
 def _network_seconds(config: TrialConfig, device: torch.device) -> float:
-    """The network's epochs with their tests, and the activations at every probe."""
+    """The network's epochs with their tests, and reading its layers before every run of MINE."""
     settings, batch = config.network, config.network.batch_size
     samples = _samples(config, max(_steps(batch) * batch, probing.EVALUATION_BATCH), device)
-    network = training.build(settings.name, config.data.name, generator(0, "cost")).to(device)
+    network = training.build(settings.name, config.data_set, generator(0, "cost")).to(device)
     optimizer = training.make_optimizer(network, settings)
     learning = _seconds(device, lambda: training.train_epoch(network, optimizer, samples, batch, generator(0, "cost")))
-    probe = _seconds(device, lambda: probing.activations(network, samples.inputs, config.layers))
-    tested = DATASETS[config.data.name].test * settings.epochs + config.mine_samples * config.runs
+    reading = _seconds(device, lambda: probing.activations(network, samples.inputs, config.layers))
+    read = config.data_set.test * settings.epochs + config.mine_samples * config.runs
     taken = settings.epochs * steps(settings.train_samples or config.available, batch, settings.last_batch)
-    return taken * learning / (len(samples) // batch) + tested * probe / len(samples)
+    return taken * learning / (len(samples) // batch) + read * reading / len(samples)
 
 
 def _run_seconds(config: TrialConfig, device: torch.device) -> float:
@@ -167,7 +139,7 @@ def _run_seconds(config: TrialConfig, device: torch.device) -> float:
     batch = config.mine.batch_size
     settings = replace(config.mine, epochs=1)
     given = _samples(config, _steps(batch) * batch, device)
-    shapes = dict(training.shapes(config.network.name, config.data.name))
+    shapes = dict(training.shapes(config.network.name, config.network.layers, config.data_set))
     outputs = {
         layer: torch.rand(len(given), math.prod(shapes[layer]), generator=generator(0, "cost")).to(device)
         for layer in config.layers
@@ -175,14 +147,8 @@ def _run_seconds(config: TrialConfig, device: torch.device) -> float:
     samples = mine.Samples(given.inputs.flatten(1), given.labels, outputs)
     networks = StatisticsNetworks(settings, shapes, seed=0, device=device, pairs=config.pairs)
     per_step = _seconds(device, lambda: mine.train(networks, samples, seed=0)) / _steps(batch)
-    return config.mine.epochs * steps(config.mine_samples, batch, config.mine.last_batch) * per_step
+    return config.mine.epochs * steps(config.fitted_samples, batch, config.mine.last_batch) * per_step
 
 
-def _trial_bytes(config: TrialConfig) -> int:
-    """Size of a trial's curves, by far its largest part, with random values in them."""
-    shape = (config.mine.epochs, len(config.pairs), config.mine.replicates)
-    values = np.random.default_rng(derive_seed(0, "cost")).random((4, *shape))
-    bound, pooled, partition, norm = torch.from_numpy(values)
-    none = torch.zeros(shape[1:], dtype=torch.int64)
-    curves = mine.Curves(config.pairs, bound, pooled, partition, norm, bound > -1, none, none)
-    return config.runs * records.to_parquet(rows.curves(config, 1, curves)).size
+def _curves_bytes(config: TrialConfig) -> float:
+    return _BYTES_PER_EPOCH * config.runs * config.mine.epochs * len(config.pairs) * config.mine.replicates

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from trainables.errors import require
 from trainables.records import plans
-from trainables.settings import InputError, TrialConfig, fields, flatten, key, pairs_in_words, replace, short_name
+from trainables.settings import InputError, TrialConfig, fields, flatten, key, replace, setting
 
 PAPER_AXES: Mapping[str, tuple[Any, ...]] = {
     "mine.architecture": (1, 2, 3),
@@ -24,7 +25,7 @@ OPEN_AXES: Mapping[str, tuple[Any, ...]] = {
     "mine.learning_rate": (1e-4, 3e-4, 1e-3, 3e-3),
     "mine.batch_size": (32, 100, 256),
 }
-"""What it leaves open, and a search may choose."""
+"""What the paper leaves open, and a search may choose."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,12 @@ class Study:
     name: str
     description: str
     configurations: tuple[TrialConfig, ...]
-    """The configurations; their own seed is not used."""
+    """Their own seed is not used."""
     seeds: tuple[int, ...]
 
 
 def grid(base: TrialConfig, axes: Mapping[str, Sequence[Any]]) -> tuple[TrialConfig, ...]:
     """All combinations of values on a base, the last axis fastest.
-
-    >>> [c.mine.hidden_units for c in grid(TrialConfig(), {"mine.hidden_units": (10, 20)})]
-    [10, 20]
 
     Raises:
         InputError: on an unknown field or a value out of range.
@@ -57,56 +55,28 @@ def trials(
     """The trials of a study, each once, seed by seed, so that an early stop leaves whole seeds.
 
     Args:
-        overrides: values by field, in place of the study's own in every configuration; several values of
-            a field are all run.
+        overrides: values by field, in place of the study's own in every configuration; several are all run.
         seeds: in place of the study's own.
 
     Raises:
         InputError: if a value is out of range, or the seeds are negative or none.
     """
     chosen = tuple(study.seeds if seeds is None else seeds)
-    if not chosen:
-        raise InputError("seeds is (); it must be one or more seeds.")
-    configurations = [c for base in study.configurations for c in grid(base, overrides)]
-    planned = [replace(c, {"seed": seed}) for seed in chosen for c in configurations]
+    require(len(chosen) > 0, "seeds", chosen, "one or more seeds")
+    made = [one for base in study.configurations for one in grid(base, overrides)]
+    planned = [replace(one, {"seed": seed}) for seed in chosen for one in made]
     return list({key(config): config for config in planned}.values())
 
 
 def heading(study: Study, overrides: Mapping[str, Sequence[Any]]) -> str:
-    """A line on what a study runs with these overrides; its own description only where they change nothing.
+    """A line on what a study runs: its own description only where nothing is overridden.
 
     >>> demo = Study("demo", "Both side by side.", (TrialConfig(),), (0,))
     >>> heading(demo, {}), heading(demo, {"data.name": ("digits",)})
-    ('study demo, on mnist: Both side by side.', 'study demo, on digits, with data.name digits in place of its own')
+    ('study demo: Both side by side.', 'study demo, with data.name digits in place of its own')
     """
-    made = [c for base in study.configurations for c in grid(base, overrides)]
-    data = ", ".join(dict.fromkeys(c.data.name for c in made))
-    changed = "; ".join(f"{path} {', '.join(map(_text, values))}" for path, values in overrides.items())
-    what = (
-        f": {study.description}" if set(made) == set(study.configurations) else f", with {changed} in place of its own"
-    )
-    return f"study {study.name}, on {data}{what}"
-
-
-def differences(planned: Sequence[TrialConfig]) -> list[str]:
-    """A short label for each trial: the fields in which the trials differ, and the seed.
-
-    >>> differences(grid(TrialConfig(), {"mine.hidden_units": (10, 20)}))
-    ['hidden_units=10 seed=0', 'hidden_units=20 seed=0']
-    """
-    flat = [flatten(config) for config in planned]
-    varied = [path for path in flat[0] if path != "seed" and len({str(one[path]) for one in flat}) > 1]
-    return [
-        " ".join([*(f"{short_name(path)}={_text(one[path])}" for path in varied), f"seed={one['seed']}"])
-        for one in flat
-    ]
-
-
-def _text(value: object) -> str:
-    """A value in a label; sizes that are unset as all."""
-    if isinstance(value, list | tuple):
-        return pairs_in_words(value).replace(", ", ",")
-    return "all" if value is None else str(value)
+    changed = "; ".join(f"{path} {', '.join(map(setting, values))}" for path, values in overrides.items())
+    return f"study {study.name}" + (f", with {changed} in place of its own" if changed else f": {study.description}")
 
 
 def check_folder(results: str, study: Study, planned: Iterable[TrialConfig]) -> None:
@@ -119,7 +89,7 @@ def check_folder(results: str, study: Study, planned: Iterable[TrialConfig]) -> 
         InputError: if the folder holds another study, or this one with other values of a field that it fixes, or a
             plan that cannot be read.
     """
-    planned = list(planned)
+    now = _values(planned)
     varied = {path for path, values in _values(study.configurations).items() if len(values) > 1}
     for before in plans.read(results):
         if before.study != study.name:
@@ -127,10 +97,8 @@ def check_folder(results: str, study: Study, planned: Iterable[TrialConfig]) -> 
                 f"study is {study.name!r}; it must be {before.study!r}, which results {results!r} holds already, or "
                 "--results another folder."
             )
-        if before.search is not None:
-            continue
-        then, now = _values(before.trials), _values(planned)
-        for path in fields():
+        then = _values(before.trials)
+        for path in fields() if before.search is None else ():
             nested = then[path] <= now[path] or now[path] <= then[path]
             if path not in ("seed", "data.root", *varied) and not nested:
                 raise InputError(
@@ -139,9 +107,9 @@ def check_folder(results: str, study: Study, planned: Iterable[TrialConfig]) -> 
                 )
 
 
-def _values(configurations: Sequence[TrialConfig]) -> dict[str, set[Any]]:
+def _values(configurations: Iterable[TrialConfig]) -> dict[str, set[Any]]:
     """The values of each field."""
-    flat = [flatten(config) for config in configurations]
+    flat = list(map(flatten, configurations))
     return {path: {one[path] for one in flat} for path in fields()}
 
 

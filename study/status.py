@@ -1,181 +1,184 @@
-"""How a sweep stands, from its results folder alone: while it runs or afterwards, on any machine that sees it.
+"""The state of a sweep in one text, from its results folder alone (`mine-study status`) or from the sweep as it runs.
 
-Needs neither torch nor ray. The plans say what is meant to run, the rows what has ended, the checkpoints what is under
-way; nothing is asked of the sweep itself.
+Needs neither torch nor ray. From a folder, the plans say what is meant to run, the rows what has ended, and the
+checkpoints what is running; nothing is asked of the sweep itself.
 """
 
-import datetime
-import statistics
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from study import amounts
-from study.space import differences
-from trainables import records, verdict
+from trainables import objectives, records, verdict
 from trainables.records import files, plans, schemas
 from trainables.records.layout import CHECKPOINTS
-from trainables.records.plans import Plan
 from trainables.sentences import counted
-from trainables.settings import InputError, key
+from trainables.settings import InputError, TrialConfig, key, labels
 
 _SHOWN = 8
-"""Trials listed at most, of those under way and of those that ended last."""
+"""Trials listed at most, of those running and of those that ended last."""
 
 _RECENT = 20
-"""The pace is that of so many last trials."""
+"""The pace is that of so many last events."""
 
-_BREAK = datetime.timedelta(minutes=10)
-"""A sweep that has written nothing for so long, and for five times its usual, has been broken off."""
-
-
-@dataclass(frozen=True)
-class _Folder:
-    """What a results folder holds."""
-
-    states: dict[str, str]
-    ended: dict[str, datetime.datetime]
-    """When each trial's row was written, by key; without those that were compacted since."""
-    probed: dict[str, datetime.datetime]
-    """When each trial's checkpoint was written, by key."""
-    verdicts: pd.DataFrame
-    """`key` and `outcome` of every fit of a completed trial."""
-    reasons: dict[str, str]
-    """Why each failed trial failed, in a line."""
+_BREAK = 600.0
+"""Seconds: a sweep that has written nothing for so long, and for five times its usual, has been broken off."""
 
 
-def report(results: str, now: datetime.datetime | None = None) -> str:
-    """A text on every sweep of a results folder: trials by state, verdicts, pace, what is under way, what is damaged.
+@dataclass
+class Trial:
+    """What is known of one trial.
+
+    Attributes:
+        state: waiting, running, completed or failed.
+        at: when it was last heard of, in seconds since 1970; None: not known.
+        where: how far it is while it runs.
+        outcomes: of its fits.
+        by_truth: median over pairs of estimate by truth, in its last run; NaN: not known.
+        reason: why it failed, in a line.
+    """
+
+    label: str = ""
+    state: str = "waiting"
+    at: float | None = None
+    where: str = ""
+    outcomes: Sequence[str] = ()
+    by_truth: float = math.nan
+    reason: str = ""
+
+    def line(self, when: str) -> str:
+        """The trial in a line that may be cut at its end: `when`, which one it is, what became of it."""
+        ratio = "" if math.isnan(self.by_truth) else f"estimate/truth {round(self.by_truth, 2) + 0:.2f}"
+        failed = "failed" if self.state == "failed" else ""
+        shares = verdict.shares(self.outcomes) if len(self.outcomes) else ""
+        return " | ".join(
+            filter(None, [", ".join(filter(None, [when, failed, ratio])), self.label, shares, self.reason])
+        )
+
+
+def view(
+    name: str, trials: Collection[Trial], total: int, left: str, now: float, before: int = 0, waiting: str = "waiting"
+) -> list[str]:
+    """A sweep in lines: counts, verdicts, time left, what is running, what ended last.
+
+    Args:
+        trials: those of which something is known.
+        total: of the whole sweep.
+        left: a line on the time left, or nothing.
+        before: trials that had completed before, and are not among `trials`.
+        waiting: what to call the others.
+    """
+    running = [trial for trial in trials if trial.state == "running"]
+    ended = [trial for trial in trials if trial.state in ("completed", "failed")]
+    failed = sum(trial.state == "failed" for trial in ended)
+    done = before + len(ended) - failed
+    outcomes = [outcome for trial in trials for outcome in trial.outcomes]
+    lines = [
+        f"{name}: {done} of {counted(total, 'trial')} completed, {failed} failed, {len(running)} running, "
+        f"{total - done - failed - len(running)} {waiting}"
+    ]
+    lines += [f"{counted(len(outcomes), 'fit')}: {verdict.shares(outcomes)}"] if outcomes else []
+    lines += [left] if left else []
+    lines += ["running:"] if running else []
+    lines += [f"  {trial.line(trial.where)}" for trial in running[:_SHOWN]]
+    lines += [f"  and {len(running) - _SHOWN} more"] if len(running) > _SHOWN else []
+    dated = [(trial.at, trial) for trial in ended if trial.at is not None]
+    dated.sort(key=lambda one: one[0])
+    lines += ["ended last:"] if dated else []
+    return lines + [f"  {trial.line(_ago(at, now))}" for at, trial in dated[: -_SHOWN - 1 : -1]]
+
+
+def _ago(then: float, now: float) -> str:
+    return f"{amounts.duration(max(now - then, 0))} ago"
+
+
+def time_left(times: Sequence[float], left: float, silent: float = 0.0) -> str:
+    """How long as many more events take as are left, at the pace of the last; nothing where it is not known.
+
+    >>> time_left([0, 10, 20, 30], left=12)
+    'about 2 minutes left'
+
+    Args:
+        times: of events, in seconds.
+        silent: seconds without any sign of the sweep.
+    """
+    times = sorted(times)[-_RECENT:]
+    gaps = np.diff(times)
+    longest = max(_BREAK, 5 * np.median(gaps) if len(gaps) else 0)
+    if left and silent > longest:
+        return f"nothing was written for {amounts.duration(silent)}: if the sweep is not running, run it again"
+    times = times[int(np.flatnonzero(gaps > longest)[-1]) + 1 :] if (gaps > longest).any() else times
+    if not left or len(times) < 2 or times[-1] == times[0]:
+        return ""
+    return f"about {amounts.duration(left * (times[-1] - times[0]) / (len(times) - 1))} left"
+
+
+def report(results: str, now: datetime | None = None) -> str:
+    """A text on every sweep of a results folder, and on every file that cannot be read.
 
     Raises:
         InputError: if the folder holds neither a plan nor a trial.
     """
     found, problems = plans.find(results)
-    trials = records.trials(results, may_be_empty=True)
-    problems += trials.problems
-    if not found and not len(trials.rows) and not problems:
+    known, unread = _trials(results, moment := (now or schemas.now()).timestamp())
+    problems += unread
+    if not found and not known and not problems:
         raise InputError(f"results {results!r} holds no sweep and no trial; it must be a folder that one wrote.")
-    fits = records.read(results, "estimates", ("key", *verdict.INPUTS), of=trials)
-    problems += fits.problems
-    rows = fits.rows.to_pandas()
-    folder = _Folder(
-        dict(zip(trials.rows["key"].to_pylist(), trials.rows["state"].to_pylist(), strict=True)),
-        files.written_at(results, "trials", ".parquet"),
-        files.written_at(results, CHECKPOINTS, ".pt"),
-        pd.DataFrame({"key": rows["key"], "outcome": verdict.outcome(rows)}),
-        _reasons(trials.rows),
-    )
-    now = now or schemas.now()
-    blocks = [_of_plan(one, folder, now) for one in _merged(found)]
-    planned = {key(config) for one in found for config in one.trials}
-    if others := [name for name in folder.states if name not in planned]:
-        blocks.append(_of_no_plan(others, folder, now))
-    blocks.append([f"Not read: {problem}" for problem in problems[:_SHOWN]])
-    blocks.append([f"Not read: {counted(len(problems) - _SHOWN, 'further file')}."] if len(problems) > _SHOWN else [])
-    return "\n".join(line for block in blocks for line in block)
+    # Sweeps of one study into one folder are shown as one.
+    sweeps: dict[str, dict[str, TrialConfig]] = {}
+    totals: dict[str, int] = {}
+    for plan in found:
+        name = f"search {plan.search}" if plan.search else f"study {plan.study}"
+        planned = sweeps.setdefault(name, {})
+        planned |= {key(config): config for config in plan.trials}
+        totals[name] = max(len(planned), plan.expected)
+    lines: list[str] = []
+    for name, planned in sweeps.items():
+        trials = [known.pop(one, Trial()) for one in planned]
+        for trial, label in zip(trials, labels(list(planned.values())), strict=True):
+            trial.label = label
+        lines += _sweep(name, trials, totals[name], moment)
+    if known:
+        lines += _sweep("trials of no plan", list(known.values()), len(known), moment)
+    lines += [f"Not read: {problem}" for problem in problems[:_SHOWN]]
+    lines += [f"Not read: {counted(len(problems) - _SHOWN, 'further file')}."] if len(problems) > _SHOWN else []
+    return "\n".join(lines)
 
 
-def _merged(found: Sequence[Plan]) -> list[Plan]:
-    """The plans of one study as one: its sweeps went to one folder because they are one study."""
-    merged: dict[tuple[str, str | None], Plan] = {}
-    for one in found:
-        before = merged.get((one.study, one.search), Plan(one.study, (), one.search))
-        trials = {key(config): config for config in (*before.trials, *one.trials)}
-        merged[one.study, one.search] = Plan(one.study, tuple(trials.values()), one.search, one.expected)
-    return list(merged.values())
+def _trials(results: str, now: float) -> tuple[dict[str, Trial], list[str]]:
+    """What a results folder holds of each trial, by its key, and a sentence on every file that was left out."""
+    trials = records.trials(results, may_be_empty=True)
+    rows, problems = records.read(results, "estimates", ("key", "run", "pair", *verdict.INPUTS), of=trials)
+    fits = rows.to_pandas()
+    outcomes = pd.Series(verdict.outcome(fits), fits["key"]).groupby(level=0).agg(list)
+    ratios = objectives.estimate_by_truth(fits)
+    written = files.written_at(results, "trials", ".parquet")  # of packed rows it is not known
+    known: dict[str, Trial] = {}
+    for row in trials.rows.select(["key", "state", "error"]).to_pylist():
+        name, state = row["key"], row["state"]
+        found = known[name] = Trial(f"trial {name}", state, outcomes=outcomes.get(name, []))
+        found.at = written[name].timestamp() if name in written else None
+        found.by_truth = ratios.get(name, math.nan)
+        if state == "failed":
+            found.reason = schemas.reason(row["error"]) or "no reason is recorded"
+            found.reason += " (`mine-study report` has it all)" if found.reason.endswith("…") else ""
+        elif not found.outcomes:
+            found.reason = "its rows in estimates are not there"
+    for name, moment in files.written_at(results, CHECKPOINTS, ".pt").items():
+        if name not in known or known[name].state != "completed":
+            heard = moment.timestamp()
+            known[name] = Trial(f"trial {name}", "running", heard, f"last checkpoint {_ago(heard, now)}")
+    return known, trials.problems + problems
 
 
-def _of_plan(one: Plan, folder: _Folder, now: datetime.datetime) -> list[str]:
-    keys = [key(config) for config in one.trials]
-    labels = dict(zip(keys, differences(one.trials) if one.trials else [], strict=True))
-    ended = [name for name in keys if name in folder.states]
-    dated = _by_date(ended, folder)
-    under_way = [name for name in keys if name in folder.probed and folder.states.get(name) != "completed"]
-    completed = sum(folder.states[name] == "completed" for name in ended)
-    failed = [name for name in ended if folder.states[name] == "failed" and name not in under_way]
-    left = one.total - completed - len(failed)
-    name = f"search {one.search}" if one.search else f"study {one.study}"
-    lines = [
-        f"{name}: {completed} of {counted(one.total, 'trial')} completed, {len(failed)} failed, "
-        f"{len(under_way)} under way, {left - len(under_way)} not started or before their first probe",
-        *_fits([n for n in ended if folder.states[n] == "completed"], folder),
-        *_pace([folder.ended[n] for n in dated], [folder.probed[n] for n in under_way], left, now),
-    ]
-    if under_way:
-        lines.append("under way:")
-        lines += [f"  {labels[n]}: last probe {_ago(folder.probed[n], now)}" for n in under_way[:_SHOWN]]
-        lines += [f"  and {len(under_way) - _SHOWN} more"] if len(under_way) > _SHOWN else []
-    return [*lines, *_ended(dated, labels, folder, now)]
-
-
-def _of_no_plan(names: Sequence[str], folder: _Folder, now: datetime.datetime) -> list[str]:
-    """On trials that no plan names: each was run alone, or its plan is gone."""
-    failed = [name for name in names if folder.states[name] == "failed"]
-    return [
-        f"{counted(len(names), 'trial')} of no plan: {len(names) - len(failed)} completed, {len(failed)} failed",
-        *_fits(names, folder),
-        *_ended(_by_date(failed, folder), {name: f"trial {name}" for name in names}, folder, now),
-    ]
-
-
-def _by_date(names: Sequence[str], folder: _Folder) -> list[str]:
-    return sorted((name for name in names if name in folder.ended), key=lambda name: folder.ended[name])
-
-
-def _ended(dated: Sequence[str], labels: Mapping[str, str], folder: _Folder, now: datetime.datetime) -> list[str]:
-    """The trials that ended last, and what became of them."""
-    lines = ["ended last:"] if dated else []
-    for name in dated[: -_SHOWN - 1 : -1]:
-        outcome = f"failed: {folder.reasons[name]}" if folder.states[name] == "failed" else _shares([name], folder)
-        lines.append(f"  {labels[name]}, {_ago(folder.ended[name], now)}: {outcome}")
-    return lines
-
-
-def _reasons(rows: pa.Table) -> dict[str, str]:
-    """Why each failed trial failed, in a line."""
-    errors = zip(rows["key"].to_pylist(), rows["error"].to_pylist(), strict=True)
-    reasons = {name: schemas.reason(error) or "no reason is recorded" for name, error in errors}
-    return {
-        name: f"{why} (`mine-study report` has it all)" if why.endswith("…") else why for name, why in reasons.items()
-    }
-
-
-def _fits(keys: Sequence[str], folder: _Folder) -> list[str]:
-    count = folder.verdicts["key"].isin(keys).sum()
-    return [f"{counted(count, 'fit')}: {_shares(keys, folder)}"] if count else []
-
-
-def _shares(keys: Sequence[str], folder: _Folder) -> str:
-    """Shares of the verdicts on these trials' fits."""
-    fits = folder.verdicts["outcome"][folder.verdicts["key"].isin(keys)]
-    return verdict.shares(fits) if len(fits) else "its rows in estimates are not there"
-
-
-def _pace(
-    ended: Sequence[datetime.datetime], probed: Sequence[datetime.datetime], left: int, now: datetime.datetime
-) -> list[str]:
-    """Trials an hour of late, and how long the rest will take at that pace, if the sweep still moves."""
-    last = max([*ended, *probed], default=None)
-    if not left or last is None:
-        return []
-    times = sorted(one.timestamp() for one in ended)[-_RECENT:]
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
-    longest = max(_BREAK.total_seconds(), 5 * statistics.median(gaps) if gaps else 0)
-    if (now - last).total_seconds() > longest:
-        return [f"nothing was written for {_long(now - last)}: if the sweep does not run, its command goes on with it"]
-    times = times[max((place + 1 for place, gap in enumerate(gaps) if gap > longest), default=0) :]
-    if len(times) < 2 or times[-1] == times[0]:
-        return []
-    pace = (len(times) - 1) / (times[-1] - times[0])
-    rest = datetime.timedelta(seconds=left / pace)
-    return [f"{amounts.number(3600 * pace)} trials an hour over the last {len(times)}; about {_long(rest)} left"]
-
-
-def _long(span: datetime.timedelta) -> str:
-    return str(datetime.timedelta(seconds=int(span.total_seconds())))
-
-
-def _ago(then: datetime.datetime, now: datetime.datetime) -> str:
-    return f"{_long(max(now - then, datetime.timedelta()))} ago"
+def _sweep(name: str, trials: list[Trial], total: int, now: float) -> list[str]:
+    """A sweep in lines, as its folder tells."""
+    ended = [trial for trial in trials if trial.state in ("completed", "failed")]
+    heard = [trial.at for trial in trials if trial.at is not None]
+    times = [trial.at for trial in ended if trial.at is not None]
+    left = time_left(times, total - len(ended), silent=now - max(heard, default=now))
+    return view(name, trials, total, left, now, waiting="waiting or before their first checkpoint")

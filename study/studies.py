@@ -1,9 +1,14 @@
 """The named studies."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from study.space import PAPER_AXES, Study, grid
-from trainables.settings import InputError, TrialConfig, replace
+from trainables.bounds import BOUNDS
+from trainables.errors import require
+from trainables.settings import TrialConfig, replace
+from trainables.subjects import own
 
 _DIGITS = replace(
     TrialConfig(),
@@ -31,7 +36,7 @@ DEMO = Study(
 # The paper, by what its authors ran (their scripts and job files; docs/reproduction.md).
 
 _FRONTS = ("redrawn", "trained")
-"""Of architectures 2 and 3: the authors' construction, and beside it the one that the paper describes."""
+"""Of architectures 2 and 3: the authors' construction, and the one that the paper describes."""
 
 _AUTHORS = replace(
     TrialConfig(),
@@ -52,7 +57,7 @@ _AUTHORS = replace(
 _FINISHED = replace(
     _AUTHORS, {"network.learning_rate": 0.01, "network.epochs": 10, "schedule.first_probe": 9, "mine.epochs": 100}
 )
-"""Table 2: one run of MINE on a LeNet-5 that has learnt."""
+"""Table 2: one run of MINE on a trained LeNet-5."""
 
 _NOISE = 2.0
 """Standard deviation of the authors' noise, for X and for Y."""
@@ -106,15 +111,54 @@ FACTORIAL = Study(
     seeds=(0, 1, 2),
 )
 
-STUDIES = {study.name: study for study in (DEMO, PAPER, FACTORIAL)}
+_BOUNDS = replace(
+    _DIGITS,
+    {
+        "network.epochs": 9,
+        "schedule.first_probe": 8,
+        "mine.batch_size": 64,
+        "mine.epochs": 64,
+        "mine.held_out": 0.25,
+        "mine.replicates": 1,
+    },
+)
+"""One run of MINE on a LeNet-5 that has learnt, on three quarters of the samples, 1,024 steps per fit."""
+
+BOUNDS_STUDY = Study(
+    name="bounds",
+    description="Bounds x marginals x noise std x hidden units, on digits.",
+    configurations=grid(
+        _BOUNDS,
+        {
+            "mine.bound": tuple(BOUNDS),
+            "mine.marginals": ("permutation", "derangement", "independent"),
+            "mine.noise_std": (0.0, 1.0),
+            "mine.hidden_units": (20, 100),
+        },
+    ),
+    seeds=(0, 1, 2),
+)
+
+STUDIES = {study.name: study for study in (DEMO, PAPER, FACTORIAL, BOUNDS_STUDY)}
 
 
 def find(name: str) -> Study:
-    """The study of this name.
+    """The study of this name, or the one of a file.
 
     Raises:
         InputError: if there is none.
     """
-    if name not in STUDIES:
-        raise InputError(f"study is {name!r}; it must be one of {', '.join(STUDIES)}.")
+    if name.endswith(".py"):
+        return _in_file(Path(name))
+    require(name in STUDIES, "study", name, f"one of {', '.join(STUDIES)}, or a file that holds a mine_study.Study")
     return STUDIES[name]
+
+
+def _in_file(path: Path) -> Study:
+    """The one `mine_study.Study` of a file, of a network that it trains."""
+    require(path.is_file(), "study", str(path), "a file that is there")
+    sys.path.insert(0, str(path.parent.absolute()))  # where its own modules are
+    held = vars(own.module(f"{path.stem}:", "study")).values()
+    found = [one for one in held if type(one).__module__ == "mine_study" and type(one).__name__ == "Study"]
+    require(len(found) == 1, "study", str(path), f"a file that holds one mine_study.Study; it has {len(found)}")
+    return Study(path.stem, f"as {path} has it.", tuple(found[0].configurations()), found[0].seeds)

@@ -1,34 +1,43 @@
-"""A sweep: the plan, Ray Tune around it, and what became of it."""
+"""A sweep: what is missing of its trials, run as a Ray Tune experiment."""
 
 import logging
 import os
+import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from study import cluster as clusters
-from study.cluster import Cluster
+from study import amounts, cluster
 from study.resources import Resources
 from trainables import places, records
 from trainables.estimators import memory
-from trainables.records import files, in_use, plans, schemas
-from trainables.records.layout import PROBES
+from trainables.records import files, plans, schemas
+from trainables.records.layout import TUNE
 from trainables.sentences import counted
-from trainables.settings import InputError, TrialConfig, flatten, key, network_key
-from trainables.subjects.data import load
+from trainables.settings import TrialConfig, key, labels, network_key
+from trainables.subjects.data import chosen
+from trainables.subjects.own import PROBED
 from trainables.trial.recorded import failed_parts
 
 if TYPE_CHECKING:
-    from study.progress import Progress
-    from study.proposals import Proposals
+    from study.live import Watch
+    from study.searcher import Searcher
+
+# No tables of Tune's own, no usage report, no loggers of Tune's own: set before Ray is imported.
+for _name, _value in {
+    "RAY_AIR_NEW_OUTPUT": "0", "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"
+}.items():  # fmt: skip
+    os.environ.setdefault(_name, _value)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Trials of a sweep by what became of them; `missing` have no row."""
+    """Keys of a sweep's trials by what became of them; `missing` have no row."""
 
     completed: list[str]
     failed: list[str]
@@ -58,39 +67,34 @@ def outcome(planned: list[TrialConfig], results: str, interrupted: bool = False)
     return Outcome(by_state["completed"], by_state["failed"], by_state[None], interrupted, problems)
 
 
-def check(planned: list[TrialConfig], results: str, storage: str | None = None, here: bool = False) -> None:
+def check(planned: list[TrialConfig], results: str, resources: Resources) -> None:
     """Find what would stop trials before the first one starts.
 
-    Args:
-        here: whether they run on this machine's processors, so that it must have the memory for each.
-
     Raises:
-        InputError: if a trial takes more memory than there is, the results or Tune's storage cannot be written, or a
-            data set cannot be loaded.
+        InputError: if a trial takes more memory than this machine has where it runs on its processors, the results
+            cannot be written, or a data set cannot be loaded.
     """
-    for config in planned if here else ():
-        memory.check_trial(config, torch.device("cpu"))
+    trained = [config for config in planned if config.network.name != PROBED]
+    if resources.address == "local" and not resources.gpus_per_trial:
+        for config in trained:
+            memory.check_trial(config, torch.device("cpu"))
     files.check_writable(results)
-    if storage is not None:
-        files.check_writable(storage, "storage")
-    for data in dict.fromkeys(config.data for config in planned):
-        load(**vars(data))
+    for data in dict.fromkeys(config.data for config in trained):
+        chosen(data)
+    for config in trained:
+        config.check_sizes()
 
 
 def launch(
-    planned: list[TrialConfig],
-    results: str,
-    resources: Resources,
-    cluster: Cluster = Cluster(),  # noqa: B008  # frozen
-    tensorboard: bool = False,
-    plan: plans.Plan | None = None,
+    study: str, planned: list[TrialConfig], results: str, resources: Resources, tensorboard: bool = False
 ) -> Outcome:
-    """Run the planned trials that have not completed yet, as a Ray Tune experiment on this machine or a cluster.
+    """Run the planned trials that have not completed yet, on this machine or a cluster.
 
-    Unfinished trials go on from their checkpoints. Returns when all have ended, on Ctrl-C or SIGTERM.
+    Unfinished trials resume from their checkpoints. Returns when all have ended, on Ctrl-C or SIGTERM.
 
     Args:
-        plan: written beside the rows once nothing is left that could refuse the sweep.
+        study: name of the study, for the plan that is written beside the rows once nothing can refuse the sweep.
+        tensorboard: whether Tune writes what trials report as TensorBoard's event files, in `tune` beside the rows.
 
     Raises:
         InputError: if the cluster cannot be reached, its nodes do not see the results as one folder, it does not
@@ -98,138 +102,96 @@ def launch(
     """
     done = set(outcome(planned, results).completed)
     missing = [config for config in planned if key(config) not in done]
+    plan = plans.Plan(study, tuple(planned))
     if not missing:
-        _write(plan, results)
+        plans.write(results, plan)
         return outcome(planned, results)
-    _quiet_ray()
-    from study.progress import Progress, Watched
+    with _ready(missing, results, resources) as parameters:
+        from study.live import Watch
 
-    progress = Progress(Watched(planned, done))
-    interrupted = _run(missing, results, resources, cluster, progress, tensorboard, plan=plan)
-    return outcome(planned, results, interrupted)
+        plans.write(results, plan)
+        _train_networks(missing, resources, parameters)
+        label = dict(zip(planned, labels(planned), strict=True)).__getitem__
+        watch = Watch(f"study {study}", label, lambda: len(planned), lambda: len(done))
+        _tune(watch, missing, parameters, resources, tensorboard)
+    return outcome(planned, results, interrupted=watch.ended < len(missing))
 
 
-def launch_search(
-    proposals: "Proposals",
-    resources: Resources,
-    cluster: Cluster = Cluster(),  # noqa: B008  # frozen
-    tensorboard: bool = False,
-) -> None:
-    """Run a search's trials until its budget is spent, as a Ray Tune experiment, or until Ctrl-C or SIGTERM.
+def launch_search(searcher: "Searcher", resources: Resources, tensorboard: bool = False) -> None:
+    """Run a search's trials until its budget is spent, or until Ctrl-C or SIGTERM.
 
     Raises:
         InputError: as `launch`.
     """
-    first = proposals.next_trial()
-    if first is None:
+    if not searcher.waits():
         return
-    proposals.put_back(first)
-    _quiet_ray()
-    from study.progress import Progress, Watched
+    search, shared = searcher.search, searcher.search.shared()
+    with _ready(shared, searcher.results, resources) as parameters:
+        from study.live import Watch
 
-    progress = Progress(Watched([], proposals=proposals))
-    _run(proposals.search.shared(), proposals.results, resources, cluster, progress, tensorboard, proposals)
-
-
-def _write(plan: plans.Plan | None, results: str) -> None:
-    if plan is not None:
-        plans.write(results, plan)
+        _train_networks(shared, resources, parameters)
+        watch = Watch(f"search {search.name}", search.label, lambda: searcher.search.total, lambda: searcher.read)
+        _tune(watch, searcher, parameters, resources, tensorboard)
 
 
-def _quiet_ray() -> None:
-    """Ray reads these when it is imported: Tune's own tables, the usage report, Tune's own loggers."""
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-
-
-def _run(
-    planned: list[TrialConfig],
-    results: str,
-    resources: Resources,
-    cluster: Cluster,
-    progress: "Progress",
-    tensorboard: bool,
-    proposals: "Proposals | None" = None,
-    plan: plans.Plan | None = None,
-) -> bool:
-    """Connect, run the first wave, then the trials; True if interrupted.
-
-    Args:
-        planned: the trials; of a search, trials that need all that its trials share.
-        tensorboard: whether Tune writes what trials report as TensorBoard's event files, below its own state.
-        plan: what to write beside the rows before the first wave; a search writes its own.
-    """
+@contextmanager
+def _ready(planned: list[TrialConfig], results: str, resources: Resources) -> Iterator[dict[str, Any]]:
+    """Ray, connected to and found fit for these trials; gives the trainable's parameters besides the trial."""
     results = places.place(results, "results")  # workers have another working directory
-    with clusters.connection(cluster, resources):
-        try:
-            probe = clusters.check_seen(results)
-        except InputError:
-            files.remove_if_empty(results, PROBES)  # a refused sweep leaves nothing behind
-            raise
-        common = {"results": results, "threads": resources.threads, "gpus": resources.gpus_per_trial, "probe": probe}
-        try:
-            with in_use.sweeping(results, probe):
-                clusters.check_gpus(resources, planned)
-                _write(plan, results)
-                _first_wave(planned, resources, common)
-                trials = planned if proposals is None else proposals
-                return _run_tune(trials, resources, cluster.tune_folder(results), common, progress, tensorboard)
-        finally:
-            _forget(results, probe)
+    print(f"{'starting' if resources.address == 'local' else 'connecting to'} Ray", flush=True)
+    with cluster.connection(resources, planned), cluster.marked(results) as mark:
+        cluster.check_gpus(resources, planned)
+        yield {"results": results, "mark": mark, "threads": resources.threads, "gpus": resources.gpus_per_trial}
 
 
-def _run_tune(
-    trials: "list[TrialConfig] | Proposals",
+def _tune(
+    watch: "Watch",
+    trials: "list[TrialConfig] | Searcher",
+    parameters: dict[str, Any],
     resources: Resources,
-    storage: str,
-    common: dict[str, Any],
-    progress: "Progress",
     tensorboard: bool,
-) -> bool:
-    """Run trials under Tune; True if interrupted.
-
-    Args:
-        trials: those of a grid, or a search that proposes them.
-        storage: where Tune keeps its own state.
-        common: parameters that every trial gets.
-    """
+) -> None:
+    """Run trials under Tune: those of a grid, or those that a search proposes."""
     from ray import tune
 
     from trainables.trial.ray_trainable import run_trial
 
-    # What Tune logs of a lost worker stands in our own line and in the trial's row.
+    # What Tune logs of a lost worker is in our own line and in the trial's row.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     if isinstance(trials, list):
-        searcher, space = None, {"trial": tune.grid_search([flatten(config) for config in trials]), **common}
+        searcher, space = None, {"trial": tune.grid_search(trials), **parameters}
     else:
-        from study.searcher import RowsSearcher
-
-        searcher, space = RowsSearcher(trials, common), {}
-    tuner = tune.Tuner(
-        tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
-        param_space=space,
-        tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            num_samples=-1 if searcher else 1,  # the searcher says when its budget is spent
-            max_concurrent_trials=resources.max_concurrent,
-            reuse_actors=True,
-            trial_dirname_creator=lambda trial: trial.trial_id,
-        ),
-        run_config=tune.RunConfig(
-            # Never a name that is there: Tune would reuse it, and two sweeps may start in one second.
-            name=f"{schemas.now():sweep-%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}",
-            storage_path=storage,
-            callbacks=[progress, *([tune.logger.TBXLoggerCallback()] if tensorboard else [])],
-            failure_config=tune.FailureConfig(max_failures=resources.max_failures),
-            verbose=0,
-        ),
-    )
-    with progress:
-        tuner.fit()
-    for config, error in progress.lost:
-        _record_loss(config, error, common["results"])
-    return progress.watched.unfinished > 0
+        searcher, space = trials, {}
+        searcher.parameters = parameters
+    with tempfile.TemporaryDirectory(prefix="mine-study-") as folder:  # Tune's own state, which nothing reads again
+        store = None
+        if tensorboard:
+            store, root = files.filesystem(parameters["results"])
+            folder = f"{root}/{TUNE}"
+        tuner = tune.Tuner(
+            tune.with_resources(run_trial, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
+            param_space=space,
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                num_samples=-1 if searcher else 1,  # the searcher says when its budget is spent
+                max_concurrent_trials=resources.max_concurrent,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                # Never a name that is there: Tune would reuse it, and two sweeps may start in one second.
+                name=f"{schemas.now():sweep-%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}",
+                storage_path=folder,
+                storage_filesystem=store,
+                callbacks=[watch, *([tune.logger.TBXLoggerCallback()] if tensorboard else [])],
+                failure_config=tune.FailureConfig(max_failures=resources.max_failures),
+                verbose=0,
+            ),
+        )
+        with watch:
+            tuner.fit()
+    for config, error in watch.lost:
+        _record_loss(config, error, parameters["results"])
 
 
 def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:
@@ -240,18 +202,17 @@ def shared_work(planned: list[TrialConfig]) -> list[dict[str, Any]]:
     >>> [work["noise_stds"] for work in shared_work([TrialConfig(), noisy])]
     [[0.0, 0.3]]
     """
-    work: dict[tuple[str, int], dict[str, Any]] = {}
+    work: dict[tuple[Any, ...], dict[str, Any]] = {}
     for config in planned:
-        shared = work.setdefault(
-            (network_key(config), config.mine_samples), {"trial": flatten(config), "layers": [], "noise_stds": [0.0]}
-        )
+        populations = (network_key(config), config.mine_samples, config.mine.held_out, config.mine.null)
+        shared = work.setdefault(populations, {"trial": config, "layers": [], "noise_stds": [0.0]})
         shared["layers"] += [layer for layer in config.layers if layer not in shared["layers"]]
         if config.mine.noise_std not in shared["noise_stds"]:
             shared["noise_stds"].append(config.mine.noise_std)
     return list(work.values())
 
 
-def _first_wave(planned: list[TrialConfig], resources: Resources, common: dict[str, Any]) -> None:
+def _train_networks(planned: list[TrialConfig], resources: Resources, parameters: dict[str, Any]) -> None:
     """Train every network and compute its truths once, before the trials that share them.
 
     A task that fails stops nothing: its trials do the work themselves, and leave a row with the error if they
@@ -266,23 +227,22 @@ def _first_wave(planned: list[TrialConfig], resources: Resources, common: dict[s
         num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_retries=resources.max_failures
     )(prepare)
     waiting = shared_work(planned)
-    running: dict[Any, dict[str, Any]] = {}
+    running: dict[Any, TrialConfig] = {}
     total, done, start = len(waiting), 0, time.monotonic()
-    print(f"first wave: {counted(total, 'network')} and their truths; those already there are read")
+    print(f"training {counted(total, 'network')} and computing the truths; what is there already is read", flush=True)
     while waiting or running:
         while waiting and len(running) < (resources.max_concurrent or total):
             work = waiting.pop(0)
-            running[task.remote({**work, **common})] = work["trial"]
+            running[task.remote({**work, **parameters})] = work["trial"]
         (ended,), _ = ray.wait(list(running))
-        trial, done = running.pop(ended), done + 1
-        label = f"{trial['network.name']} on {trial['data.name']} seed {trial['seed']}"
+        config, done = running.pop(ended), done + 1
+        said = f"ready after {amounts.duration(time.monotonic() - start)}"
         try:
             ray.get(ended)
         except ray.exceptions.RayError as error:
-            reason = str(error).strip().splitlines()[-1]
-            print(f"first wave: {label} failed ({reason}); its trials try for themselves")
-            continue
-        print(f"first wave: {done}/{total} after {time.monotonic() - start:.0f} s: {label}")
+            said = f"failed ({str(error).strip().splitlines()[-1]}), so its trials try for themselves"
+        network = f"{config.network.name} on {config.data.name}, seed {config.seed}"
+        print(f"network {done} of {total} {said}: {network}", flush=True)
 
 
 def _record_loss(config: TrialConfig, error: str, results: str) -> None:
@@ -290,13 +250,5 @@ def _record_loss(config: TrialConfig, error: str, results: str) -> None:
     try:
         if records.trial_state(results, key(config)) is None:
             records.write_trial(results, failed_parts(config, torch.device("cpu"), error))
-    except OSError as failure:
-        print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command resumes")
-
-
-def _forget(results: str, probe: str) -> None:
-    """Remove the sweep's probe; a folder that cannot be written any more keeps it."""
-    try:
-        files.delete_snapshot(results, PROBES, probe)
     except OSError as failure:
         print(f"results {results!r} cannot be written ({failure}); what is there is kept, and the same command resumes")

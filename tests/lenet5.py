@@ -3,6 +3,7 @@
 import torch
 
 from trainables.subjects import networks, training
+from trainables.subjects.datasets import DATASETS
 from trainables.subjects.lenet import LeNet5
 
 LAYERS = networks.NETWORKS["lenet5"].layers
@@ -14,6 +15,6 @@ SHAPES = {
 
 
 def make(source: torch.Generator) -> LeNet5:
-    network = training.build("lenet5", "mnist", source)
+    network = training.build("lenet5", DATASETS["mnist"], source)
     assert isinstance(network, LeNet5)
     return network

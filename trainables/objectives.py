@@ -1,4 +1,4 @@
-"""What a search over settings minimises, and the analysis ranks by. A leaf beside the verdict."""
+"""What a search over settings minimises, the analysis ranks by, and a sweep shows. A leaf beside the verdict."""
 
 from typing import Any
 
@@ -42,3 +42,18 @@ def retained_information(fits: Any) -> float:
         fits: columns of the estimates table: `truth` and `ceiling` (nats), each of shape (fits,).
     """
     return float((np.asarray(fits["truth"], float) / np.asarray(fits["ceiling"], float)).mean())
+
+
+def estimate_by_truth(fits: Any, rule: VerdictRule | None = None) -> Any:
+    """Median over pairs of estimate / truth in each trial's last run, a pandas Series by key.
+
+    A pair's estimate is the mean over replicates that did not explode. A pair without one, or whose truth is below
+    `least_reference`, does not count; a trial without such pairs is left out.
+
+    Args:
+        fits: a DataFrame of the estimates table: the columns of `outcome`, `key`, `run` and `pair`.
+    """
+    usable = (outcome(fits, rule) != "exploded") & (fits["truth"] >= (rule or VerdictRule()).least_reference)
+    usable &= fits["run"] == fits.groupby("key")["run"].transform("max")
+    pairs = fits[usable].groupby(["key", "pair"])[["estimate", "truth"]].mean()
+    return (pairs["estimate"] / pairs["truth"]).groupby("key").median()

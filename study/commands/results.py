@@ -7,19 +7,20 @@ from typing import Annotated, Literal
 
 import tyro
 
+from trainables.errors import require
 from trainables.sentences import counted
 from trainables.settings import InputError
 
 
 def status(results: tyro.conf.Positional[str]) -> int:
-    """Print how the sweeps of a results folder stand, while they run or afterwards.
+    """Print the state of the sweeps of a results folder, while they run or afterwards.
 
     Args:
         results: Folder or URI that a sweep writes or wrote.
     """
-    from study import status as standing
+    from study.status import report as text_on
 
-    print(standing.report(results))
+    print(text_on(results))
     return 0
 
 
@@ -46,10 +47,8 @@ def table(
     from analysis import rendering, tables
     from trainables.verdict import VerdictRule
 
-    if not 0 < thresholds < math.inf:
-        raise InputError(f"thresholds is {thresholds}; it must be a finite number above 0.")
-    if first is not None and first < 1:
-        raise InputError(f"first is {first}; it must be at least 1.")
+    require(0 < thresholds < math.inf, "thresholds", thresholds, "a finite number above 0")
+    require(first is None or first >= 1, "first", first, "at least 1")
     judges = which not in tables.TABLES or tables.TABLES[which].judges
     unused = {"field": field is not None and which != "differences", "thresholds": thresholds != 1 and not judges}
     for name, is_unused in unused.items():
@@ -61,7 +60,7 @@ def table(
         notes.insert(0, f"The first {len(shown)} of {len(rows)} rows.")
     if thresholds != 1:
         notes.insert(0, f"Thresholds are {thresholds:g} times the committed rule's.")
-    print(rendering.render(shown, format), end="")
+    print(rendering.render(shown, tables.TABLES[which].columns, format), end="")
     if format == "markdown":
         print("\n" + "\n".join(notes))
     else:  # so that the table is alone in a file or a pipe
@@ -106,14 +105,13 @@ def curves(results: tyro.conf.Positional[str], pair: str | None = None, out: str
         pair: Pair to draw, variable;layer; None: the first of the results.
         out: Picture to write; its ending names the kind (.svg, .png, .pdf, .jpg).
     """
-    from analysis import curves as drawing
-    from analysis import frames
+    from analysis import Results, pair_curves
 
-    study = frames.Results(results)
+    found = Results(results)
     try:
-        print(f"curves: {drawing.save(drawing.draw(study, pair), out)}")
+        print(f"curves: {pair_curves.save(pair_curves.draw(found, pair), out)}")
     finally:
-        tell(study.skipped)  # also where too little is left to draw
+        tell(found.problems)  # also where too little is left to draw
     return 0
 
 
@@ -127,5 +125,5 @@ def name_tables() -> None:
 
 
 def tell(problems: Sequence[str], left_out: str = "Not read") -> None:
-    """Name files that were left out, beside the output."""
+    """Name files that were left out, on standard error."""
     print("".join(f"{left_out}: {problem}\n" for problem in problems), end="", file=sys.stderr)

@@ -5,14 +5,13 @@ import re
 import pytest
 
 from analysis import (
+    Results,
+    cells,
     configurations,
-    curve_samples,
-    curves,
-    drawings,
-    frames,
-    judging,
+    figures,
+    layer_order,
     layout,
-    order,
+    pair_curves,
     planes,
     report,
     sparklines,
@@ -44,9 +43,9 @@ def both(tmp_path_factory) -> str:
 
 
 def test_layers_and_pairs_are_in_the_networks_order(mlp, both):
-    assert configurations.layers(frames.trials(mlp)) == LAYERS
-    assert frames.estimates(mlp)["pair"].cat.categories.tolist() == PAIRS
-    both_orders = configurations.layers(frames.trials(both))
+    assert configurations.layers(Results(mlp).trials) == LAYERS
+    assert Results(mlp).estimates["pair"].cat.categories.tolist() == PAIRS
+    both_orders = configurations.layers(Results(both).trials)
     assert both_orders == ["maxpool1", "maxpool2", "relu3", "tanh1", "tanh2", "tanh3", "sm1"]
 
 
@@ -57,30 +56,35 @@ def test_tables_have_every_pair_and_neighbours_of_one_network_alone(mlp, both):
     rows = tables.build("order", both)[0]
     of_network = {name: group["layers"].tolist() for name, group in rows.groupby("network.name")}
     assert of_network == {"mlp": 2 * neighbours, "lenet5": 2 * ["maxpool1, maxpool2", "maxpool2, relu3", "relu3, sm1"]}
-    truths = order.neighbours(frames.estimates(both), "truth")
-    assert (truths.notna().sum(axis=1) == 3).all() and "relu3, tanh1" not in truths
+    results = Results(both)
+    found = layer_order.neighbours(cells.arrange(results, "variable")[0], results.rule)
+    assert (found.groupby(["key", "row", "run", "replicate"]).size() == 3).all() and found[
+        "violated_truth"
+    ].notna().all()
+    assert "relu3, tanh1" not in set(found["layers"])
+    ranks = tables.build("consistency", both)[0][["agreement_replicates", "tau_truth"]]
+    assert ranks.to_numpy() == pytest.approx(1)  # of each network's own layers
 
 
 def test_figures_have_every_layer(mlp):
-    study = frames.Results(mlp)
-    judged = judging.judge(judging.fits(study))
+    results = Results(mlp)
+    judged = results.judged
     points = planes.points(judged[judged["key"] == judged["key"].iloc[0]])
     assert set(points["layer"]) == set(LAYERS)
-    sampled, _ = curve_samples.collect(study, study.trials, judged)
-    made = {one.name.split("_")[0]: one.figure for one in drawings.draw(study.trials, judged, sampled, study)}
+    made = {one.name.split("_")[0]: one.figure for one in figures.draw(results)}
     for kind in {"plane", "truth"} & made.keys():
         made[kind].draw_without_rendering()
         named = [text.get_text() for text in made[kind].legends[0].get_texts()]
         assert [name for name in named if name in LAYERS] == LAYERS, kind
     assert "plane" in made
-    (block,) = sparklines.draw(study.trials, judged, sampled)
+    (block,) = sparklines.draw(results)
     assert [spark.pair for spark in block.sparks] == PAIRS
 
 
 def test_the_pair_that_is_drawn_where_none_is_named_is_the_first_of_the_results(mlp, tmp_path):
-    assert "X;tanh1" in curves.draw(mlp).get_suptitle()
+    assert "X;tanh1" in pair_curves.draw(Results(mlp)).get_suptitle()
     made_results.write(str(tmp_path), {**MLP, "mine.pairs": ("Y;tanh2", "Y;sm1"), "mine.epochs": 40})
-    assert "Y;tanh2" in curves.draw(str(tmp_path)).get_suptitle()
+    assert "Y;tanh2" in pair_curves.draw(Results(str(tmp_path))).get_suptitle()
 
 
 def test_the_page_names_every_pair_and_draws_every_curve(mlp, tmp_path):
@@ -99,4 +103,4 @@ def test_a_folder_without_a_row_that_can_be_read_has_no_curves_and_says_so(tmp_p
     for part in (tmp_path / "trials").iterdir():
         part.write_bytes(b"PAR1")
     with pytest.raises(InputError, match="hold no completed trial"):
-        curves.draw(frames.Results(str(tmp_path)), pair)
+        pair_curves.draw(Results(str(tmp_path)), pair)

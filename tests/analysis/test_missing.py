@@ -3,7 +3,7 @@
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import frames, judging, load, rendering, report, tables
+from analysis import Results, load, rendering, report, tables
 from tests import made_results
 from trainables import records
 from trainables.records import packing
@@ -34,7 +34,7 @@ def test_only_exploded_fits_have_no_estimate_rather_than_0(tmp_path):
     assert rows[nothing].isna().all(axis=None) and (rows["estimate_seeds"] == 0).all()
     assert rows["truth"].notna().all() and any("without a settled fit" in note for note in notes)
     for name in NAMES:
-        folded = rendering.fold(tables.build(name, str(tmp_path))[0])
+        folded = rendering.fold(tables.build(name, str(tmp_path))[0], tables.TABLES[name].columns)
         for column in ("estimate", "reinit", "violated %", "est./truth"):
             if column in folded:
                 assert (folded[column] == "").all(), name
@@ -44,7 +44,7 @@ def test_a_study_whose_truth_is_the_ceiling_says_so(tmp_path):
     made_results.write(str(tmp_path), {}, truth=2.3, error=0.0)
     rows, notes = tables.build("stability", str(tmp_path))
     assert rows["truth_at_ceiling"].tolist() == [1, 1]
-    assert "100" in rendering.fold(rows)["truth at ceiling %"].tolist()
+    assert "100" in rendering.fold(rows, tables.TABLES["stability"].columns)["truth at ceiling %"].tolist()
     assert any("no truth but the ceiling" in note for note in notes)
     assert tables.build("consistency", str(tmp_path))[0]["tau_truth"].isna().all()
 
@@ -55,7 +55,7 @@ def test_a_failed_sweep_is_said(tmp_path):
     for name in NAMES:
         rows, notes = tables.build(name, str(tmp_path))
         assert rows.empty and any("All 2 trials failed" in note for note in notes), name
-        assert isinstance(rendering.render(rows, "markdown"), str)
+        assert isinstance(rendering.render(rows, tables.TABLES[name].columns, "markdown"), str)
 
 
 def test_damaged_and_older_files_are_named_and_the_rest_is_tabulated(tmp_path):
@@ -73,10 +73,11 @@ def test_damaged_and_older_files_are_named_and_the_rest_is_tabulated(tmp_path):
 def test_a_trial_that_stands_under_two_keys_is_said(tmp_path):
     made_results.write(str(tmp_path), {"seed": 0})
     assert not [note for note in tables.build("stability", str(tmp_path))[1] if "of another trial" in note]
+    old = "0" * 16
     for path in list(tmp_path.rglob("*.parquet")):
         rows = pq.read_table(path)
         pq.write_table(
-            rows.set_column(0, rows.schema.field("key"), [["0ld"] * len(rows)]), path.with_name("0ld.parquet")
+            rows.set_column(0, rows.schema.field("key"), [[old] * len(rows)]), path.with_name(f"{old}.parquet")
         )
     rows, notes = tables.build("stability", str(tmp_path))
     assert sum(note.startswith("1 trial has the configuration and the seed") for note in notes) == 1
@@ -141,7 +142,7 @@ def test_seeds_with_one_pair_each(tmp_path):
 def test_settings_are_told_apart_in_the_table_of_differences(tmp_path):
     for rate in (1e-5, 1e-4):
         made_results.write(str(tmp_path), {"mine.learning_rate": rate})
-    rows = rendering.fold(tables.build("differences", str(tmp_path))[0])
+    rows = rendering.fold(tables.build("differences", str(tmp_path))[0], tables.TABLES["differences"].columns)
     assert rows[["from", "to"]].iloc[0].tolist() == ["1e-05", "0.0001"]
 
 
@@ -152,7 +153,7 @@ def test_rows_from_before_a_field_was_added_have_what_trials_did_then(tmp_path, 
     part = tmp_path / "trials" / f"{key(configs[0])}.parquet"
     pq.write_table(pq.read_table(part).drop_columns(["mine.matmul_precision", "mine.moving_average_rate"]), part)
     for _ in range(2):
-        trials = frames.trials(results)
+        trials = Results(results).trials
         assert trials["mine.matmul_precision"].tolist() == ["highest"] * 3 and trials["configuration"].nunique() == 1
         assert trials["mine.moving_average_rate"].tolist() == [0.01] * 3
         assert tables.build("stability", results)[0]["seeds"].tolist() == [3, 3]
@@ -183,8 +184,8 @@ def test_an_unfinished_trial_has_no_rows(tmp_path):
     (tmp_path / "trials" / f"{key(cut)}.parquet").unlink()
     (tmp_path / "curves" / ".half.tmp").write_bytes(b"PAR1")
     assert tables.build("stability", folder)[0]["seeds"].tolist() == [1, 1]
-    assert len(frames.network(folder)) == 21
-    assert len(judging.fits(folder)) == 6 * 8 * 2
+    assert len(Results(folder).network) == 21
+    assert len(Results(folder).estimates) == 6 * 8 * 2
 
 
 def test_curves_that_are_missing_leave_the_other_tables(tmp_path):

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import curve_samples, curves, drawings, frames, judging, rendering, report, sparklines, tables
+from analysis import Results, figures, pair_curves, rendering, report, sparklines, tables
 from analysis.tables import TABLES
 from tests import made_results
 from trainables.records import layout
@@ -107,18 +107,19 @@ def test_every_table_and_figure_is_made(folder):
     for name in TABLES:
         rows, _ = tables.build(name, folder, VerdictRule().scaled(2))
         for kind in rendering.FORMATS:
-            assert kind == "csv" or "nan" not in rendering.render(rows, kind).replace("finetune", "")
-    trials, judged = frames.trials(folder), judging.judge(judging.fits(folder))
-    sampled, _ = curve_samples.collect(folder, trials, judged)
-    for drawing in drawings.draw(trials, judged, sampled, folder):
+            assert kind == "csv" or "nan" not in rendering.render(rows, TABLES[name].columns, kind).replace(
+                "finetune", ""
+            )
+    results = Results(folder)
+    for drawing in figures.draw(results):
         drawing.figure.draw_without_rendering()
-    assert all("nan" not in path for block in sparklines.draw(trials, judged, sampled) for spark in block.sparks
+    assert all("nan" not in path for block in sparklines.draw(results) for spark in block.sparks
                for _, path in spark.paths)  # fmt: skip
-    if len(judged):
-        curves.draw(folder, "X;sm1").draw_without_rendering()
+    if len(results.judged):
+        pair_curves.draw(results, "X;sm1").draw_without_rendering()
     else:
         with pytest.raises(InputError, match="hold no completed (fit|trial)"):
-            curves.draw(folder, "X;sm1")
+            pair_curves.draw(results, "X;sm1")
 
 
 def test_the_page_of_explosions_has_what_can_be_drawn_and_says_what_could_not(tmp_path):
@@ -141,7 +142,7 @@ def test_the_page_of_failures_says_that_nothing_is_drawn_and_that_no_reason_is_r
 
 
 def test_the_page_says_that_rows_of_completed_trials_are_gone(tmp_path, monkeypatch):
-    monkeypatch.setattr(drawings, "draw", lambda *frames: ())  # they take the time
+    monkeypatch.setattr(figures, "draw", lambda results: ())  # they take the time
     for seed in (0, 1):
         config = made_results.write(str(tmp_path / "r"), {"seed": seed})
     for name in ("estimates", "network"):

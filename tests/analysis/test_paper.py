@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from analysis import findings, frames, judging, tables
+from analysis import Results, findings, tables
 from study import studies
 from tests import made_results
 from trainables.settings import InputError, TrialConfig, flatten, key, replace
@@ -68,9 +68,7 @@ def test_table_2_has_one_counted_row_for_each_of_theirs_and_the_trained_fronts_b
     assert (rows["agrees"] == "yes").equals(rows["paper"] == "Converged")
     assert any("3 of 8 counted rows agree" in note for note in notes)
     assert any("one seed" in note for note in notes)
-    trials, judged = frames.trials(str(tmp_path)), judging.judge(judging.fits(str(tmp_path)))
-    empty = pd.DataFrame()
-    said = findings.sentences(trials, judged, tables.build("stability", str(tmp_path))[0], empty, empty, empty)
+    said = findings.sentences(Results(str(tmp_path)))
     assert "3 of the 8 rows of the paper's Table 2 that were built as its authors did agree with it." in " ".join(said)
     assert "Architecture 3 for X (paper: Exploding; here: Converged)" in " ".join(said)
     settings = [name for name in rows if "." in name]

@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from analysis import stability
 from analysis.paper import STABILITY
-from tests.analysis.test_stability import made_fits, made_trials
+from tests.analysis.made import made_fits, made_trials, table
 
 FINISHED = {"schedule.first_probe": 20}
 """One run, on the finished network, as in the paper's Table 2."""
@@ -28,7 +27,7 @@ ROWS = [
 
 def papers_rows(*changes: dict) -> pd.DataFrame:
     trials = made_trials(*changes, seeds=(0,))
-    rows = stability.table(trials, made_fits(trials, runs=(1,)))
+    rows = table("stability", trials, made_fits(trials, runs=(1,)))
     return rows[rows["paper"] != ""]
 
 
@@ -67,17 +66,17 @@ def test_only_the_authors_own_construction_is_counted():
 
 def test_agrees_compares_our_word_with_the_papers():
     trials = made_trials({**FINISHED, "mine.noise_std": 1.0})
-    right = stability.table(trials, made_fits(trials)).set_index("variable")
+    right = table("stability", trials, made_fits(trials)).set_index("variable")
     assert right["word"].tolist() == ["Converged", "Converged"]
     assert right["agrees"].to_dict() == {"X": "yes", "Y": ""}
-    low = stability.table(trials, made_fits(trials).assign(truth=11.0, optimum=4.6)).set_index("variable")
+    low = table("stability", trials, made_fits(trials).assign(truth=11.0, optimum=4.6)).set_index("variable")
     assert (low.loc["X", "word"], low.loc["X", "agrees"]) == ("Underestimated", "no")
     unsettled = made_fits(trials).assign(late_slope=1.9)
-    none = stability.table(trials, unsettled).set_index("variable")
+    none = table("stability", trials, unsettled).set_index("variable")
     assert (none.loc["X", "word"], none.loc["X", "agrees"]) == ("", "no")
     exploded = made_fits(trials)
     exploded.loc[exploded.pair == "X;sm1", "first_nonfinite_epoch"] = 3
-    word = stability.table(trials, exploded).set_index("variable")["word"]
+    word = table("stability", trials, exploded).set_index("variable")["word"]
     assert word.to_dict() == {"X": "Exploding", "Y": "Converged"}
 
 
@@ -85,6 +84,6 @@ def test_the_word_is_the_majority_over_seeds():
     trials = made_trials({})
     fits = made_fits(trials)
     fits.loc[fits.key == "0-0", "truth"] = fits.loc[fits.key == "0-0", "optimum"] = 8.0
-    assert stability.table(trials, fits)["word"].tolist() == ["Converged", "Converged"]
+    assert table("stability", trials, fits)["word"].tolist() == ["Converged", "Converged"]
     fits.loc[fits.key == "0-1", ["truth", "optimum"]] = 1.0  # twice too high: no word
-    assert stability.table(trials, fits)["word"].tolist() == ["", ""]
+    assert table("stability", trials, fits)["word"].tolist() == ["", ""]

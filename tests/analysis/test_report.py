@@ -11,15 +11,13 @@ import pandas as pd
 import pytest
 
 from analysis import (
+    Results,
     configurations,
-    curve_samples,
-    drawings,
-    figure_data,
     figures,
-    frames,
-    judging,
+    fit_curves,
     layout,
     paper,
+    plots,
     report,
 )
 from study import studies
@@ -168,7 +166,7 @@ def test_a_report_of_exploded_fits_only(tmp_path):
 def test_a_report_of_one_seed_whose_truth_is_the_ceiling(tmp_path):
     made_results.write(str(tmp_path / "r"), {}, truth=2.3, error=0.0)
     said = findings(report.write(str(tmp_path / "r"), str(tmp_path / "out")))
-    assert "With one seed a configuration no interval is possible." in said
+    assert "With one seed per configuration no interval is possible." in said
     assert "every truth is the ceiling H(X)" in said
 
 
@@ -210,7 +208,7 @@ def test_findings_say_what_has_no_interval_and_what_is_stuck(tmp_path):
     for seed, noise in ((0, 0.0), (1, 1.0)):
         made_results.write(str(tmp_path), {"seed": seed, "mine.noise_std": noise}, level=0.01)
     said = findings(report.write(str(tmp_path), str(tmp_path / "report")))
-    assert "With one seed a configuration no interval is possible." in said
+    assert "With one seed per configuration no interval is possible." in said
     assert "(2 have no interval" in said and "100 % stuck, 0 % unsettled" in said
 
 
@@ -227,9 +225,7 @@ def test_titles_fit_their_figure(tmp_path):
     made_results.write(str(tmp_path), {**changes, "mine.hidden_units": 100, "mine.architecture": 3}, exploded=0.4)
     for path, value in changes.items():  # or one of them would tell as much as all
         made_results.write(str(tmp_path), {path: value, "mine.pairs": ("X;sm1", "Y;relu3"), "mine.replicates": 1})
-    trials, judged = frames.trials(str(tmp_path)), judging.judge(judging.fits(str(tmp_path)))
-    sampled, _ = curve_samples.collect(str(tmp_path), trials, judged)
-    for drawing in drawings.draw(trials, judged, sampled, str(tmp_path)):
+    for drawing in figures.draw(Results(str(tmp_path))):
         canvas = FigureCanvasAgg(drawing.figure)
         canvas.draw()
         titles = [drawing.figure._suptitle, *(ax.title for ax in drawing.figure.axes)]
@@ -241,13 +237,13 @@ def test_a_sample_of_fits_has_each_cell_and_its_explosions(tmp_path):
     folder = str(tmp_path)
     for seed in range(3):
         made_results.write(folder, {"seed": seed}, exploded=0.05, runs=6)
-    judged = judging.judge(judging.fits(folder))
-    sample = figure_data.sample_fits(judged, frames.trials(folder), 40)
+    results = Results(folder)
+    judged, sample = results.judged, fit_curves.sample(results, 40)
     assert sample.groupby("pair", observed=True).size().tolist() == [5] * 8
     exploded = judged[judged["outcome"] == "exploded"]
     kept = sample[sample["outcome"] == "exploded"]
     assert set(exploded["pair"]) == set(kept["pair"])
-    assert len(figure_data.sample_fits(judged, frames.trials(folder), 10_000)) == len(judged)
+    assert len(fit_curves.sample(results, 10_000)) == len(judged)
 
 
 def test_the_papers_planes_join_x_and_y_of_two_configurations_beside_the_authors(tmp_path):
@@ -256,8 +252,7 @@ def test_the_papers_planes_join_x_and_y_of_two_configurations_beside_the_authors
     for config in studies.PAPER.configurations[:4]:
         made_results.write(folder, {**flatten(config), "seed": 5})
     made_results.write(folder, {**flatten(studies.PAPER.configurations[0]), "seed": 6})
-    trials, judged = frames.trials(folder), judging.judge(judging.fits(folder))
-    made = list(drawings.information_planes(trials, judged))
+    made = list(figures.information_planes(Results(folder)))
     assert [one.caption.split(":")[0] for one in made] == [
         f"Information plane, {figure} of the paper" for figure in paper.PLANES
     ]
@@ -282,6 +277,6 @@ def test_labels_leave_out_what_a_configuration_does_not_use_and_what_changes_tog
 
 def test_known_answers_above_the_axis_stand_below_each_other():
     _, (ax,) = layout.panels(1)
-    curve = pd.DataFrame({"fit": "a", "mine_epoch": [1, 2], "bound": [0.5, 1.0], "outcome": "settled"})
-    figures.learning_curves(ax, curve, {"ceiling": 2.3, "truth": 8.0, "optimum": 604.0})
+    curve = pd.DataFrame({"curve": [np.array([0.5, 1.0])], "outcome": "settled"})
+    plots.learning_curves(ax, curve, {"ceiling": 2.3, "truth": 8.0, "optimum": 604.0})
     assert [text.get_text() for text in ax.texts] == ["truth 8 nats\noptimum 604 nats"]

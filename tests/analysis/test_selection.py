@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis import frames, rendering, selection, tables
+from analysis import Results, rendering, selection, tables
 from tests import made_results
 from trainables.settings import InputError, fields, short_name
 
@@ -58,7 +58,7 @@ def results(tmp_path_factory) -> str:
     ],
 )
 def test_trials_are_chosen_by_values_as_people_write_them(results, where, seeds):
-    assert sorted(selection.having(frames.trials(results), where)["seed"]) == seeds
+    assert sorted(Results(results, where=where).trials["seed"]) == seeds
 
 
 def test_unset_and_all_samples_are_one_row_and_no_varied_setting(results):
@@ -67,7 +67,7 @@ def test_unset_and_all_samples_are_one_row_and_no_varied_setting(results):
 
 
 def test_the_names_that_a_table_shows_are_accepted_by_its_options(results):
-    shown = rendering.fold(tables.build("stability", results)[0])
+    shown = rendering.fold(tables.build("stability", results)[0], tables.TABLES["stability"].columns)
     for name in ("noise_std", "architecture", "hidden_units", "samples"):
         value = shown[name].iloc[0]
         assert len(tables.build("stability", results, where=[f"{name}={value}"])[0])

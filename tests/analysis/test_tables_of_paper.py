@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from analysis import figure_data, frames, judging, rendering, tables
+from analysis import Results, figures, rendering, tables
 from study import studies
 from tests import made_results
 from tests.lenet5 import PAIRS
@@ -27,7 +27,7 @@ def paper_study(tmp_path_factory) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_table_is_made_of_the_paper_study(paper_study, name):
     rows, _ = tables.build(name, paper_study)
-    printed = rendering.render(rows, "markdown")
+    printed = rendering.render(rows, tables.TABLES[name].columns, "markdown")
     assert len(rows) and "nan" not in printed and "<NA>" not in printed
     assert "branch_units" not in printed and "conv_channels" not in printed  # one value each where they are used
 
@@ -37,14 +37,15 @@ def test_unset_samples_are_all(tmp_path):
         made_results.write(str(tmp_path), {"mine.samples": samples, "mine.pairs": pairs})
     rows, _ = tables.build("convergence", str(tmp_path), where=["mine.samples=all"])
     assert set(rows["run"]) and set(rows["variable"]) == {"Y"}
-    trials, fits = frames.trials(str(tmp_path)), judging.judge(judging.fits(str(tmp_path)))
-    shares, _ = figure_data.explosion_grid(trials, fits, "mine.transfer_mode", "mine.samples")
+    results = Results(str(tmp_path))
+    every = results.judged["pair"].notna()
+    shares, _ = figures.explosion_grid(results, every, "mine.transfer_mode", "mine.samples")
     assert sorted(shares.columns) == ["6000", "all"] and list(shares.index) == ["reinit"]
 
 
 def test_pairs_stand_in_tables_by_variable_and_are_chosen_so(paper_study):
     rows, _ = tables.build("stability", paper_study)
-    assert set(rendering.fold(rows)["pairs"]) == {"all", "X", "Y"}
+    assert set(rendering.fold(rows, tables.TABLES["stability"].columns)["pairs"]) == {"all", "X", "Y"}
     chosen, _ = tables.build("stability", paper_study, where=["pairs=Y"])
     assert set(chosen["variable"]) == {"Y"}
     same, _ = tables.build("stability", paper_study, where=["pairs=Y;sm1 Y;relu3 Y;maxpool2 Y;maxpool1"])

@@ -147,8 +147,7 @@ def _curves(estimates: pa.Table, epochs: int, rng: np.random.Generator) -> pa.Ta
 
 _PROGRAMS = {
     "stability": (
-        "import sys\nfrom analysis import frames, judging, stability\n"
-        "rows = stability.table(frames.trials(sys.argv[1]), judging.fits(sys.argv[1]))\nprint(len(rows))"
+        "import sys\nfrom analysis import tables\nrows, _ = tables.build('stability', sys.argv[1])\nprint(len(rows))"
     ),
     "report": (
         "import sys, tempfile\nfrom analysis import report\nfrom pathlib import Path\n"

@@ -33,11 +33,11 @@ import torch
 from tests import lenet5
 from tests.benchmarks.measure import write_json
 from trainables import truth, verdict
-from trainables.bounds import divergence
 from trainables.draws import generator
 from trainables.estimators import mine, problems, validate
 from trainables.estimators.mine import Curves, Samples
 from trainables.estimators.statistics_network import StatisticsNetworks
+from trainables.optima import Known, divergence
 from trainables.settings import DataConfig, MineConfig, NetworkConfig, ScheduleConfig, TrialConfig
 from trainables.subjects import data, official
 from trainables.trial import network_run
@@ -128,22 +128,24 @@ def _of_layers(case: Case, seed: int, shared: str) -> Population:
         train_samples=12_000 if is_mnist else None,
     )
     config = TrialConfig(seed, DataConfig(case.source), trained, ScheduleConfig(4), case.config)
-    images = data.load(**vars(config.data))
+    images = data.chosen(config.data)
     probed = images.train.subset(case.config.samples)
     run = network_run.obtain(config, images, shared)
     std, epoch = case.config.noise_std, config.probe_epochs[-1]
     outputs = run.outputs(config, epoch, probed, config.layers)
-    known = network_run.obtain_truths(config, epoch, outputs, probed.labels, {0.0, std}, shared)
+    known = network_run.obtain_truths(config, "fitted", epoch, outputs, probed.labels, {0.0, std}, shared)
     ceilings = {"X": truth.entropy(probed.inputs), "Y": truth.entropy(probed.labels)}
     of_layer = {pair: known[pair[2:], std].of(pair[0]) for pair in case.config.pairs}
-    marginals, batch = case.config.marginals, case.config.batch_size
     return Population(
         Samples(probed.inputs.flatten(1), probed.labels, outputs),
         lenet5.SHAPES,
         case.config.pairs,
         {pair: ceilings[pair[0]] for pair in of_layer},
         {pair: information for pair, (information, _, _) in of_layer.items()},
-        {pair: divergence(ratio, information, marginals, batch) for pair, (information, _, ratio) in of_layer.items()},
+        {
+            pair: divergence(Known(ratio, (information, error), len(probed), lambda b: (0.0, 0.0)), case.config)[0]
+            for pair, (information, error, ratio) in of_layer.items()
+        },
     )
 
 

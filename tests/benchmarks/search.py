@@ -17,10 +17,10 @@ import torch
 
 from study import search as searching
 from study import studies
-from study.proposals import Proposals
 from study.search import Search, SearchOptions
+from study.searcher import Searcher
 from trainables import records
-from trainables.settings import TrialConfig, key
+from trainables.settings import TrialConfig, in_words, key
 from trainables.trial import recorded as trial
 
 OVERRIDES = {
@@ -68,21 +68,20 @@ def main() -> None:
 
 def run(method: str, seed: int, options: argparse.Namespace) -> dict:
     """One search, to the end of its budget; then its winner on unseen seeds."""
-    asked = SearchOptions(search=method, trials=options.trials, search_seed=seed)
-    search = searching.plan(studies.DEMO, asked, OVERRIDES, options.seeds)
-    proposals = Proposals(search, options.results)
-    while config := proposals.next_trial():
+    asked = SearchOptions(search=method, trials=options.trials)
+    search = dataclasses.replace(searching.make(studies.DEMO, asked, OVERRIDES, options.seeds), seed=seed)
+    searcher = Searcher(search, options.results)
+    while config := searcher.next_trial():
         evaluate(config, options.results)
-        proposals.ended(config)
-    proposals.close()
-    (best,) = searching.best(search, list(proposals.valued.values()))
-    path = [one.values[0] for one in proposals.valued.values()]
+        searcher.ended(config)
+    (best,) = searching.best(search, list(searcher.valued.values()))
+    path = [one.values[0] for one in searcher.valued.values()]
     return {
         "method": method,
         "seed": seed,
         "found": best.values[0],
         "unseen": on_unseen(search, best.point, options),
-        "best": searching.label(best.point),
+        "best": in_words(best.point),
         "path": path,
     }
 

@@ -129,8 +129,9 @@ def run(folder: Path, kills: int, seed: int) -> bool:
         try:
             while any(driver.process.poll() is None for driver in drivers):
                 reader.read()
-                # The drivers' first files in `probes` come with the first trials that they start.
-                packed += bool(reader.most) and not refused(results)
+                # A sweep shows itself before its first trial, and until its last.
+                if 0 < reader.most < len(reader.expected.tables["trials"]):
+                    packed += not refused(results)
                 time.sleep(0.1)
                 # One kill for each trial that has ended, so that there is always something to lose.
                 if len(done) >= min(kills, reader.most):

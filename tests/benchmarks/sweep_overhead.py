@@ -45,7 +45,7 @@ def main() -> None:
             ray_trainable.run_trial = no_work
         start, standard_output = time.monotonic(), sys.stdout
         with open(os.devnull, "w") as sys.stdout:  # a line an event, three a trial
-            ended = sweep.launch(planned, folder, Resources())
+            ended = sweep.launch("overhead", planned, folder, Resources())
         seconds, sys.stdout = time.monotonic() - start, standard_output
         # A stub leaves no row; that it ended shows in nothing being interrupted or lost.
         if ended.interrupted or ended.failed or (ended.missing and not options.stub):

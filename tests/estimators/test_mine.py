@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from trainables import draws
-from trainables.bounds import log_mean_exp
+from trainables.bounds import BOUNDS, log_mean_exp
 from trainables.estimators import mine, noise, plain
 from trainables.estimators.mine import Samples
 from trainables.estimators.statistics_network import StatisticsNetworks
@@ -32,6 +32,12 @@ SETTINGS = [
     {"architecture": 2, "front": "redrawn"},
     {"architecture": 3, "front": "redrawn", "noise_std": 0.2, "marginals": "independent"},
     {"architecture": 3, "front": "redrawn", "noise_std": 0.2, "last_batch": "kept", "batch_size": 12},
+    *({"bound": bound, "noise_std": 0.3, "clip": 0.2} for bound in BOUNDS if bound != "donsker_varadhan"),
+    {"bound": "nwj", "gradient_clip": 0.3, "marginals": "independent"},
+    {"bound": "infonce", "last_batch": "kept", "batch_size": 12, "log_mean_exp": "stable", "hidden_layers": 2},
+    {"bound": "infonce", "critic": "separable", "hidden_layers": 2, "architecture": 3, "branch_units": 5},
+    {"critic": "separable", "noise_std": 0.5, "marginals": "independent", "bound": "js"},
+    {"critic": "separable", "hidden_layers": 2, "marginals": "derangement"},
 ]
 
 
@@ -58,7 +64,7 @@ def noise_of(pair: str, settings: MineConfig, samples: int) -> Iterator[torch.Te
     """The normals of a pair's layer on a CPU, step by step."""
     streams, layer = noise.generators(0, 1, pair[2:]), pair[2:]
     steps = draws.steps(samples, settings.batch_size, settings.last_batch)
-    rows = settings.batch_size * (2 if settings.marginals == "independent" else 1)
+    rows = settings.batch_size * (2 if settings.marginals == "independent" and not settings.all_pairs else 1)
     for step in cycle(range(steps)):
         yield torch.randn(rows, *SHAPES[layer], generator=streams[step % noise.STREAMS])
 
@@ -174,7 +180,7 @@ def test_a_kept_last_batch_counts_as_a_batch_in_the_bound_and_by_its_samples_in_
     samples, b = samples_of(), 12
     chosen = config(last_batch="kept", batch_size=b, epochs=1, learning_rate=1e-30)
     curves, networks = fit(chosen, samples)
-    kept, marginals = next(mine.batches.of_epochs(chosen, 40, 0, 1, torch.device("cpu")))
+    kept, _, marginals = next(mine.batches.of_epochs(chosen, 40, 0, 1, torch.device("cpu"), 1))
     assert [len(rows) for rows in kept] == [len(rows) for rows in marginals] == [12, 12, 12, 4]
     t = [
         networks({"X": samples.x[r], "Y": samples.y[r]}, {n: v[r] for n, v in samples.layers.items()}, m)[0].detach()
@@ -255,3 +261,37 @@ def test_independent_one_hot_bits_are_estimated_at_ln_2():
     unrelated = Samples(x, y, {"relu3": torch.randn(2_000, 4, generator=draws.generator(0, "unrelated"))})
     curves, _ = fit(chosen, unrelated)
     assert curves.bound[-4:].mean(dim=0).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_a_trained_T_is_read_out_by_what_it_allows(bound):
+    """Without noise and with next to no learning T of a pair is a fixed table: each value by the formula."""
+    chosen = config(bound=bound, marginals="derangement", epochs=2, learning_rate=1e-30, clip=0.05, batch_size=40)
+    samples = samples_of(dtype=torch.float64)
+    curves, networks = fit(chosen, samples, torch.float64)
+    rows, _, marginals = next(mine.batches.of_epochs(chosen, 40, 0, 1, torch.device("cpu"), 1))
+    t = plain.PlainNetwork(networks, "X;sm1", 1)
+    own, z = samples.x[rows[0]], samples.layers["sm1"][rows[0]]
+    joint, other = t(own, z).detach(), t(own, z[marginals[0]]).detach()
+    every = torch.stack([t(own, one.expand(40, -1)) for one in z], dim=1).detach()
+    formulas = {"donsker_varadhan": plain.bound(joint, every.flatten() if bound == "infonce" else other)}
+    if bound == "infonce":
+        formulas["infonce"] = plain.VALUES["infonce"](joint, every, chosen)
+    else:
+        offset = 1 if bound == "nwj" else 0
+        formulas["smile"] = plain.VALUES["smile"](joint - offset, other - offset, chosen)
+    if bound in ("nwj", "js", "smile"):
+        formulas["nwj"] = plain.VALUES["nwj"](joint + 1 - offset, other + 1 - offset, chosen)
+    found = {name: values[0, curves.pairs.index("X;sm1"), 1].item() for name, values in curves.read_outs.items()}
+    assert found == pytest.approx({name: value.item() for name, value in formulas.items()})
+    assert mine.read_out(networks, samples, seed=0).keys() == found.keys()
+
+
+def test_a_layer_shuffled_at_each_step_holds_nothing():
+    samples = samples_of(400)
+    for bound in ("donsker_varadhan", "infonce"):
+        chosen = config(bound=bound, null="shuffled_each_step", epochs=30, batch_size=40, learning_rate=3e-3)
+        curves, _ = fit(chosen, samples)
+        assert curves.pooled_bound[-10:].mean(dim=0).abs().max() < 0.05
+        plainly, _ = fit(config(bound=bound, epochs=30, batch_size=40, learning_rate=3e-3), samples)
+        assert plainly.pooled_bound[-10:].mean(dim=0)[0].min() > 0.5

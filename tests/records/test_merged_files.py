@@ -26,7 +26,7 @@ def test_every_sound_row_of_a_merged_file_counts_and_the_others_are_named(tmp_pa
     )
     after = seen(tmp_path)["estimates"]
     pd.testing.assert_frame_equal(after, before[before["key"] != first].reset_index(drop=True))
-    (sentence,) = load(str(tmp_path)).skipped
+    (sentence,) = load(str(tmp_path)).problems
     assert f"{path}, in which trial {first} has 4 rows where its configuration asks for 8" in sentence
     change(path, lambda rows: put(rows, "key", ["0ther", *rows["key"].to_pylist()[1:]]))  # of no key that it lists
     assert "0ther" not in set(seen(tmp_path)["estimates"]["key"])
@@ -42,7 +42,7 @@ def test_a_merged_file_of_trials_that_lists_others_than_it_has_is_named(tmp_path
     keys = json.dumps([key(config) for config in configs[:2]])
     pq.write_table(rows.replace_schema_metadata({**rows.schema.metadata, b"keys": keys.encode()}), path)
     study = load(str(tmp_path))
-    assert len(study.trials) == 2 and f"{path}, which holds other trials than it lists" in study.skipped[0]
+    assert len(study.trials) == 2 and f"{path}, which holds other trials than it lists" in study.problems[0]
     packing.pack(str(tmp_path))
     assert path.exists()
 
@@ -54,7 +54,7 @@ def test_a_part_among_the_merged_files_is_named(tmp_path, configs):
     for table in TABLES:
         shutil.move(part(tmp_path, table, again), tmp_path / layout.MERGED / layout.folder(table) / "z.parquet")
     study = load(str(tmp_path))
-    assert len(study.skipped) == 3 and all("z.parquet, which does not list its trials" in one for one in study.skipped)
+    assert ["z.parquet, which does not list its trials" in one for one in study.problems] == [True] * 3
     assert_alike(seen(tmp_path), before)
     packing.pack(str(tmp_path))
     assert_alike(seen(tmp_path), before)

@@ -13,7 +13,6 @@ import pytest
 
 from analysis import load
 from study import cli
-from study.cluster import Cluster
 from tests import made_results
 from trainables import places, records
 from trainables.records import files
@@ -56,8 +55,6 @@ def test_every_flag_expands_a_home_folder(monkeypatch, tmp_path, capsys):
     assert (home / "page" / "report.html").exists() and (home / "new" / "c.svg").exists()
     assert (home / "t" / "trials").is_dir() and list(tmp_path.iterdir()) == [home]
     assert official.data_root("~/d") == home / "d"
-    assert Cluster(storage="~/tune").tune_folder("r") == str(home / "tune")
-    assert Cluster().tune_folder("~/r") == str(home / "r" / "tune")
 
 
 @pytest.mark.parametrize(
@@ -79,8 +76,8 @@ def test_every_flag_expands_a_home_folder(monkeypatch, tmp_path, capsys):
         ["trial", "--data.root", ""],
         ["trial", "--data.root", "s3://bucket/data"],
         ["trial", "--data.root", "FILE"],
-        ["sweep", "demo", "--results", "new", "--storage", ""],
-        ["sweep", "demo", "--results", "new", "--storage", "FILE"],
+        ["sweep", "demo", "--results", ""],
+        ["sweep", "demo", "--results", "FILE"],
     ],
 )
 def test_a_path_that_cannot_be_used_is_one_sentence(monkeypatch, tmp_path, capsys, arguments):
@@ -161,7 +158,7 @@ def test_on_a_full_disk_every_command_says_so_and_every_file_is_whole(tmp_path, 
         assert content.rstrip(b"\n").endswith(ends.get(name.rpartition(".")[2], b"").rstrip(b"\n")), name
     after = load(str(tmp_path / "r"))
     pd.testing.assert_frame_equal(after.estimates, before.estimates)
-    assert len(after.curves("X;sm1")) == len(before.curves("X;sm1")) and after.skipped == []
+    assert len(after.curves("X;sm1")) == len(before.curves("X;sm1")) and after.problems == []
 
 
 def test_a_trial_that_found_no_room_goes_on_when_there_is_some(tmp_path, capsys):

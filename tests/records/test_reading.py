@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import curves, frames, load, report, tables
+from analysis import Results, load, pair_curves, report, tables
 from study import cli, status, sweep
 from tests.records.folders import TABLES, assert_alike, change, named, part, put, seen
 from trainables import records
@@ -42,7 +42,7 @@ def test_a_stray_copy_is_named_by_every_command(tmp_path, configs, capsys):
         "status": status.report(folder),
         "report": page,
         "sweep": "\n".join(sweep.outcome(configs, folder).problems),
-        "load": "\n".join(load(folder).skipped),
+        "load": "\n".join(load(folder).problems),
     }
     for arguments in (["table", folder], ["table", folder, "--format", "csv"], ["compact", folder],
                       ["curves", folder, "--pair", "X;sm1", "--out", str(tmp_path / "c.png")]):  # fmt: skip
@@ -86,7 +86,7 @@ def test_exchanged_names_lose_nothing_when_compacted(tmp_path, configs, table):
     exchange()
     assert_alike(seen(tmp_path), before)
     packing.pack(str(tmp_path))
-    assert_alike(seen(tmp_path), before) and load(str(tmp_path)).skipped == []
+    assert_alike(seen(tmp_path), before) and load(str(tmp_path)).problems == []
 
 
 @pytest.mark.parametrize("table", ["network", "estimates", "curves"])
@@ -130,7 +130,7 @@ def test_a_file_with_values_that_no_trial_has_is_named_and_the_rest_is_read(tmp_
     change(path, lambda rows: put(rows.cast(nullable(rows.schema)), column, changed(rows[column].to_pylist())))
     study = load(str(tmp_path))
     list(study.curve_pieces(["key"]))
-    assert any(str(path) in problem for problem in study.skipped)
+    assert any(str(path) in problem for problem in study.problems)
     left = sorted({*map(key, configs)} - {key(configs[0])})
     assert table == "curves" or sorted(study.read(table)["key"].unique()) == left
     assert table != "trials" or str(path) in status.report(str(tmp_path))
@@ -170,7 +170,7 @@ def test_a_file_in_another_tables_folder_an_empty_one_and_a_folder_with_a_files_
         (tmp_path / layout.folder(table) / ".hidden.parquet").write_bytes(b"PAR1")
         (tmp_path / layout.folder(table) / "list.txt").write_text("not ours")
     assert_alike(seen(tmp_path), before)
-    assert len(load(str(tmp_path)).skipped) == 3 * 5
+    assert len(load(str(tmp_path)).problems) == 3 * 5
     packing.pack(str(tmp_path))
     assert_alike(seen(tmp_path), before)
 
@@ -188,20 +188,20 @@ def test_completed_trials_without_rows_are_told(tmp_path, configs):
     shutil.rmtree(tmp_path / "lenet")
     part(tmp_path, "curves", configs[0]).unlink()
     study = load(str(tmp_path))
-    assert study.network.empty and study.skipped[0].startswith(
+    assert study.network.empty and study.problems[0].startswith(
         "4 of 4 completed trials have no rows in the table network"
     )
     assert len(study.curves("X;sm1")["key"].unique()) == 3
-    assert study.skipped[1].startswith("1 of 4 completed trials have no rows in the table curves")
+    assert study.problems[1].startswith("1 of 4 completed trials have no rows in the table curves")
     assert any("1 of 4" in note for note in tables.build("convergence", str(tmp_path))[1])
-    curves.draw(frames.Results(str(tmp_path)), "X;sm1")
+    pair_curves.draw(Results(str(tmp_path)), "X;sm1")
 
 
 def test_rows_of_a_pair_are_held_to_the_pair(tmp_path, configs):
     path = part(tmp_path, "curves", configs[0])
     change(path, lambda rows: rows[:-1])  # of the last pair
     study = load(str(tmp_path))
-    assert len(study.curves("Y;sm1")["key"].unique()) == 3 and str(path) in study.skipped[0]
+    assert len(study.curves("Y;sm1")["key"].unique()) == 3 and str(path) in study.problems[0]
     assert len(study.curves("X;relu3")) == 0
 
 
@@ -225,7 +225,7 @@ def test_a_bit_that_flips_on_the_disk_is_found(tmp_path, configs):
     path.write_bytes(content)
     study = load(str(tmp_path))
     list(study.curve_pieces(schemas.SCHEMAS["curves"].names))
-    assert len(study.skipped) == 1 and "a damaged file" in study.skipped[0] and str(path) in study.skipped[0]
+    assert len(study.problems) == 1 and "a damaged file" in study.problems[0] and str(path) in study.problems[0]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -249,7 +249,7 @@ def test_what_is_named_as_a_file_and_is_none_is_named(tmp_path, configs, table):
 
 def test_a_name_of_two_lines_is_named_in_one(tmp_path, configs):
     shutil.copy(part(tmp_path, "estimates", configs[0]), tmp_path / "estimates" / "a\nb\x1b.parquet")
-    (problem,) = load(str(tmp_path)).skipped
+    (problem,) = load(str(tmp_path)).problems
     assert "estimates/a b .parquet" in problem and problem.isprintable()
 
 
@@ -259,8 +259,8 @@ def test_a_column_that_is_there_twice_is_named(tmp_path, configs, name):
     change(path, lambda rows: rows.append_column(pa.field(name, pa.float64()), pa.array([9.0] * len(rows))))
     study = load(str(tmp_path))
     twice = "optimum" if name == "target" else name
-    assert len(study.skipped) == 1 and f"{path} with columns that are missing, doubled" in study.skipped[0]
-    assert twice in study.skipped[0] and key(configs[0]) not in set(study.estimates["key"])
+    assert len(study.problems) == 1 and f"{path} with columns that are missing, doubled" in study.problems[0]
+    assert twice in study.problems[0] and key(configs[0]) not in set(study.estimates["key"])
 
 
 def test_a_folder_whose_files_are_gone_holds_no_trials(tmp_path, configs):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from study.cluster import Cluster, connection
+from study.cluster import connection
 from study.resources import Resources
 from trainables.records import files
 from trainables.settings import InputError
@@ -13,13 +13,13 @@ from trainables.settings import InputError
 
 @pytest.mark.parametrize("address", ["local", "auto", "10.0.0.1:6379", "head:6379"])
 def test_addresses(address):
-    assert Cluster(address).address == address
+    assert Resources(address).address == address
 
 
 @pytest.mark.parametrize("address", ["", "head", "head:", "head:99999", "ray://head:10001", "a b:1", "$(reboot):1x"])
 def test_other_addresses_are_refused(address):
     with pytest.raises(InputError, match="it must be local, auto, or HOST:PORT"):
-        Cluster(address)
+        Resources(address)
 
 
 def test_an_address_where_nothing_listens_is_refused_at_once(tmp_path, tiny):
@@ -27,14 +27,7 @@ def test_an_address_where_nothing_listens_is_refused_at_once(tmp_path, tiny):
     from tests.ray_nodes import free_port
 
     with pytest.raises(InputError, match="cannot be reached"):
-        sweep.launch([tiny], str(tmp_path), Resources(), Cluster(f"127.0.0.1:{free_port()}"))
-
-
-def test_tunes_state_lies_beside_the_results_or_in_the_storage(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert Cluster().tune_folder("r") == str(tmp_path / "r" / "tune")
-    assert Cluster().tune_folder("s3://b/r?scheme=http") == "s3://b/r/tune?scheme=http"
-    assert Cluster(storage="s3://c/d").tune_folder("r") == "s3://c/d"
+        sweep.launch("tiny", [tiny], str(tmp_path), Resources(f"127.0.0.1:{free_port()}"))
 
 
 def test_a_node_that_sees_another_folder_is_found(tmp_path):
@@ -54,7 +47,7 @@ def test_sigterm_while_ray_starts_interrupts_as_ctrl_c_does(monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(ray, "init", init)
     try:
-        with pytest.raises(KeyboardInterrupt), connection(Cluster(), Resources()):
+        with pytest.raises(KeyboardInterrupt), connection(Resources()):
             pass
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -72,7 +65,7 @@ def test_sigterm_stops_a_sweep_in_the_background_too(monkeypatch, ctrl_c):
     monkeypatch.setattr(ray, "cluster_resources", dict)
     before = signal.signal(signal.SIGINT, ctrl_c)
     try:
-        with pytest.raises(KeyboardInterrupt), connection(Cluster(), Resources()):
+        with pytest.raises(KeyboardInterrupt), connection(Resources()):
             signal.raise_signal(signal.SIGTERM)
         assert signal.getsignal(signal.SIGINT) is ctrl_c
     finally:

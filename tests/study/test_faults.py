@@ -87,7 +87,7 @@ def test_a_results_folder_that_becomes_unwritable_loses_nothing(nodes, undisturb
     """A file takes the folder's place, which stops also a superuser's writes; then the folder comes back."""
     results, aside = tmp_path / "r", tmp_path / "aside"
     options = (str(results), "--address", nodes.address, "--max-failures", "1", *SHORT)
-    sweep = start_sweep(*options, "--storage", str(tmp_path / "tune"))
+    sweep = start_sweep(*options)
     wait_for(sweep, "1/4 done")
     results.rename(aside)
     results.write_text("in the way")
@@ -164,7 +164,7 @@ def test_results_that_a_node_does_not_see_are_refused_before_the_first_trial(nod
     code, output = finish(start_sweep("mock:///results", "--address", nodes.address, *SHORT))
     assert code == 2, output
     assert "results 'mock:///results' is not one folder for all nodes (node " in output
-    assert "first wave" not in output
+    assert "training" not in output
 
 
 def test_workers_run_the_drivers_code_and_name_its_commit(nodes, undisturbed):

@@ -28,7 +28,6 @@ def one_gpu():
     """One Ray for all sweeps, whose workers see this checkout."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-        sweep._quiet_ray()
         ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
         patch.setattr(cluster, "_connect", lambda _: None)
         shutdown = ray.shutdown
@@ -68,7 +67,7 @@ def wait_until(happened) -> bool:
 
 
 def noted_prepare(parameters: dict) -> None:
-    """On a worker: the first wave's work, left out."""
+    """On a worker: the networks' training, left out."""
     note(parameters["results"], "prepare")
 
 
@@ -88,12 +87,12 @@ def noted_trial(parameters: dict) -> None:
         run_trial(parameters)
 
 
-def test_two_trials_share_a_gpu_which_the_first_wave_has_left(quick, tmp_path, monkeypatch):
+def test_two_trials_share_a_gpu_which_the_networks_have_left(quick, tmp_path, monkeypatch):
     """Each gets the device and half of its memory; a worker that stayed would hold its CUDA context beside them."""
     monkeypatch.setattr(ray_trainable, "run_trial", noted_trial)
     monkeypatch.setattr(ray_trainable, "prepare", noted_prepare)
     monkeypatch.setattr(cluster, "check_gpus", lambda *_: None)
-    sweep.launch([quick, replace(quick, {"mine.hidden_units": 5})], str(tmp_path), HALF)
+    sweep.launch("q", [quick, replace(quick, {"mine.hidden_units": 5})], str(tmp_path), HALF)
     found = notes(tmp_path, "trial")
     assert [one["device"] for one in found] == ["cuda:0", "cuda:0"]
     assert all(one["calls"] == [["_cuda_setMemoryFraction", 0.5, 0]] for one in found)
@@ -103,7 +102,7 @@ def test_two_trials_share_a_gpu_which_the_first_wave_has_left(quick, tmp_path, m
 
 def test_a_sweep_on_a_gpu_that_cannot_be_used_is_refused_before_anything_runs(quick, tmp_path):
     with pytest.raises(InputError, match=r"^gpus_per_trial is 0.5, and PyTorch \S+ cannot use the GPU of node \S+ \("):
-        sweep.launch([quick], str(tmp_path), HALF)
+        sweep.launch("q", [quick], str(tmp_path), HALF)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -125,8 +124,8 @@ def trial_short_of_memory(parameters: dict) -> None:
 def test_a_worker_whose_gpu_is_full_is_replaced_and_its_trial_resumes(quick, tmp_path, monkeypatch):
     monkeypatch.setattr(ray_trainable, "run_trial", trial_short_of_memory)
     monkeypatch.setattr(cluster, "check_gpus", lambda *_: None)
-    monkeypatch.setattr(sweep, "_first_wave", lambda *_: None)
-    ended = sweep.launch([quick], str(tmp_path), HALF)
+    monkeypatch.setattr(sweep, "_train_networks", lambda *_: None)
+    ended = sweep.launch("q", [quick], str(tmp_path), HALF)
     assert ended.completed == [key(quick)]
     (first, run_1), (same, lost), (fresh, again) = ((one["pid"], one["run"]) for one in notes(tmp_path, "probe"))
     assert (run_1, lost, again) == (1, 2, 2)

@@ -70,20 +70,20 @@ def bucket(monkeypatch):
 
 
 def test_an_s3_bucket_holds_results_and_tunes_state(bucket, alone):
-    results, storage = bucket("study/demo"), bucket("tune")
+    results = bucket("study/demo")
     with Nodes() as nodes:
         nodes.add()
-        options = ("--address", nodes.address, "--storage", storage)
+        options = ("--address", nodes.address, "--tensorboard")
         code, output = swept(results, *options)
         assert code == 0, output
         assert row_comparison.differences(results, alone) == []
         code, output = swept(results, *options)
         assert code == 0 and "4 trials, 4 of them done before" in output, output
-    store, root = files.filesystem(storage)
+    store, root = files.filesystem(results)
     import pyarrow.fs
 
-    names = [info.base_name for info in store.get_file_info(pyarrow.fs.FileSelector(root, recursive=True))]
-    assert any(name.startswith("experiment_state") for name in names)
+    names = [info.base_name for info in store.get_file_info(pyarrow.fs.FileSelector(f"{root}/tune", recursive=True))]
+    assert any(name.startswith("events.out.tfevents") for name in names)
     assert not any(name.startswith("sweep-") for name in os.listdir(".")), "nothing may fall beside the store"
 
 

@@ -1,10 +1,9 @@
-import dataclasses
 import shlex
 
 import numpy as np
 import pytest
 
-from study import search, space, studies
+from study import cli, search, space, studies
 from study.commands import sweep as sweep_command
 from study.search import Search, SearchOptions, Valued
 from trainables.settings import InputError, configuration_key
@@ -13,7 +12,7 @@ NARROW = {"mine.transfer_mode": ("reinit",), "mine.epochs": (5,), "mine.hidden_u
 
 
 def planned(overrides=NARROW, seeds=(0, 1), study=studies.DEMO, **options) -> Search:
-    return search.plan(study, SearchOptions(**{"search": "random", "trials": 8, **options}), overrides, seeds)
+    return search.make(study, SearchOptions(**{"search": "random", "trials": 8, **options}), overrides, seeds)
 
 
 def test_the_space_is_the_papers_settings_on_the_studys_first_configuration():
@@ -46,7 +45,6 @@ def test_a_budget_is_of_trials_and_every_configuration_runs_with_all_seeds():
         ({"search": None, "trials": None, "open_settings": True}, (0,), {}, "left out without --search"),
         ({"trials": None}, (0,), {}, "trials is missing; with --search it must be given"),
         ({"trials": 0}, (0,), {}, "at least 1"),
-        ({"search_seed": -1}, (0,), {}, "search_seed is -1"),
         ({}, (0, 1, 2), {}, "trials is 8; it must be a multiple of 3, the number of seeds"),
         ({}, (0, 0), {}, "one or more different seeds"),
         ({}, (-1,), {}, "seed is -1"),
@@ -62,8 +60,8 @@ def test_what_cannot_be_searched_is_refused(options, seeds, overrides, words):
 
 
 def test_a_search_is_named_by_what_decides_its_choices():
-    names = {planned(**changed).name for changed in ({}, {"search_seed": 1}, {"search": "optuna"}, {"seeds": (0, 2)})}
-    assert len(names) == 4
+    names = {planned(**changed).name for changed in ({}, {"search": "optuna"}, {"seeds": (0, 2)})}
+    assert len(names) == 3
     assert planned(trials=80).name == planned().name  # a budget may grow
 
 
@@ -92,31 +90,16 @@ def test_with_two_objectives_the_best_are_those_that_none_beats_in_both():
     assert [one.point["mine.hidden_units"] for one in search.best(both, valued(values))] == [1, 0]
 
 
-def test_the_confirmation_is_a_search_over_the_winner_alone_on_unseen_seeds():
+def test_the_confirmation_is_a_search_over_the_winner_alone_on_unseen_seeds(monkeypatch):
     found = planned({**NARROW, "mine.pairs": (("X;sm1", "Y;sm1"),), "data.root": ("my data; $HOME",)})
     point = list(found.points())[7]
     words = shlex.split(search.confirmation(found, studies.DEMO, point, "elsewhere"))
     assert words[words.index("--data.root") + 1] == "my data; $HOME"
     assert words[:5] == ["mine-study", "sweep", "demo", "--search", "random"]
-    from study import cli
-
-    seen = {}
-
-    def record(found, study, results, *rest):
-        seen.update(found=found, results=results)
-        return 0
-
-    original, sweep_command._search = sweep_command._search, record
-    try:
-        with pytest.raises(SystemExit) as ended:
-            cli.main(words[1:])
-    finally:
-        sweep_command._search = original
-    assert ended.value.code == 0
-    again = seen["found"]
-    assert (again.size, again.configurations, again.seeds, seen["results"]) == (1, 1, (2, 3, 4), "elsewhere")
+    seen = []
+    monkeypatch.setattr(sweep_command, "_search", lambda found, study, results, *_: seen.append((found, results)))
+    with pytest.raises(SystemExit):
+        cli.main(words[1:])
+    ((again, results),) = seen
+    assert (again.size, again.configurations, again.seeds, results) == (1, 1, (2, 3, 4), "elsewhere")
     assert configuration_key(again.trials({})[0]) == configuration_key(found.trials(point)[0])
-
-
-def test_options_without_a_search_are_the_default():
-    assert SearchOptions() == dataclasses.replace(SearchOptions())

@@ -6,7 +6,7 @@ import pytest
 from analysis import paper
 from study import space, studies
 from tests.lenet5 import PAIRS
-from trainables.settings import InputError, TrialConfig, flatten, key, replace
+from trainables.settings import InputError, TrialConfig, flatten, key, labels, replace
 
 
 def rows_of(configurations) -> pd.DataFrame:
@@ -76,16 +76,15 @@ def test_configurations_that_an_override_makes_equal_run_once():
 
 def test_labels_name_what_differs():
     planned = space.trials(studies.FACTORIAL, {}, seeds=(0, 1))
-    labels = space.differences(planned)
-    assert len(set(labels)) == len(planned)
-    assert labels[0] == "architecture=1 noise_std=0.0 hidden_units=10 transfer_mode=reinit seed=0"
+    said = labels(planned)
+    assert len(set(said)) == len(planned)
+    assert said[0] == "seed 0, architecture 1, noise_std 0, hidden_units 10, transfer_mode reinit"
 
 
 def test_labels_have_the_variable_in_place_of_its_pairs():
     changes = [{"mine.pairs": pairs} for pairs in (PAIRS, PAIRS[:4], PAIRS[4:], (*PAIRS[:4], "Y;sm1"), PAIRS[1:3])]
-    labels = space.differences([replace(TrialConfig(), change) for change in changes])
-    said = [label.split()[0] for label in labels]
-    assert said == ["pairs=all", "pairs=X", "pairs=Y", "pairs=X,Y;sm1", "pairs=X;maxpool2,X;relu3"]
+    said = [label.removeprefix("seed 0, pairs ") for label in labels([replace(TrialConfig(), one) for one in changes])]
+    assert said == ["all", "X", "Y", "X, Y;sm1", "X;maxpool2, X;relu3"]
 
 
 def test_bad_input_is_named():

@@ -34,15 +34,15 @@ def tiny_study(tiny) -> Study:
 
 def test_a_sweep_gives_the_rows_of_single_trials_and_does_only_what_is_missing(tiny_study, tmp_path, capsys):
     planned = space.trials(tiny_study, {})
-    first = sweep.launch(planned[:2], str(tmp_path), Resources())
+    first = sweep.launch("tiny", planned[:2], str(tmp_path), Resources())
     assert (first.exit_code, len(first.completed)) == (0, 2)
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "trials").iterdir()}
-    ended = sweep.launch(planned, str(tmp_path), Resources(max_concurrent=1))
+    ended = sweep.launch("tiny", planned, str(tmp_path), Resources(max_concurrent=1))
     assert (ended.exit_code, len(ended.completed)) == (0, 4)
     assert all(path.stat().st_mtime_ns == time for path, time in written.items())
     out = capsys.readouterr().out
-    assert "first wave: 1/1" in out and "2/2 done" in out and "4/4 done" in out and "nats: X;maxpool1" in out
-    assert "noise_std=0.3 hidden_units=5 seed=0: completed" in out
+    assert "network 1 of 1 ready" in out and "2/2 done" in out and "4/4 done" in out and "estimate/truth" in out
+    assert "| seed 0, noise_std 0.3, hidden_units 5" in out
     for config in planned:
         *_, last = schedule.run(config, torch.device("cpu"))
         for name, alone in recorded.parts(last, torch.device("cpu")).items():
@@ -52,7 +52,7 @@ def test_a_sweep_gives_the_rows_of_single_trials_and_does_only_what_is_missing(t
 
 @pytest.mark.cluster
 def test_one_lenet_and_one_truth_serve_all_configurations(tiny_study, tmp_path):
-    sweep.launch(space.trials(tiny_study, {}), str(tmp_path), Resources())
+    sweep.launch("tiny", space.trials(tiny_study, {}), str(tmp_path), Resources())
     assert len(list((tmp_path / "lenet_runs").iterdir())) == 1
     assert len(list((tmp_path / "truths").iterdir())) == 4 * 2  # layers x noise stds
     shared = [*(tmp_path / "lenet_runs").iterdir(), *(tmp_path / "truths").iterdir()]
@@ -65,7 +65,7 @@ def test_a_trial_that_raises_is_a_row_and_the_sweep_goes_on(tiny_study, tmp_path
     """A data set that vanishes after the check: every trial on it raises, on its worker."""
     planned = space.trials(tiny_study, {})
     lost = replace(planned[0], {"data.name": "mnist", "data.root": "/dev/null/nothing", "mine.samples": 100})
-    ended = sweep.launch([lost, planned[1]], str(tmp_path), Resources())
+    ended = sweep.launch("tiny", [lost, planned[1]], str(tmp_path), Resources())
     assert ended.exit_code == 1
     assert (ended.failed, ended.completed) == ([key(lost)], [key(planned[1])])
     rows = {row["key"]: row for row in records.read(str(tmp_path), "trials").rows.to_pylist()}
@@ -74,7 +74,7 @@ def test_a_trial_that_raises_is_a_row_and_the_sweep_goes_on(tiny_study, tmp_path
 
 def test_resources_that_are_not_there_are_refused(tiny_study, tmp_path):
     with pytest.raises(InputError, match="gpus_per_trial is 1.0; it must be at most 0"):
-        sweep.launch(space.trials(tiny_study, {}), str(tmp_path), Resources(gpus_per_trial=1.0))
+        sweep.launch("tiny", space.trials(tiny_study, {}), str(tmp_path), Resources(gpus_per_trial=1.0))
 
 
 def test_exit_codes():

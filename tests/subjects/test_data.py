@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import pickle
 import shutil
 import struct
 from pathlib import Path
@@ -212,3 +213,39 @@ def test_real_fashion_mnist(mnist_root):
     fashion = data.load("fashion_mnist", root=mnist_root)
     assert fashion.train.labels.bincount().tolist() == [6_000] * 10
     assert fashion.test.inputs.shape == (10_000, 1, 28, 28)
+
+
+@pytest.fixture
+def made_cifar(tmp_path, monkeypatch):
+    """Files in CIFAR-10's format, a few random images each, that torchvision takes for the official ones."""
+    from torchvision.datasets import CIFAR10
+
+    folder, random, sums = tmp_path / "cifar-10-batches-py", np.random.default_rng(0), {}
+    folder.mkdir()
+    for name, _ in CIFAR10.train_list + CIFAR10.test_list:
+        images = random.integers(256, size=(6, 3 * 32 * 32), dtype=np.uint8)
+        content = pickle.dumps({"data": images, "labels": random.integers(10, size=6).tolist()})
+        (folder / name).write_bytes(content)
+        sums[name] = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    names = pickle.dumps({"label_names": [f"class {number}" for number in range(10)]})
+    (folder / "batches.meta").write_bytes(names)
+    for one in ("train_list", "test_list"):
+        monkeypatch.setattr(CIFAR10, one, [[name, sums[name]] for name, _ in getattr(CIFAR10, one)])
+    found = hashlib.md5(names, usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": found})
+    monkeypatch.setattr(CIFAR10, "url", "http://127.0.0.1:9/")
+    return folder
+
+
+def test_cifar10_is_read_as_torchvision_reads_it(made_cifar):
+    loaded = data.load("cifar10", root=str(made_cifar.parent))
+    assert loaded.train.inputs.shape == (30, 3, 32, 32) and len(loaded.test) == 6
+    first = pickle.loads((made_cifar / "data_batch_1").read_bytes())
+    expected = torch.from_numpy(first["data"].reshape(6, 3, 32, 32)).float() / 255
+    torch.testing.assert_close(loaded.train.inputs[:6], expected)
+    assert loaded.train.labels[:6].tolist() == first["labels"]
+
+
+def test_cifar10_with_a_file_that_is_not_official_is_refused(made_cifar):
+    (made_cifar / "data_batch_3").write_bytes(b"")
+    assert "holds no CIFAR-10 in cifar-10-batches-py" in load_and_fail(made_cifar.parent, "cifar10")

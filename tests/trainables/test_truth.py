@@ -7,8 +7,9 @@ from scipy import integrate, special, stats
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainables import truth
-from trainables.bounds import divergence
 from trainables.draws import generator
+from trainables.optima import Known, divergence
+from trainables.settings import MineConfig
 
 
 def compute(outputs, labels=None, stds=(0.3,), seed=0, **kwargs) -> truth.Truth | dict:
@@ -20,8 +21,9 @@ def compute(outputs, labels=None, stds=(0.3,), seed=0, **kwargs) -> truth.Truth 
 
 
 def optimum(found: truth.Truth, variable: str, marginals: str, batch_size: int) -> float:
-    information, _, log_ratio = found.of(variable)
-    return divergence(log_ratio, information, marginals, batch_size)
+    information, error, log_ratio = found.of(variable)
+    known = Known(log_ratio, (information, error), len(log_ratio), lambda b: (math.nan, math.nan))
+    return divergence(known, MineConfig(marginals=marginals, batch_size=batch_size))[0]
 
 
 @pytest.mark.parametrize("points", [2, 3, 16])

@@ -11,8 +11,9 @@ from trainables import devices, records
 from trainables.estimators import memory
 from trainables.records import files
 from trainables.records.layout import PROBES
-from trainables.settings import InputError, TrialConfig, flatten, key, replace
+from trainables.settings import InputError, TrialConfig, key, replace
 from trainables.subjects import training
+from trainables.subjects.datasets import DATASETS
 from trainables.trial import provenance, ray_trainable, recorded, schedule
 
 CPU = torch.device("cpu")
@@ -22,7 +23,7 @@ CPU = torch.device("cpu")
 def measured():
     """A network's shapes are measured on the CPU, outside of the pretended device."""
     for name in ("mnist", "digits"):
-        training.shapes("lenet5", name)
+        training.shapes("lenet5", (), DATASETS[name])
 
 
 @pytest.fixture
@@ -120,8 +121,8 @@ def test_a_share_that_is_too_small_is_refused_with_one_that_is_enough():
 
 def test_a_node_says_which_trial_does_not_fit_into_its_share():
     with driverless(), pretended():
-        assert cluster._use_gpu(0.25, flatten(TrialConfig())) == ""
-        assert cluster._use_gpu(0.05, flatten(TrialConfig())).startswith("gpus_per_trial is 0.05; it must be at least")
+        assert cluster._use_gpu(0.25, TrialConfig()) == ""
+        assert cluster._use_gpu(0.05, TrialConfig()).startswith("gpus_per_trial is 0.05; it must be at least")
 
 
 def test_a_trial_is_held_to_its_share_of_the_gpus_memory():
@@ -134,7 +135,7 @@ def test_a_trial_is_held_to_its_share_of_the_gpus_memory():
 def test_a_dry_run_on_a_gpu_tells_its_memory(capsys):
     """It times nothing on the CPU, and refuses what the sweep would."""
     resources, planned = Resources(gpus_per_trial=0.25), [TrialConfig()]
-    assert cost.measure(planned, resources, 2, cost.device_here(resources)).there is None
+    assert cost.device_here(resources) is None
     assert sweep_command._print_cost(planned, resources) == 0
     out = capsys.readouterr().out
     assert "2.5 GB of GPU memory per trial: 0.25 of a GPU is enough if it has 9.9 GB or more" in out
@@ -144,7 +145,7 @@ def test_a_dry_run_on_a_gpu_tells_its_memory(capsys):
         assert cost._concurrent(9, resources, cpus=16) == 4
         assert cost._concurrent(9, Resources(gpus_per_trial=0.4), cpus=16) == 2
         with pytest.raises(InputError, match=r"gpus_per_trial is 0.09; it must be at least 0.1"):
-            cost.measure(planned, Resources(gpus_per_trial=0.09), 2, GPU)
+            cost.estimate(planned, Resources(gpus_per_trial=0.09), 2, GPU)
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_an_error_of_the_gpu_ends_the_worker_and_one_of_the_trial_its_row(
         raise error
 
     monkeypatch.setattr(schedule, "run", run)
-    parameters = {"trial": flatten(tiny), "results": str(tmp_path), "threads": 1, "gpus": 0.5, "probe": "sweep"}
+    parameters = {"trial": tiny, "results": str(tmp_path), "threads": 1, "gpus": 0.5, "mark": "sweep"}
     with driverless(), pretended():
         if ends_worker:
             with pytest.raises(type(error)):

@@ -13,7 +13,7 @@ _FLAT = {"epochs": 100, "late_slope": 0.0, "late_slope_error": 0.0}
 
 def fit(pair: str, estimate: float | None, truth: float, optimum: float, **changes: float) -> dict:
     """A fit that did not explode, as the rule reads it, unless changes say so."""
-    row = {"pair": pair, "estimate": estimate, "truth": truth, "optimum": optimum, "ceiling": 7.0}
+    row = {"key": "k", "run": 1, "pair": pair, "estimate": estimate, "truth": truth, "optimum": optimum, "ceiling": 7.0}
     row |= {name: estimate for name in ("highest_running_mean", "lowest_running_mean")}
     return {**row, "first_nonfinite_epoch": None, "dead_hidden_layers": 0, **_FLAT, **changes}
 

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from trainables import devices, truth, verdict
+from trainables import contrast, devices, truth, verdict
 from trainables.bounds import BOUNDS
 from trainables.draws import generator
 from trainables.estimators import given, memory, mine
@@ -80,7 +80,8 @@ def fit(
     Raises:
         InputError: if lengths differ, values are missing, masked, not real or not finite, labels are none, a name
             cannot be part of a pair, a batch is larger than the data, the last one too small for `mine.marginals`, a
-            redrawn front's filter larger than X, or the fits take more memory than there is.
+            redrawn front's filter larger than X, `held_out` or `null` are asked for, or the fits take more memory than
+            there is.
     """
     config = MineConfig() if config is None else config
     if not isinstance(config, MineConfig):
@@ -91,6 +92,9 @@ def fit(
     if config.batch_size > len(known):
         raise InputError(f"mine.batch_size is {config.batch_size}; it must be at most {len(known)}, the rows given.")
     check_last_batch(config, len(known))
+    for name, needed in (("held_out", 0.0), ("null", "none")):
+        if (value := getattr(config, name)) != needed:
+            raise InputError(f"mine.{name} is {value}; it must be {needed} for arrays: give the rows that are meant.")
     ceilings = known.entropies
     pairs = tuple(f"{variable};{layer}" for variable in ceilings for layer in known.layers)
     memory.check_fit(config, known.shapes, pairs, len(known), chosen)
@@ -106,9 +110,11 @@ def fit(
             # Only of fits that never left 0 the truth decides: stuck, or nothing there to find.
             variable, layer = pair.split(";")
             one = truths(y, {layer: activations[layer]}, config.noise_std, source, chosen)[layer]
-            value, _, log_ratio = one.of(variable)
-            optimum = BOUNDS[config.bound].optimum(log_ratio, value, config.marginals, config.batch_size)
-            answers[pair] |= {"truth": value, "optimum": optimum}
+            of_rows = torch.arange(len(known)).to(chosen) if labels is None else labels
+            draws = generator(source, "contrast", pair)
+            there = contrast.known(one, variable, layers[layer], of_rows, config.noise_std, draws)
+            optimum, _ = BOUNDS[config.bound].optimum(there, config)
+            answers[pair] |= {"truth": there.information[0], "optimum": optimum}
     inputs_of_rule = curves.verdict_inputs(answers)
     outcomes = _by_pair(curves, verdict.outcome(inputs_of_rule))
     return Fits(curves, _by_pair(curves, inputs_of_rule["estimate"]), outcomes)

@@ -78,7 +78,7 @@ class Front:
         pairs: tuple[str, ...],
         shapes: Mapping[str, Shape],
         seed: int,
-        run: int,
+        run: object,
         device: torch.device,
     ) -> None:
         """Nothing is drawn yet; every pair has a generator of its own, on the device, and memory for its map."""

@@ -16,7 +16,6 @@ from trainables.estimators import front
 from trainables.estimators.statistics_network import parameters_of
 from trainables.settings import InputError, MineConfig, TrialConfig, flatten
 from trainables.subjects import training
-from trainables.subjects.datasets import DATASETS
 
 _PROCESS = {"cpu": 900_000_000, "cuda": 500_000_000}
 """Of Python with its packages, by far the most of it PyTorch; on a GPU of its context."""
@@ -51,10 +50,11 @@ def of_fit(config: MineConfig, shapes: Shapes, pairs: Sequence[str], samples: in
         runs: after the first, the weights of the run before are there, too.
     """
     fits, units, layers = len(pairs) * config.replicates, config.hidden_units, config.hidden_layers
-    rows = config.batch_size * (2 if config.marginals == "independent" else 1)
+    rows = config.batch_size * (2 if config.marginals == "independent" and not config.all_pairs else 1)
+    samples_of_T = config.batch_size * (config.batch_size / 2 if config.all_pairs and config.critic == "joint" else 1)
     inputs = rows * sum(math.prod(shape) for name, shape in shapes.items() if name != "Y")
-    weights = fits * (layers - 1) * (units + 1) * units
-    active = fits * config.batch_size * units * (1.5 + 4.5 * layers) + shapes.get("Y", (0,))[0] ** 2  # one-hot labels
+    weights = fits * (layers - 1) * (units + 1) * units * (1 + (config.critic == "separable"))
+    active = fits * samples_of_T * units * (1.5 + 4.5 * layers) + shapes.get("Y", (0,))[0] ** 2  # one-hot labels
     for pair in pairs:
         drawn = parameters_of(replace(config, hidden_layers=1), shapes, pair)
         weights += config.replicates * sum(math.prod(shape) for shape, _ in drawn.values())
@@ -75,8 +75,8 @@ def of_fit(config: MineConfig, shapes: Shapes, pairs: Sequence[str], samples: in
 
 def of_trial(config: TrialConfig, device: str = "cpu") -> dict[str, int]:
     """Of a trial at its largest, by what takes it."""
-    data, samples, mine = DATASETS[config.data.name], config.mine_samples, config.mine
-    of_network = training.shapes(config.network.name, config.data.name)
+    data, samples, mine = config.data_set, config.mine_samples, config.mine
+    of_network = training.shapes(config.network.name, config.network.layers, data)
     shapes = {name: shape for name, shape in of_network.items() if name in ("X", "Y", *config.layers)}
     images = data.train + data.test + (config.network.train_samples or 0) + (mine.samples or 0)
     widths = [math.prod(shapes[layer]) for layer in config.layers]

@@ -1,7 +1,7 @@
 """The training loop: all statistics networks of a run ascend their bound together (paper, Algorithm 1)."""
 
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables import draws, numerics, verdict
-from trainables.bounds import BOUNDS, log_mean_exp
+from trainables.bounds import BOUNDS, READ_OUTS, joint_and_marginal, log_mean_exp
 from trainables.estimators import batches, noise
 from trainables.estimators.front import Front
 from trainables.estimators.statistics_network import Activity, StatisticsNetworks
+from trainables.settings import MineConfig
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ class Curves:
     Attributes:
         pairs: the pairs along the second axis.
         bound: mean over the epoch's batches of the bound; not itself a lower bound on the mutual information.
-        pooled_bound: mean T(joint) - ln mean exp T(marginal) once over all of the epoch's samples.
-        log_mean_exp: mean over the epoch's batches of the second term.
-        gradient_norm: Euclidean norm of the fit's gradient at the epoch's last step.
+        pooled_bound: the bound once over all of the epoch's samples.
+        read_outs: other values of T over all of the epoch's samples, by name in `bounds.READ_OUTS`.
+        log_mean_exp: mean over the epoch's batches of ln mean exp T(marginal).
+        gradient_norm: Euclidean norm of the fit's gradient at the epoch's last step, after any cut.
         finite: whether bound, gradient and parameters were finite when the epoch ended.
         dead_units: hidden units that were zero on every sample of the last epoch, (pairs, replicates).
         dead_hidden_layers: hidden layers all of whose units were so, (pairs, replicates).
@@ -53,6 +55,7 @@ class Curves:
     pairs: tuple[str, ...]
     bound: Tensor
     pooled_bound: Tensor
+    read_outs: dict[str, Tensor]
     log_mean_exp: Tensor
     gradient_norm: Tensor
     finite: Tensor
@@ -92,40 +95,84 @@ def train(
         population: the samples; or a function from the epoch (from 0) to fresh ones, as many every time.
         seed, run: name the streams of batches, marginal samples, noise and redrawn fronts.
     """
-    config, device = networks.config, networks.device
+    config = networks.config
     kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[config.optimizer]
     # Both update every element by its own gradient alone, so fits cannot touch one another.
     optimizer = kind(list(networks.parameters.values()), lr=config.learning_rate, maximize=True, fused=True)
     gradient = BOUNDS[config.bound].ascent(config)
     recorder = _Recorder(networks)
+
+    def ascend(epoch: int, t: Tensor, activity: Activity) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        t.backward(gradient(t.detach()))
+        if config.gradient_clip:
+            networks.cut_gradients(config.gradient_clip)
+        optimizer.step()
+        if epoch == config.epochs - 1:
+            recorder.see(activity)
+
+    for values in _epochs(networks, population, seed, run, config.epochs, ascend):
+        recorder.end_epoch(values)
+    return recorder.curves()
+
+
+@torch.no_grad()
+def read_out(networks: StatisticsNetworks, samples: Samples, seed: int, run: int = 1) -> dict[str, Tensor]:
+    """Values of the trained T on other samples: by name in `bounds.READ_OUTS`, in nats, shape (pairs, replicates).
+
+    Means over as many epochs as the verdict's window has, with batches, marginal samples and noise as in training, from
+    streams of their own.
+    """
+    config, epochs = networks.config, verdict.window(networks.config.epochs)
+    found = _epochs(networks, samples, seed, f"{run} held out", epochs, lambda epoch, t, activity: None)
+    of_epochs = [_pooled(config, values) for values in found]
+    names = BOUNDS[config.bound].read_outs
+    return {name: torch.stack([values[name] for values in of_epochs]).mean(dim=0).cpu() for name in names}
+
+
+def _epochs(
+    networks: StatisticsNetworks,
+    population: Samples | Callable[[int], Samples],
+    seed: int,
+    run: object,
+    epochs: int,
+    each: Callable[[int, Tensor, Activity], None],
+) -> Iterator[Tensor]:
+    """T of each epoch's samples, (2, samples, pairs, replicates): joint, marginal; `each` step sees its own."""
+    config, device = networks.config, networks.device
     gather = _Gather(networks)
     redraw = Front(config, networks.pairs, networks.shapes, seed, run, device)
     samples_of = population if callable(population) else lambda epoch: population
     samples = samples_of(0)
     steps = draws.steps(len(samples), config.batch_size, config.last_batch)
     used = min(len(samples), steps * config.batch_size)
-    with closing(_noise(networks, gather.shapes, seed, run, steps)) as noises, numerics.fixed(config.matmul_precision):
-        for epoch, (rows, marginal_rows) in enumerate(batches.of_epochs(config, len(samples), seed, run, device)):
+    noises = _noise(networks, gather.shapes, seed, run, steps, epochs)
+    with closing(noises), numerics.fixed(config.matmul_precision):
+        for epoch, rows in enumerate(batches.of_epochs(config, len(samples), seed, run, device, epochs)):
             samples = samples_of(epoch) if epoch else samples
             values = torch.empty(2, used, len(networks.pairs), config.replicates, device=device, dtype=networks.dtype)
-            of_steps = values.split(config.batch_size, dim=1)
-            for batch, marginal, found in zip(rows, marginal_rows, of_steps, strict=True):
-                variables, layers, shuffle = gather(samples, batch, marginal)
+            for found, *of_step in zip(values.split(config.batch_size, dim=1), *rows, strict=True):
+                variables, layers, shuffle = gather(samples, *of_step)
                 if config.noise_std:
                     noise.add(layers, next(noises), config.noise_std)
                 t, activity = networks(*redraw(variables, layers), shuffle)
-                optimizer.zero_grad(set_to_none=True)
-                t.backward(torch.stack(gradient(t.detach())))
-                optimizer.step()
-                found.copy_(t.detach())
-                if epoch == config.epochs - 1:
-                    recorder.see(activity)
-            recorder.end_epoch(values)
-    return recorder.curves()
+                each(epoch, t, activity)
+                now = t.detach()
+                found.copy_(torch.stack(joint_and_marginal(now)) if config.all_pairs else now)
+            yield values
+
+
+def _pooled(config: MineConfig, values: Tensor) -> dict[str, Tensor]:
+    """What T, (2, samples, pairs, replicates), is worth over all samples at once: as its bound, and as read-outs."""
+    bound = BOUNDS[config.bound]
+    terms = {"pooled_bound": bound.second_term, **{name: READ_OUTS[name] for name in bound.read_outs}}
+    joint, marginal = values.double() - (bound.offset or 0.0)
+    mean, found = joint.mean(dim=0), {term: term(marginal, config, "stable") for term in set(terms.values())}
+    return {name: mean - found[term] for name, term in terms.items()}
 
 
 def _noise(
-    networks: StatisticsNetworks, shapes: dict[str, tuple[int, int]], seed: int, run: int, steps: int
+    networks: StatisticsNetworks, shapes: dict[str, tuple[int, int]], seed: int, run: object, steps: int, epochs: int
 ) -> Generator[noise.Step]:
     if networks.device.type != "cpu":
         return noise.on_gpu(shapes, seed, run, networks.device)
@@ -135,7 +182,7 @@ def _noise(
     # Convolutions, and a redrawn front's maps, outweigh any draw.
     light = 4 * weights <= _LIGHT[config.matmul_precision] * sum(features for _, features in shapes.values())
     ahead = light and config.architecture != 2 and not config.redraws_front
-    return noise.on_cpu(shapes, seed, run, steps=steps, epochs=config.epochs, ahead=ahead)
+    return noise.on_cpu(shapes, seed, run, steps=steps, epochs=epochs, ahead=ahead)
 
 
 _LIGHT = {"highest": 200, "high": 200, "medium": 550}
@@ -150,7 +197,7 @@ class _Gather:
 
     def __init__(self, networks: StatisticsNetworks) -> None:
         config, shapes = networks.config, networks.shapes
-        self.independent = config.marginals == "independent"
+        self.independent = config.marginals == "independent" and not config.all_pairs
         rows = 2 * config.batch_size if self.independent else config.batch_size
         self.shapes = {layer: (rows, math.prod(shapes[layer])) for layer in networks.layers}
         device, dtype = networks.device, networks.dtype
@@ -158,9 +205,9 @@ class _Gather:
         self.x = torch.empty(config.batch_size, math.prod(shapes.get("X", (0,))), device=device, dtype=dtype)
 
     def __call__(
-        self, samples: Samples, batch: Tensor, marginal: Tensor
+        self, samples: Samples, batch: Tensor, of_layers: Tensor, marginal: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor | None]:
-        """The batch's variables and layers, and the shuffle that makes its marginal samples."""
+        """The batch's variables, the layers beside them, and the shuffle that makes its marginal samples."""
         # index_select, since tensor[index] gathers several times slower on a CPU.
         variables: dict[str, Tensor] = {}
         if samples.x is not None:
@@ -168,7 +215,7 @@ class _Gather:
         if samples.y is not None:
             variables["Y"] = samples.y.index_select(0, batch)
         # Of independent marginals other samples take part, each with noise of its own: their rows come below.
-        rows = torch.cat([batch, marginal]) if self.independent else batch
+        rows = torch.cat([of_layers, marginal]) if self.independent else of_layers
         layers = {
             layer: torch.index_select(samples.layers[layer], 0, rows, out=outputs[: len(rows)])
             for layer, outputs in self.layers.items()
@@ -191,12 +238,8 @@ class _Recorder:
         full = values.shape[1] // config.batch_size
         whole, rest = values.tensor_split([full * config.batch_size], dim=1)
         by_size = [whole.unflatten(1, (full, config.batch_size)), rest.unsqueeze(1)][: 2 if rest.numel() else 1]
-        mean_joint = torch.cat([joint.double().mean(dim=1) for joint, _ in by_size])
         of_batches = torch.cat([BOUNDS[config.bound].value(joint, marginal, config) for joint, marginal in by_size])
         partition = torch.cat([log_mean_exp(marginal, config.log_mean_exp, dim=1).double() for _, marginal in by_size])
-        weight = torch.ones_like(mean_joint)
-        weight[full:] = rest.shape[1] / config.batch_size
-        pooled = (mean_joint * weight).sum(dim=0) / weight.sum(dim=0)
         bound = of_batches.mean(dim=0)
         gradients = {name: p.grad for name, p in networks.parameters.items() if p.grad is not None}
         finite = bound.isfinite()
@@ -206,7 +249,7 @@ class _Recorder:
         self.epochs.append(
             {
                 "bound": bound,
-                "pooled_bound": pooled - log_mean_exp(values[1].double(), "stable"),
+                **_pooled(config, values),
                 "log_mean_exp": partition.mean(dim=0),
                 "gradient_norm": networks.per_fit(gradients).sqrt(),
                 "finite": finite,
@@ -215,8 +258,12 @@ class _Recorder:
 
     @torch.no_grad()
     def see(self, activity: Activity) -> None:
-        """Remember which hidden units were on for any sample of a batch."""
-        found = [(pairs, (outputs > 0).any(dim=0)) for pairs, outputs in activity]
+        """Remember which hidden units were on for any sample of a batch: by layer, (its pairs, replicates, units)."""
+        networks = self.networks
+        found = [(networks.pairs, (hidden > 0).any(dim=0)) for hidden in activity.head]
+        for side, features in activity.branches.items():
+            pairs = networks.pairs_of(side)
+            found.append((pairs, (features > 0).any(dim=1).view(len(pairs), networks.config.replicates, -1)))
         if self.active:
             found = [(pairs, on | seen) for (pairs, on), (_, seen) in zip(found, self.active, strict=True)]
         self.active = found
@@ -233,4 +280,6 @@ class _Recorder:
             dead["dead_units"].index_add_(0, rows, (~active).sum(dim=-1))
             dead["dead_hidden_layers"].index_add_(0, rows, (~active.any(dim=-1)).long())
         found = {name: torch.stack([epoch[name] for epoch in self.epochs]) for name in self.epochs[0]}
-        return Curves(networks.pairs, **{name: values.cpu() for name, values in (found | dead).items()})
+        found = {name: values.cpu() for name, values in (found | dead).items()}
+        read_outs = {name: found.pop(name) for name in BOUNDS[networks.config.bound].read_outs}
+        return Curves(networks.pairs, read_outs=read_outs, **found)

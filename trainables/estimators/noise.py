@@ -49,13 +49,13 @@ def add(layers: Mapping[str, Tensor], numbers: Step, std: float) -> None:
     torch._foreach_add_(outputs, normals, alpha=std)  # one kernel for all layers on a GPU
 
 
-def generators(seed: int, run: int, layer: str) -> list[torch.Generator]:
+def generators(seed: int, run: object, layer: str) -> list[torch.Generator]:
     """The streams of a layer's noise in one run on a CPU."""
     return [draws.generator(seed, "noise", run, layer, stream) for stream in range(STREAMS)]
 
 
 def on_cpu(
-    shapes: Mapping[str, tuple[int, int]], seed: int, run: int, *, steps: int, epochs: int, ahead: bool = False
+    shapes: Mapping[str, tuple[int, int]], seed: int, run: object, *, steps: int, epochs: int, ahead: bool = False
 ) -> Generator[Step]:
     """Step after step of a run; each step's tensors hold until the next is asked for.
 
@@ -103,14 +103,14 @@ def on_cpu(
         torch.set_num_threads(everything)
 
 
-def on_gpu(shapes: Mapping[str, tuple[int, int]], seed: int, run: int, device: torch.device) -> Generator[Step]:
+def on_gpu(shapes: Mapping[str, tuple[int, int]], seed: int, run: object, device: torch.device) -> Generator[Step]:
     """The same on a GPU; the last draw may reach past the end of the run."""
     layers = {layer: _layer_on_gpu(shape, seed, run, layer, device) for layer, shape in shapes.items()}
     while True:
         yield {layer: next(steps) for layer, steps in layers.items()}
 
 
-def _layer_on_gpu(shape: tuple[int, int], seed: int, run: int, layer: str, device: torch.device) -> Iterator[Tensor]:
+def _layer_on_gpu(shape: tuple[int, int], seed: int, run: object, layer: str, device: torch.device) -> Iterator[Tensor]:
     stream = draws.generator(seed, "noise", run, layer, device=device)
     drawn = torch.empty(min(max(1, GPU_NORMALS // math.prod(shape)), GPU_STEPS), *shape, device=device)
     while True:

@@ -5,7 +5,7 @@ this one, draw by draw: read this first.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -50,12 +50,22 @@ class PlainNetwork(nn.Module):
 
     def forward(self, variable: Tensor, layer: Tensor) -> Tensor:
         w = self.weights
+        if self.config.critic == "separable":
+            return (self.tower("variable", variable) * self.tower("layer", layer)).sum(dim=1)
         hidden = torch.cat([self.side(self.sides[0], variable), self.side(self.sides[1], layer)], dim=1)
         first = torch.cat([w[f"first_{side}_weight"] for side in self.sides], dim=1)
         hidden = functional.relu(functional.linear(hidden, first, w["first_bias"]))
         for depth in range(1, self.config.hidden_layers):
             hidden = functional.relu(functional.linear(hidden, w[f"hidden{depth}_weight"], w[f"hidden{depth}_bias"]))
         return hidden @ w["last_weight"] + w["last_bias"]
+
+    def tower(self, role: str, values: Tensor) -> Tensor:
+        """One side's end of the separable critic."""
+        w, side = self.weights, self.sides[role == "layer"]
+        hidden = functional.linear(self.side(side, values), w[f"first_{side}_weight"], w[f"{role}_first_bias"])
+        for name in (*(f"hidden{depth}" for depth in range(1, self.config.hidden_layers)), "last"):
+            hidden = functional.linear(hidden.relu(), w[f"{role}_{name}_weight"], w[f"{role}_{name}_bias"])
+        return hidden
 
 
 def random_map(
@@ -76,6 +86,41 @@ def random_map(
             parameter.uniform_(-(fan_in**-0.5), fan_in**-0.5, generator=source)
     made = made.double().requires_grad_(False)
     return lambda values: functional.relu(made(values.view(-1, *x) if as_images else values)).flatten(1)
+
+
+def bound(joint: Tensor, marginal: Tensor) -> Tensor:
+    """Donsker-Varadhan bound of one batch, in nats."""
+    return joint.mean() - marginal.exp().mean().log()
+
+
+def jensen_shannon(joint: Tensor, marginal: Tensor) -> Tensor:
+    """What js and smile ascend."""
+    return -functional.softplus(-joint).mean() - functional.softplus(marginal).mean()
+
+
+Formula = Callable[[Tensor, Tensor, MineConfig], Tensor]
+
+VALUES: Mapping[str, Formula] = {
+    "donsker_varadhan": lambda joint, marginal, config: bound(joint, marginal),
+    "nwj": lambda joint, marginal, config: joint.mean() - (marginal - 1).exp().mean(),
+    "js": lambda joint, marginal, config: 1 + joint.mean() - marginal.exp().mean(),
+    "smile": lambda joint, marginal, config: (
+        joint.mean() - marginal.exp().clamp(math.exp(-config.clip), math.exp(config.clip)).mean().log()
+    ),
+    "remine": lambda joint, marginal, config: bound(joint, marginal),
+    "infonce": lambda own, every, config: (own - every.exp().mean(dim=0).log()).mean(),
+}
+"""Of T on joint and on marginal samples; of InfoNCE on the own pairs, and on all, (variables, layers)."""
+
+ASCENDED: Mapping[str, Formula] = {
+    **VALUES,
+    "js": lambda joint, marginal, config: jensen_shannon(joint, marginal),
+    "smile": lambda joint, marginal, config: jensen_shannon(joint, marginal),
+    "remine": lambda joint, marginal, config: (
+        bound(joint, marginal) - config.penalty * marginal.exp().mean().log().square()
+    ),
+}
+"""What is ascended."""
 
 
 def fit(
@@ -105,7 +150,7 @@ def fit(
     values, outputs = samples.x if variable == "X" else samples.y, samples.layers[layer]
     assert values is not None, "the pair's variable is given"
     fronts = draws.generator(seed, "front", run, pair)
-    b, independent = settings.batch_size, settings.marginals == "independent"
+    b, independent = settings.batch_size, settings.marginals == "independent" and not settings.all_pairs
     average, bounds = None, []
     for _ in range(settings.epochs):
         rows = draws.epoch_rows(len(values), b, settings.last_batch, order).split(b)
@@ -124,15 +169,25 @@ def fit(
                 mapped = random_map(fronts, settings.architecture, pair, shapes)
                 side, z = (mapped(side), z) if variable == "X" else (side, mapped(z))
             own, shuffled = (z[: len(batch)], z[len(batch) :]) if independent else (z, z[marginal])
-            joint, partition = network(side, own).mean(), network(side, shuffled).exp().mean()
-            bound = ascended = joint - partition.log()
+            joint = network(side, own)
+            if settings.bound == "infonce":
+                every = torch.stack([network(side, one.expand(len(own), -1)) for one in own], dim=1)
+            else:
+                every = network(side, shuffled)
+            of_epoch.append(VALUES[settings.bound](joint, every, settings).item())
             if settings.gradient_correction == "moving_average":
-                rate, now = settings.moving_average_rate, partition.detach()
+                rate, now = settings.moving_average_rate, every.exp().mean().detach()
                 average = now if average is None else (1 - rate) * average + rate * now
-                ascended = joint - partition / average
+                loss = -(joint.mean() - every.exp().mean() / average)
+            else:
+                loss = -ASCENDED[settings.bound](joint, every, settings)
             descent.zero_grad()
-            (-ascended).backward()
+            loss.backward()
+            if settings.gradient_clip:
+                norm = nn.utils.get_total_norm(p.grad for p in network.parameters() if p.grad is not None)
+                for parameter in network.parameters():
+                    if parameter.grad is not None:
+                        parameter.grad *= min(1.0, settings.gradient_clip / norm.item())
             descent.step()
-            of_epoch.append(bound.item())
         bounds.append(np.mean(of_epoch))
     return np.array(bounds), network

@@ -8,6 +8,7 @@ parameter, and no operation mixes them: a fit that turns NaN leaves its siblings
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,8 +22,21 @@ from trainables.settings import MineConfig
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-Activity = list[tuple[tuple[str, ...], Tensor]]
-"""Of each hidden layer the pairs that have it, and its outputs after the ReLU, (rows, pairs, replicates, units)."""
+ROLES = ("variable", "layer")
+"""The sides of a pair, by which the heads of the separable critic are named."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Outputs of the hidden layers (after the ReLU) in one forward pass.
+
+    Attributes:
+        head: one tensor per hidden layer of the heads, shape (any, pairs, replicates, units).
+        branches: by side, shape (fits, rows, branch_units); architecture 3 only.
+    """
+
+    head: list[Tensor]
+    branches: dict[str, Tensor]
 
 
 def parameters_of(config: MineConfig, shapes: Shapes, pair: str) -> dict[str, tuple[tuple[int, ...], int]]:
@@ -33,10 +47,10 @@ def parameters_of(config: MineConfig, shapes: Shapes, pair: str) -> dict[str, tu
     """
     if config.redraws_front:
         shapes = {**shapes, pair: front.mapped_shape(config, pair, shapes)}
-    sides = front.sides(config, pair)
-    width, units = sum(_width(config, shapes[side]) for side in sides), config.hidden_units
+    sides, units, separable = front.sides(config, pair), config.hidden_units, config.critic == "separable"
+    widths = [_width(config, shapes[side]) for side in sides]
     found: dict[str, tuple[tuple[int, ...], int]] = {}
-    for side in sides:
+    for side, width in zip(sides, widths, strict=True):
         shape, features = shapes[side], math.prod(shapes[side])
         if _is_convolved(config, shape):
             kernel = (shape[0], config.conv_kernel, config.conv_kernel)
@@ -45,11 +59,16 @@ def parameters_of(config: MineConfig, shapes: Shapes, pair: str) -> dict[str, tu
         elif _has_branch(config):
             found[f"branch.{side}.weight"] = (config.branch_units, features), features
             found[f"branch.{side}.bias"] = (config.branch_units,), features
-        found[f"first.{side}.weight"] = (units, _width(config, shape)), width
-    found["first.bias"] = (units,), width
-    for depth in range(1, config.hidden_layers):
-        found |= {f"hidden{depth}.weight": ((units, units), units), f"hidden{depth}.bias": ((units,), units)}
-    return {**found, "last.weight": ((units,), units), "last.bias": ((), units)}
+        found[f"first.{side}.weight"] = (units, width), width if separable else sum(widths)
+    heads = dict(zip([f"{role}." for role in ROLES], widths, strict=True)) if separable else {"": sum(widths)}
+    for head, width in heads.items():
+        found[f"{head}first.bias"] = (units,), width
+        for depth in range(1, config.hidden_layers):
+            found[f"{head}hidden{depth}.weight"] = (units, units), units
+            found[f"{head}hidden{depth}.bias"] = (units,), units
+        found[f"{head}last.weight"] = (units, units) if separable else (units,), units
+        found[f"{head}last.bias"] = (units,) if separable else (), units
+    return found
 
 
 def _width(config: MineConfig, shape: tuple[int, ...]) -> int:
@@ -80,7 +99,8 @@ class StatisticsNetworks:
     With a redrawn front (`front.py`) one side of each pair is a random map's output, handed over under the
     pair's name, and neither side has anything before the head's first Linear.
 
-    The head is Linear(hidden_units) + ReLU, hidden_layers times, then Linear(1). Labels enter one-hot.
+    The head is Linear(hidden_units) + ReLU, hidden_layers times, then Linear(1). With the separable critic each side
+    has one of its own that ends in Linear(hidden_units), and T is their inner product. Labels enter one-hot.
 
     Attributes:
         sides: of each pair the two sides that its head concatenates.
@@ -167,28 +187,49 @@ class StatisticsNetworks:
             layers: outputs with their noise, (batch, features) each; with `marginal` None, (2 batch,
                 features): the joint samples' rows, then the marginal samples'.
                 Of a redrawn front the mapped sides beside them, under their pairs' names.
-            marginal: row of the layer that each marginal sample takes, all distinct, int64, shape (batch,).
+            marginal: row of the layer that each marginal sample takes, all distinct, int64, shape (batch,); not
+                read where the bound takes all pairs.
 
         Returns:
-            T of joint and of marginal samples, shape (2, batch, pairs, replicates), and the hidden activity.
+            T of joint and of marginal samples, shape (2, batch, pairs, replicates), or where the bound takes all pairs
+            of the j-th layer with the i-th variable, (batch, batch, pairs, replicates); and the hidden activity.
         """
-        activity: Activity = []
-        by_variable = [self._variable(name, variables, activity) for name in self.variables]
-        fixed = self._by_layer(by_variable) + self.parameters["first.bias"]
+        activity = Activity([], {})
+        variable = self._by_layer([self._variable(name, variables, activity) for name in self.variables])
         layer_sides = dict.fromkeys(self.sides[pair][1] for pair in self.pairs)
         layer = torch.cat([self._project(side, layers[side], activity) for side in layer_sides], dim=1)
-        if marginal is None:
-            both = layer.unflatten(0, (2, len(fixed)))
-        else:
-            both = torch.stack([layer, layer.index_select(0, marginal)])
-        hidden = (both + fixed).relu_()
-        activity.append((self.pairs, hidden.flatten(0, 1)))
-        for depth in range(1, self.config.hidden_layers):
-            weight, bias = (self.parameters[f"hidden{depth}.{name}"] for name in ("weight", "bias"))
-            hidden = functional.relu(torch.einsum("sbprh,prkh->sbprk", hidden, weight) + bias)
-            activity.append((self.pairs, hidden.flatten(0, 1)))
+        if self.config.critic == "separable":
+            variable = self._deep(variable + self.parameters["variable.first.bias"], activity, "variable.")
+            layer = self._deep(layer + self.parameters["layer.first.bias"], activity, "layer.")
+            variable, layer = self._linear(variable, "variable.last"), self._linear(layer, "layer.last")
+            if self.config.all_pairs:
+                return torch.einsum("iprk,jprk->ijpr", variable, layer), activity
+            return torch.linalg.vecdot(variable, self._both(layer, marginal)), activity
+        variable = variable + self.parameters["first.bias"]
+        met = variable.unsqueeze(1) + layer if self.config.all_pairs else self._both(layer, marginal) + variable
+        hidden = self._deep(met, activity)
         last: Tensor = LastProduct.apply(hidden, self.parameters["last.weight"])
         return last + self.parameters["last.bias"], activity
+
+    def _both(self, layer: Tensor, marginal: Tensor | None) -> Tensor:
+        """The layers' rows of joint, then of marginal samples, (2, batch, ...)."""
+        if marginal is None:
+            return layer.unflatten(0, (2, len(layer) // 2))
+        return torch.stack([layer, layer.index_select(0, marginal)])
+
+    def _deep(self, first: Tensor, activity: Activity, head: str = "") -> Tensor:
+        """A head's last hidden layer from its first pre-activation, (..., pairs, replicates, units)."""
+        hidden = first.relu_()
+        activity.head.append(hidden.flatten(0, -4))
+        for depth in range(1, self.config.hidden_layers):
+            hidden = functional.relu(self._linear(hidden, f"{head}hidden{depth}"))
+            activity.head.append(hidden.flatten(0, -4))
+        return hidden
+
+    def _linear(self, values: Tensor, name: str) -> Tensor:
+        """Each fit's own Linear, of (..., pairs, replicates, units)."""
+        weight, bias = (self.parameters[f"{name}.{part}"] for part in ("weight", "bias"))
+        return torch.einsum("...prh,prkh->...prk", values, weight) + bias
 
     def _by_layer(self, by_variable: list[Tensor]) -> Tensor:
         """The variables' shares, each (batch, its pairs, replicates, units), in the order of `pairs`."""
@@ -218,9 +259,8 @@ class StatisticsNetworks:
         elif _has_branch(config):
             dense, bias = (self.parameters[f"branch.{side}.{name}"] for name in ("weight", "bias"))
             flat = functional.linear(values, dense.flatten(0, 2), bias.flatten())
-            hidden = functional.relu(flat).view(rows, fits, -1)
-            activity.append((self.pairs_of(side), hidden.unflatten(1, (pairs, replicates))))
-            features = hidden.transpose(0, 1)
+            features = functional.relu(flat).view(rows, fits, -1).transpose(0, 1)
+            activity.branches[side] = features
         else:
             shared = values if config.architecture == 1 or config.redraws_front else functional.relu(values)
             # Weights first: with few columns a quarter faster than the same product the other way round.
@@ -236,6 +276,18 @@ class StatisticsNetworks:
             total.index_add_(0, self.rows(self.pairs_with[name]), squares)
         return total
 
+    def cut_gradients(self, most: float) -> None:
+        """Cut each fit's gradient to this Euclidean norm."""
+        gradients = {name: p.grad for name, p in self.parameters.items() if p.grad is not None}
+        factor = (most / self.per_fit(gradients).sqrt()).clamp(max=1)
+        for name, gradient in gradients.items():
+            gradient.mul_(self._of_fits(factor, name))
+
+    def _of_fits(self, values: Tensor, name: str) -> Tensor:
+        """Values of all fits, (pairs, replicates), as they broadcast to a parameter's fits."""
+        own = values[self.rows(self.pairs_with[name])]
+        return own.view(*own.shape, *[1] * (self.parameters[name].dim() - 2))
+
     def state(self) -> dict[str, Tensor]:
         """Copies of all parameters, for a checkpoint or the next run."""
         return {name: tensor.detach().clone() for name, tensor in self.parameters.items()}
@@ -243,10 +295,9 @@ class StatisticsNetworks:
     @torch.no_grad()
     def load(self, state: Mapping[str, Tensor], keep: Tensor) -> None:
         """Take parameters from `state`, for the fits that `keep` marks, (pairs, replicates)."""
+        keep = keep.to(self.device)
         for name, tensor in self.parameters.items():
-            marked = keep.to(self.device)[self.rows(self.pairs_with[name])]
-            marked = marked.view(*marked.shape, *[1] * (tensor.dim() - 2))
-            tensor.copy_(torch.where(marked, state[name].to(self.device), tensor))
+            tensor.copy_(torch.where(self._of_fits(keep, name), state[name].to(self.device), tensor))
 
 
 class LastProduct(torch.autograd.Function):

@@ -10,6 +10,7 @@ import pyarrow as pa
 from trainables.errors import require
 from trainables.records.schemas import SCHEMAS, STATES
 from trainables.settings import InputError, TrialConfig, fields, replace, unflatten
+from trainables.subjects.own import PROBED
 
 _FIT = ("run", "pair", "replicate")
 _AXES: Mapping[str, tuple[str, ...]] = {
@@ -29,7 +30,7 @@ def axes(table: str, config: TrialConfig, pair: str | None = None) -> dict[str, 
         pair: of the rows of this pair alone.
     """
     values: dict[str, Sequence[Any]] = {
-        "epoch": range(config.network.epochs),
+        "epoch": range(0 if config.network.name == PROBED else config.network.epochs),  # trained elsewhere: no rows
         "run": range(1, config.runs + 1),
         "pair": [one for one in config.pairs if pair in (None, one)],
         "replicate": range(config.mine.replicates),

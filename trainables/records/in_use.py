@@ -1,8 +1,8 @@
 """Who writes to a results folder: a sweep and packing each keep a file in `probes` and write it again and again.
 
-Packing deletes parts, which a sweep's trials write and read, so neither starts beside the other. Each writes its file
-first and looks for the other's then, so of two that start at once at least one is refused. A process that was killed
-leaves its file, which counts until it is two minutes older than one that is written now; both times are the store's.
+Packing deletes parts, which a sweep's trials write and read, so neither starts beside the other. Each writes its own
+file before it looks for the other's, so of two that start at once at least one is refused. A process that was killed
+leaves its file, which counts until it is two minutes older than one that is written now, by the store's clock.
 """
 
 import contextlib

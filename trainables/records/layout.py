@@ -4,7 +4,8 @@ trials/KEY.parquet, ...   a trial's part of each of the four tables
 merged/TABLE/*.parquet    the parts of many trials in one file (packing.py)
 plans/*.json              the trials that sweeps mean to run (plans.py)
 checkpoints/, lenet_runs/, truths/    what trials resume from and share
-search/, tune/            the state of a search, and Ray Tune's own
+activations/              of networks that were trained elsewhere (trial/activations.py)
+tune/                     TensorBoard's event files
 probes/                   by what a sweep's nodes see that they share the folder (in_use.py)
 """
 
@@ -15,7 +16,7 @@ PLANS = "plans"
 CHECKPOINTS = "checkpoints"
 NETWORK_RUNS = "lenet_runs"
 TRUTHS = "truths"
-SEARCH = "search"
+ACTIVATIONS = "activations"
 TUNE = "tune"
 PROBES = "probes"
 

@@ -1,9 +1,9 @@
 """Packing: the parts of completed trials go into few merged files.
 
-All copies of a table are written and read back before anything is deleted, and then only files whose rows they hold.
-Until then a trial's rows are there more than once, and count once (reading.py); so packing that is killed at any moment
-loses nothing, nor would it beside a sweep, which it refuses (in_use.py). What cannot be read as it is stays and is
-named; so do failed trials, which the next sweep runs again, and trials without a row, which are still running.
+All copies of a table are written and read back before a file is deleted, and only files whose rows were copied are
+deleted. In between a trial's rows are in two files and count once (reading.py), so packing can be killed at any moment.
+It is refused while a sweep writes to the folder (in_use.py). Files that cannot be read stay and are named; failed and
+unfinished trials stay too, for the next sweep.
 """
 
 import json

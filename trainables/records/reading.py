@@ -191,16 +191,11 @@ def pieces(request: Request, rows: int = ROWS) -> Iterator[Piece]:
         InputError: if a file went away before it was read, as when the folder is packed meanwhile.
     """
     store, root = files.filesystem(request.results)
-    place = f"{root}/{folder(request.table)}"
     nothing = SCHEMAS[request.table].empty_table()
     found: set[str] = set()  # trials that were read, or left out and named
     try:
         # The parts are listed first: one that packing deletes meanwhile is in a merged file by then.
-        if request.trial is None:
-            parts = tablefiles.parts(store, root, request.table)
-        else:
-            part = store.get_file_info(f"{place}/{request.trial}.parquet")
-            parts = [] if part.type == pa.fs.FileType.NotFound else [part]
+        parts = tablefiles.parts(store, root, request.table, request.trial)
         taken = {key_of(info.path) for info in parts}
         merged, problems = tablefiles.merged(store, root, request.table)
         yield _as_asked(request, Piece(nothing, problems))
@@ -211,7 +206,7 @@ def pieces(request: Request, rows: int = ROWS) -> Iterator[Piece]:
         changed = f"results {request.results!r} changed while it was read ({error})"
         raise InputError(f"{changed}; run the command again.") from error
     if request.trial is None:
-        yield _as_asked(request, Piece(nothing, _absent(request, place, found)))
+        yield _as_asked(request, Piece(nothing, _absent(request, root, found)))
 
 
 def _as_asked(request: Request, piece: Piece) -> Piece:
@@ -219,18 +214,19 @@ def _as_asked(request: Request, piece: Piece) -> Piece:
     return Piece(piece.rows.select(request.columns), told, piece.without)
 
 
-def _absent(request: Request, place: str, found: set[str]) -> Problems:
+def _absent(request: Request, root: str, found: set[str]) -> Problems:
     """Completed trials without a row that should have some."""
     trials = request.trials or {}
     wanted = {key for key, one in trials.items() if expected.size(request.table, one, request.pair)}
     if not (gone := sorted(wanted - found)):
         return {}
-    return {
-        place: f"{len(gone)} of {counted(len(trials), 'completed trial')} {'has' if len(trials) == 1 else 'have'} no "
-        f"rows in the table {request.table}: files of the results folder are missing (of trial {gone[0]}"
+    sentence = (
+        f"{len(gone)} of {counted(len(trials), 'completed trial')} {'has' if len(trials) == 1 else 'have'} no rows in "
+        f"the table {request.table}: files of the results folder are missing (of trial {gone[0]}"
         f"{' and others' if len(gone) > 1 else ''}); put them back from a copy, or delete their files in trials and "
         "run their sweep again."
-    }
+    )
+    return {f"{root}/{folder(request.table)}": sentence}
 
 
 def _of_parts(request: Request, store: pa.fs.FileSystem, parts: list[pa.fs.FileInfo], rows: int) -> Iterator[Piece]:

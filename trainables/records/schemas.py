@@ -15,9 +15,27 @@ from trainables.settings import TrialConfig, descriptions, fields, flatten, key,
 SCHEMA_VERSION = "1"
 """Raised when a column changes its meaning or goes away."""
 
-LATER = frozenset({"late_slope", "late_slope_error"})
-"""Columns that came after the first results, read as null where a file does not have them; for columns of the
-configuration see `settings.ADDED`."""
+_READ_OUTS = {
+    f"{part}_{name}": f"{words}, {said}."
+    for part, said in (
+        ("read_out", "over the last window, of all of an epoch's samples at once"),
+        ("held_out", "of the trained T on the samples that it was not trained on"),
+    )
+    for name, words in (
+        ("donsker_varadhan", "T read out by Donsker-Varadhan"),
+        ("smile", "The same with exp(T) clipped by mine.clip"),
+        ("nwj", "T read out by NWJ, where training fixes its constant"),
+        ("infonce", "T read out by InfoNCE, where it was taken of all pairs of a batch"),
+    )
+} | {
+    "held_out_truth": "As truth, of the samples that T was not trained on.",
+    "held_out_truth_standard_error": "As truth_standard_error, of the same.",
+    "held_out_optimum": "As optimum, of the same.",
+    "optimum_standard_error": "Of optimum, where it is finite and was drawn.",
+}
+
+LATER = frozenset({"late_slope", "late_slope_error", *_READ_OUTS})
+"""Columns that came after the first results; null where a file does not have them, or a writer leaves them out."""
 
 RENAMED: Mapping[str, str] = {
     "optimum": "target",
@@ -41,7 +59,7 @@ def _configuration_fields() -> list[pa.Field]:
     for path, hint in fields().items():
         allowed = typing.get_args(hint) or (hint,)
         first = allowed[0] if isinstance(allowed[0], type) else type(allowed[0])  # a Literal's are values
-        kind = pa.list_(pa.string()) if typing.get_origin(hint) is tuple else kinds[first]
+        kind = pa.list_(kinds[first]) if typing.get_origin(hint) is tuple else kinds[first]
         columns.append(_field(path, kind, descriptions()[path], nullable=type(None) in allowed))
     return columns
 
@@ -106,6 +124,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             _field("truth_draws", pa.int32(), "Monte Carlo draws of truth; a cap bounds them."),
             _field("truth_without_noise", pa.float64(), "Truth of the same layer at noise_std 0.", "nat"),
             _field("optimum", pa.float64(), "What the marginals make the bound aim at; may be infinite.", "nat"),
+            *(_field(name, pa.float64(), text, "nat", nullable=True) for name, text in _READ_OUTS.items()),
             _field("started_from", pa.string(), "Weights at the start: initialisation or previous run."),
         ]
     ),
@@ -129,6 +148,8 @@ def table(name: str, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> pa.Ta
         ValueError: if the columns are not exactly those of the schema, or a value is missing where none may be.
     """
     schema = SCHEMAS[name].with_metadata({"schema_version": SCHEMA_VERSION})
+    rows = len(next(iter(columns.values())))
+    columns = {later: [None] * rows for later in LATER.intersection(schema.names)} | dict(columns)
     if set(columns) != set(schema.names):
         odd = sorted(set(columns) ^ set(schema.names))
         raise ValueError(f"columns of {name} do not match its schema: {', '.join(odd)}")

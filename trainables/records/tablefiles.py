@@ -25,9 +25,12 @@ class MergedFile(NamedTuple):
     rows: int
 
 
-def parts(store: pa.fs.FileSystem, root: str, table: str) -> list[pa.fs.FileInfo]:
-    """What lies in a table's folder and is named like a part."""
-    return files.named(store, f"{root}/{folder(table)}", ".parquet")
+def parts(store: pa.fs.FileSystem, root: str, table: str, trial: str | None = None) -> list[pa.fs.FileInfo]:
+    """What is in a table's folder and named like a part; or the part of one trial, without a listing."""
+    if trial is None:
+        return files.named(store, f"{root}/{folder(table)}", ".parquet")
+    part = store.get_file_info(f"{root}/{folder(table)}/{trial}.parquet")
+    return [] if part.type == pa.fs.FileType.NotFound else [part]
 
 
 def merged(store: pa.fs.FileSystem, root: str, table: str) -> tuple[list[MergedFile], Problems]:
@@ -66,7 +69,9 @@ def content(store: pa.fs.FileSystem, path: str, table: str, columns: list[str], 
     try:
         with pa.parquet.ParquetFile(path, filesystem=store, page_checksum_verification=True) as file:
             if problem := _unfit(file, table, exact):
-                return f"{path}{problem.format(remedy(path))}."
+                return f"{path}{problem}."
+            if not file.metadata.num_rows:
+                return f"{path}, which has no rows; {remedy(path)}."
             there = file.schema_arrow.names
             stored = {name: name if name in there else RENAMED.get(name, name) for name in columns}
             rows = file.read([name for name in stored.values() if name in there], use_threads=False)
@@ -84,7 +89,7 @@ def content(store: pa.fs.FileSystem, path: str, table: str, columns: list[str], 
 
 
 def _unfit(file: pa.parquet.ParquetFile, table: str, exact: bool) -> str:
-    """What is wrong with a file by its footer, `{}` for the remedy; empty if nothing is."""
+    """What is wrong with a file by its version and columns; empty if nothing is."""
     version = (file.schema_arrow.metadata or {}).get(b"schema_version", b"none").decode(errors="replace")
     if version != SCHEMA_VERSION:
         return f" of schema version {version}; this program reads version {SCHEMA_VERSION}"
@@ -97,7 +102,7 @@ def _unfit(file: pa.parquet.ParquetFile, table: str, exact: bool) -> str:
         return f" with columns that are missing, doubled or of another type: {', '.join(odd)}"
     if exact and (unknown := there.keys() - SCHEMAS[table].names):
         return f" with columns that this program does not know: {', '.join(sorted(unknown))}"
-    return "" if file.metadata.num_rows else ", which has no rows; {}"
+    return ""
 
 
 def damaged(path: str, error: Exception) -> str:

@@ -1,16 +1,14 @@
 """The fields of a trial: types, defaults, ranges, and what each is for."""
 
-import functools
+import itertools
 import math
-import sys
-import typing
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from trainables.bounds import BOUNDS
 from trainables.errors import require
-from trainables.subjects import networks
+from trainables.settings.checks import check, positive
+from trainables.subjects import own
 from trainables.subjects.datasets import DATASETS
 from trainables.subjects.networks import NETWORKS
 
@@ -28,20 +26,39 @@ def later(default: Any) -> Any:
 class DataConfig:
     """The data set."""
 
-    name: Literal[tuple(DATASETS)] = "mnist"  # type: ignore[valid-type]  # a Literal of a constant
-    """Data set; digits are scikit-learn's 1,797 digits, without a download."""
+    name: str = "mnist"
+    """Data set: mnist, fashion_mnist, cifar10, digits (scikit-learn's, without a download), binary_rule (that of
+    Shwartz-Ziv and Tishby), or package.module:function, which takes the folder or nothing and returns inputs and labels
+    to learn from, and inputs and labels to test with."""
     root: str | None = None
     """Folder of the data sets; unset: $MINE_STUDY_DATA, then the platform's cache folder."""
     scaling: Literal["unit", "standardized"] = later("unit")
     """Inputs that the network and MINE read: unit, in [0, 1]; standardized, less the data set's mean, over its std."""
+    bins: int | None = later(None)
+    """Labels of a data set of one's own that are real numbers: into how many bins of equal counts they are put."""
+    source: str = later("")
+    """Of a data set of one's own: digest of the source file; filled in by the command."""
+
+    def __post_init__(self) -> None:
+        check(self, "data", bins=2)
+        known = self.name in (*DATASETS, own.PROBED) or own.is_own(self.name)
+        require(known, "data.name", self.name, f"one of {', '.join(DATASETS)}, or package.module:function")
+        given = self.name == own.PROBED or own.is_own(self.name)
+        require(self.bins is None or given, "data.bins", self.bins, f"None for {self.name}")
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
     """The network that is studied, and how it is trained."""
 
-    name: Literal[tuple(NETWORKS)] = later("lenet5")  # type: ignore[valid-type]  # a Literal of a constant
-    """Network: lenet5, the paper's; or mlp, three hidden layers of 64, 32 and 16 tanh units."""
+    name: str = later("lenet5")
+    """Network: lenet5, the paper's; mlp and tanh_mlp, of tanh units; vgg and resnet, small ones of their families; or
+    package.module:Class, called with the shape of an input and the number of classes, or with nothing."""
+    layers: tuple[str, ...] = later(())
+    """Layers to probe, in order, as named_modules names them; output is the network's output. None given: those that
+    the network is described with, of one's own only the output."""
+    source: str = later("")
+    """Of a network of one's own: digest of the source file, or of its activations; filled in by the command."""
     epochs: int = 21
     """Training epochs of the network (paper: 21)."""
     optimizer: Literal["sgd", "adam"] = "sgd"
@@ -60,8 +77,14 @@ class NetworkConfig:
     """What the layer of the output (sm1) is, for MINE and truth: the class probabilities, or their logarithms."""
 
     def __post_init__(self) -> None:
-        _check(self, "network", epochs=1, batch_size=1, train_samples=1)
-        _positive("network.learning_rate", self.learning_rate)
+        check(self, "network", epochs=1, batch_size=1, train_samples=1)
+        known = self.name in (*NETWORKS, own.PROBED) or own.is_own(self.name)
+        require(known, "network.name", self.name, f"one of {', '.join(NETWORKS)}, or package.module:Class")
+        for layer in self.layers:
+            named = layer.isprintable() and ";" not in layer and layer not in ("", "X", "Y")
+            require(named, "network.layers", layer, "names without ';', not X or Y")
+        require(len(set(self.layers)) == len(self.layers), "network.layers", self.layers, "each of them once")
+        positive("network.learning_rate", self.learning_rate)
         require(0 <= self.momentum < 1, "network.momentum", self.momentum, "at least 0 and below 1")
 
 
@@ -74,8 +97,13 @@ class ScheduleConfig:
     first_probe: int = later(0)
     """The network's epoch, from 0, of MINE's first run; network.epochs - 1: one run, on the finished network."""
 
+    epochs: tuple[int, ...] = later(())
+    """The network's epochs, from 0, after which MINE runs, in place of first_probe and probe_every."""
+
     def __post_init__(self) -> None:
-        _check(self, "schedule", probe_every=1, first_probe=0)
+        check(self, "schedule", probe_every=1, first_probe=0)
+        rising = all(first < second for first, second in itertools.pairwise((-1, *self.epochs)))
+        require(rising, "schedule.epochs", self.epochs, "rising, from 0")
 
 
 @dataclass(frozen=True)
@@ -87,6 +115,8 @@ class MineConfig:
     front: Literal["trained", "redrawn"] = later("trained")
     """First layers of architectures 2 and 3: trained, or redrawn: the paper's authors' random map of one side, drawn
     again at every step and never trained; the optimum, which allows any T, is then only an upper bound."""
+    critic: Literal["joint", "separable"] = later("joint")
+    """joint: the head reads both sides at once; separable: each side has its own, and T is their inner product."""
     noise_std: float = 0.0
     """Standard deviation of the Gaussian noise added to the layer's output, in activation units."""
     hidden_units: int = 10
@@ -105,6 +135,10 @@ class MineConfig:
     """Statistics networks trained side by side per pair, from independent initialisations."""
     bound: Literal[tuple(BOUNDS)] = later("donsker_varadhan")  # type: ignore[valid-type]  # a Literal of a constant
     """Bound that T ascends."""
+    clip: float = later(5.0)
+    """tau of smile: exp(T) is clipped to [exp(-tau), exp(tau)], in its bound and wherever T is read out by it."""
+    penalty: float = later(0.1)
+    """Of remine: weight of the square of ln mean exp T."""
     epochs: int = 100
     """MINE epochs per run."""
     batch_size: int = 100
@@ -116,6 +150,8 @@ class MineConfig:
     """adam, or sgd: the plain gradient ascent of Algorithm 1."""
     learning_rate: float = 1e-4
     """Learning rate of MINE (left open by the paper)."""
+    gradient_clip: float = later(0.0)
+    """Euclidean norm to which a longer gradient of a fit is cut; 0: none is."""
     marginals: Literal["permutation", "derangement", "independent"] = "permutation"
     """Marginal samples: the batch shuffled, shuffled without fixed points, or drawn anew from all samples."""
     log_mean_exp: Literal["naive", "stable"] = "naive"
@@ -126,157 +162,39 @@ class MineConfig:
     """Weight of the newest batch in gradient_correction's moving average of mean exp(T)."""
     matmul_precision: Literal["highest", "high", "medium"] = later("highest")
     """Of products, in PyTorch's words: highest, float32; high, TF32 on a GPU; medium, bfloat16 on a CPU that has it."""
+    null: Literal["none", "shuffled_each_step", "shuffled_once"] = later("none")
+    """Layers of other samples: drawn again at every step (truth 0), or dealt out once (what is learnt by heart?)."""
+    held_out: float = later(0.0)
+    """Share of the samples that T is not trained on and at the end read out on, too, a subset fixed by the seed."""
     samples: int | None = None
     """Training samples that MINE and truth use, a fixed stratified subset; None: all."""
     pairs: tuple[str, ...] = ()
     """Pairs to estimate, each variable;layer (X;sm1); none given: all of the network's."""
 
     def __post_init__(self) -> None:
-        _check(
+        check(
             self, "mine", hidden_units=1, hidden_layers=1, branch_units=0, conv_channels=1, replicates=1, epochs=1,
-            batch_size=2, samples=1,
+            batch_size=2, samples=1, penalty=0, gradient_clip=0,
         )  # fmt: skip
         # Below, squared distances over the variance leave float64's digits; above, float32's range nears.
         usable = self.noise_std == 0 or 1e-4 <= self.noise_std <= 1e6
         require(usable, "mine.noise_std", self.noise_std, "0, or from 0.0001 to 1000000")
         odd = self.conv_kernel >= 1 and self.conv_kernel % 2 == 1
         require(odd, "mine.conv_kernel", self.conv_kernel, "odd and at least 1")
-        _positive("mine.learning_rate", self.learning_rate)
+        for name in ("learning_rate", "clip"):
+            positive(f"mine.{name}", getattr(self, name))
+        for name in ("penalty", "gradient_clip"):
+            require(getattr(self, name) < math.inf, f"mine.{name}", getattr(self, name), "finite")
+        require(0 <= self.held_out < 1, "mine.held_out", self.held_out, "at least 0 and below 1")
         rate = self.moving_average_rate
         require(0 < rate <= 1, "mine.moving_average_rate", rate, "above 0 and at most 1")
+
+    @property
+    def all_pairs(self) -> bool:
+        """Whether T is taken of all pairs of a batch, with no marginal samples."""
+        return BOUNDS[self.bound].all_pairs
 
     @property
     def redraws_front(self) -> bool:
         """Whether one side of each pair goes through a random map; architecture 1 has no front."""
         return self.front == "redrawn" and self.architecture != 1
-
-
-@dataclass(frozen=True)
-class TrialConfig:
-    """One trial: a configuration and its seed."""
-
-    seed: int = 0
-    """Seed of everything random in the trial."""
-    data: DataConfig = field(default_factory=DataConfig)
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    mine: MineConfig = field(default_factory=MineConfig)
-
-    def __post_init__(self) -> None:
-        _check(self, "")
-        _check(self.data, "data")
-        require(0 <= self.seed < 2**63, "seed", self.seed, "from 0 to 2^63 - 1")
-        first, last = self.schedule.first_probe, self.network.epochs - 1
-        require(first <= last, "schedule.first_probe", first, f"at most {last}, the last epoch of network.epochs")
-        available = self.available
-        limit = f"at most {available}, the size of {self.data.name}'s training set"
-        for path, samples, batch in (
-            ("network.train_samples", self.network.train_samples, self.network.batch_size),
-            ("mine.samples", self.mine.samples, self.mine.batch_size),
-        ):
-            require(samples is None or samples <= available, path, samples, limit)
-            used = available if samples is None else samples
-            batch_path = f"{path.split('.')[0]}.batch_size"
-            require(batch <= used, batch_path, batch, f"at most {used}, the samples in use ({path})")
-        check_last_batch(self.mine, self.mine_samples)
-        everything = networks.pairs(NETWORKS[self.network.name].layers)
-        for pair in self.mine.pairs:
-            require(pair in everything, "mine.pairs", pair, f"one of {', '.join(everything)}")
-        # One order, each pair once, none where all are named: none of this changes a number.
-        named = tuple(pair for pair in everything if pair in self.mine.pairs)
-        object.__setattr__(self, "mine", replace(self.mine, pairs=() if named == everything else named))
-
-    @property
-    def pairs(self) -> tuple[str, ...]:
-        """The pairs to estimate: those of X in the network's order, then those of Y."""
-        return self.mine.pairs or networks.pairs(NETWORKS[self.network.name].layers)
-
-    @property
-    def layers(self) -> Mapping[str, str]:
-        """The probed layers that the pairs name, in the network's order, each with its module."""
-        described = NETWORKS[self.network.name].layers
-        return {layer: module for layer, module in described.items() if {f"X;{layer}", f"Y;{layer}"} & set(self.pairs)}
-
-    @property
-    def available(self) -> int:
-        """Number of the data set's training samples."""
-        return DATASETS[self.data.name].train
-
-    @property
-    def runs(self) -> int:
-        """Number of MINE runs of the schedule (paper: 6)."""
-        return 1 + (self.network.epochs - 1 - self.schedule.first_probe) // self.schedule.probe_every
-
-    @property
-    def probe_epochs(self) -> range:
-        """The network's epochs after which MINE runs."""
-        return range(self.schedule.first_probe, self.network.epochs, self.schedule.probe_every)
-
-    @property
-    def mine_samples(self) -> int:
-        """Number of samples N that MINE and truth use."""
-        return self.available if self.mine.samples is None else self.mine.samples
-
-
-def check_last_batch(mine: MineConfig, samples: int) -> None:
-    """Refuse a last batch of one sample where its marginal sample must be another's.
-
-    Raises:
-        InputError: if that is so.
-    """
-    alone = mine.marginals == "derangement" and samples % mine.batch_size == 1
-    allowed = (
-        f"dropped where it has one sample ({samples} in batches of {mine.batch_size}) and marginals is derangement"
-    )
-    require(mine.last_batch == "dropped" or not alone, "mine.last_batch", mine.last_batch, allowed)
-
-
-def _positive(path: str, value: float) -> None:
-    require(math.isfinite(value) and value > 0, path, value, "a finite number above 0")
-
-
-@functools.cache
-def _hints(section: Any) -> dict[str, Any]:
-    return typing.get_type_hints(section)
-
-
-def _check(section: Any, prefix: str, **least: int) -> None:
-    """Hold every field of a frozen dataclass to its type and its least value; an int for a float becomes a float."""
-    for name, kind in _hints(typing.cast(Any, type(section))).items():
-        path, value = f"{prefix}.{name}".lstrip("."), getattr(section, name)
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            require(abs(value) <= sys.float_info.max, path, value, "a number that float64 holds")
-            object.__setattr__(section, name, float(value))
-        elif typing.get_origin(kind) is tuple:
-            require(isinstance(value, list | tuple | set), path, value, "a list or a tuple")
-            object.__setattr__(section, name, tuple(value))
-            for item in value:
-                _check_value(path, item, str)
-        else:
-            _check_value(path, value, kind)
-        if name in least and value is not None:
-            or_all = ", or None for all" if kind == int | None else ""
-            require(value >= least[name], path, value, f"at least {least[name]}{or_all}")
-
-
-def _check_value(path: str, value: object, kind: Any) -> None:
-    allowed = typing.get_args(kind) or (kind,)
-    if typing.get_origin(kind) is Literal:
-        known = any(type(value) is type(choice) and value == choice for choice in allowed)
-        require(known, path, value, f"one of {', '.join(map(str, allowed))}")
-        return
-    require(not isinstance(value, int) or abs(value) < 2**63, path, value, "a whole number up to 2^63 - 1")
-    names = " or ".join("None" if one is type(None) else one.__name__ for one in allowed)
-    require(isinstance(value, allowed) and not isinstance(value, bool), path, value, f"of type {names}")
-
-
-def pairs_in_words(pairs: Iterable[str]) -> str:
-    """Pairs as people read them: all, X or Y where all pairs of a variable are there, and the rest by name."""
-    given, found = tuple(pairs), []
-    known = (networks.pairs(one.layers) for one in NETWORKS.values())
-    of_network = next((one for one in known if set(given) <= set(one)), given)
-    for variable in "XY":
-        of_variable = [pair for pair in of_network if pair.startswith(variable)]
-        there = [pair for pair in of_variable if pair in given]
-        found += [variable] if there == of_variable else there
-    return "all" if not given or found == ["X", "Y"] else ", ".join(found)

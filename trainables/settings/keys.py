@@ -7,8 +7,10 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.settings.fields import TrialConfig
 from trainables.settings.paths import flatten
+from trainables.settings.trial_config import TrialConfig
+from trainables.subjects.datasets import DATASETS
+from trainables.subjects.own import PROBED
 
 
 def key(config: TrialConfig) -> str:
@@ -22,7 +24,9 @@ def key(config: TrialConfig) -> str:
 
 def configuration_key(config: TrialConfig) -> str:
     """The key of the trial's configuration: as `key`, without the seed."""
-    return content_key({path: value for path, value in _deciding(config).items() if path != "seed"})
+    probed = config.network.name == PROBED  # then the activations are the seed's own
+    without = ("seed", stored("network.source")) if probed else ("seed",)
+    return content_key({path: value for path, value in _deciding(config).items() if path not in without})
 
 
 def network_key(config: TrialConfig) -> str:
@@ -52,9 +56,13 @@ def _deciding(config: TrialConfig) -> dict[str, Any]:
     flat = {path: value for path, value in flat.items() if path not in ADDED or value != ADDED[path]}
     flat["mine.pairs"] = config.pairs
     for path in ("network.train_samples", "mine.samples"):
-        flat[path] = config.available if flat[path] is None else flat[path]
+        if path in flat and config.data.name in DATASETS:  # one's own is told apart by its source
+            flat[path] = config.available if flat[path] is None else flat[path]
         section = path.partition(".")[0]
-        if flat[path] % flat[f"{section}.batch_size"] == 0:  # there is no partial batch
+        if flat.get(path) is None:
+            continue
+        sizes = (config.fitted_samples, config.held_out_samples) if section == "mine" else (flat[path],)
+        if not any(size % flat[f"{section}.batch_size"] for size in sizes):  # there is no partial batch
             flat.pop(f"{section}.last_batch", None)
     return {stored(path): value for path, value in flat.items()}
 
@@ -70,15 +78,25 @@ def unused_fields(config: TrialConfig) -> list[str]:
     mine = config.mine
     unused = {
         "data.root": True,
-        "network.momentum": config.network.optimizer != "sgd",
+        **{f"network.{name}": config.network.name == PROBED for name in _TRAINING},
+        "network.momentum": config.network.name == PROBED or config.network.optimizer != "sgd",
         "mine.front": mine.architecture == 1,
         "mine.branch_units": mine.architecture != 3 or mine.redraws_front,
         "mine.conv_channels": mine.architecture != 2 or mine.redraws_front,
         "mine.conv_kernel": mine.architecture != 2 or mine.redraws_front,
-        "mine.moving_average_rate": mine.gradient_correction != "moving_average",
+        "mine.gradient_correction": mine.bound != "donsker_varadhan",
+        "mine.moving_average_rate": mine.bound != "donsker_varadhan" or mine.gradient_correction == "none",
+        "mine.marginals": mine.all_pairs,
+        "mine.clip": mine.all_pairs,
+        "mine.penalty": mine.bound != "remine",
     }
     return [path for path, is_unused in unused.items() if is_unused]
 
 
-DECIDE_USE = ("network.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction")
+_TRAINING = ("optimizer", "learning_rate", "batch_size", "last_batch", "train_samples", "output")
+"""The network's fields that nothing is done by where it was trained elsewhere."""
+
+DECIDE_USE = (
+    "network.name", "network.optimizer", "mine.architecture", "mine.front", "mine.gradient_correction", "mine.bound"
+)  # fmt: skip
 """The fields by which `unused_fields` decides."""

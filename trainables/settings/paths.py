@@ -4,14 +4,14 @@ import ast
 import dataclasses
 import functools
 import inspect
+import itertools
 import operator
-import sys
 import typing
 from collections.abc import Mapping
 from typing import Any
 
 from trainables.errors import require
-from trainables.settings.fields import TrialConfig
+from trainables.settings.trial_config import TrialConfig
 
 
 @functools.cache
@@ -29,14 +29,14 @@ def fields() -> dict[str, Any]:
 @functools.cache
 def descriptions() -> dict[str, str]:
     """The docstring under each field: path to text."""
-    prefixes = {kind.__name__: f"{name}." for name, kind in typing.get_type_hints(TrialConfig).items()}
+    sections = {f"{name}.": kind for name, kind in typing.get_type_hints(TrialConfig).items()} | {"": TrialConfig}
     texts: dict[str, str] = {}
-    for section in ast.parse(inspect.getsource(sys.modules[TrialConfig.__module__])).body:
-        if isinstance(section, ast.ClassDef):
-            for statement, following in zip(section.body, section.body[1:], strict=False):
+    for prefix, kind in sections.items():
+        if dataclasses.is_dataclass(kind):
+            body = typing.cast(ast.ClassDef, ast.parse(inspect.getsource(typing.cast(type, kind))).body[0]).body
+            for statement, following in itertools.pairwise(body):
                 if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
-                    path = prefixes.get(section.name, "") + ast.unparse(statement.target)
-                    texts[path] = ast.literal_eval(following.value)
+                    texts[prefix + ast.unparse(statement.target)] = ast.literal_eval(following.value)
     return texts
 
 

@@ -1,14 +1,14 @@
 """A data set as tensors on a device."""
 
 import functools
-import pkgutil
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.subjects.datasets import DATASETS
+from trainables.subjects import datasets, own
 
 
 @dataclass(frozen=True)
@@ -53,23 +53,49 @@ class DataSet:
         return DataSet(self.train.to(device), self.test.to(device))
 
 
+class Chosen(Protocol):
+    """Which data set, and how it is read (`settings.DataConfig`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def root(self) -> str | None: ...
+    @property
+    def scaling(self) -> str: ...
+    @property
+    def bins(self) -> int | None: ...
+    @property
+    def source(self) -> str: ...
+
+
+def chosen(settings: Chosen) -> DataSet:
+    """The data set that settings choose.
+
+    Raises:
+        InputError: as `load`, or if the source of people's own is not what it was.
+    """
+    own.check(settings.name, settings.source, "data.name")
+    return load(settings.name, settings.root, settings.scaling, settings.bins)
+
+
 @functools.lru_cache(maxsize=1)
-def load(name: str, root: str | None = None, scaling: str = "unit") -> DataSet:
+def load(name: str, root: str | None = None, scaling: str = "unit", bins: int | None = None) -> DataSet:
     """A data set, on the CPU; downloaded first where it is not there yet. The last one stays, for the next trial.
 
     Args:
-        name: one of `DATASETS`.
+        name: one of `DATASETS`, or `package.module:name`.
         root: folder of the data sets.
-        scaling: `unit` or `standardized` values.
+        scaling: `unit`: as they are; or `standardized` values.
+        bins: as `datasets.load`.
 
     Raises:
-        InputError: if it is missing and cannot be downloaded, or a file is not the official one.
+        InputError: as `datasets.load`.
     """
-    described = DATASETS[name]
-    train, train_labels, test, test_labels = map(torch.from_numpy, pkgutil.resolve_name(described.load)(root))
+    train, train_labels, test, test_labels = map(torch.from_numpy, datasets.load(name, root, bins))
     loaded = DataSet(Examples(train, train_labels), Examples(test, test_labels))
     if scaling == "unit":
         return loaded
+    described = datasets.described(name, root, bins)
     return DataSet(*(part.standardized(described.mean, described.std) for part in (loaded.train, loaded.test)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -40,20 +41,52 @@ NETWORKS: Mapping[str, Network] = {
     "mlp": Network(
         "trainables.subjects.networks:mlp", {"tanh1": "tanh1", "tanh2": "tanh2", "tanh3": "tanh3", "sm1": OUTPUT}
     ),
+    # Shwartz-Ziv and Tishby 2017 (arXiv:1703.00810), section 3.1: 10-7-5-4-3 tanh units.
+    "tanh_mlp": Network(
+        "trainables.subjects.networks:tanh_mlp", {f"tanh{n}": f"tanh{n}" for n in range(1, 6)} | {"sm1": OUTPUT}
+    ),
+    "vgg": Network(
+        "trainables.subjects.convolutional:vgg",
+        {"pool1": "pool1", "pool2": "pool2", "pool3": "pool3", "relu7": "relu7", "sm1": OUTPUT},
+    ),
+    "resnet": Network(
+        "trainables.subjects.convolutional:ResNet",
+        {"stage1": "stage1", "stage2": "stage2", "stage3": "stage3", "pool": "pool", "sm1": OUTPUT},
+    ),
 }
 """By `network.name`."""
 
 
 def mlp(shape: tuple[int, ...], classes: int) -> nn.Module:
     """Three hidden layers of 64, 32 and 16 tanh units."""
+    return _tanh((math.prod(shape), 64, 32, 16), classes)
+
+
+def tanh_mlp(shape: tuple[int, ...], classes: int) -> nn.Module:
+    """Five hidden layers of 10, 7, 5, 4 and 3 tanh units."""
+    return _tanh((math.prod(shape), 10, 7, 5, 4, 3), classes)
+
+
+def _tanh(widths: tuple[int, ...], classes: int) -> nn.Module:
+    """Layers linear1, tanh1, linear2, ... of these widths, the first the input's, and a last linear one."""
     from torch import nn
 
-    widths, modules = (math.prod(shape), 64, 32, 16), OrderedDict[str, nn.Module](flat=nn.Flatten())
-    for number in (1, 2, 3):
-        modules[f"linear{number}"] = nn.Linear(widths[number - 1], widths[number])
+    modules = OrderedDict[str, nn.Module](flat=nn.Flatten())
+    for number, (before, after) in enumerate(itertools.pairwise(widths), start=1):
+        modules[f"linear{number}"] = nn.Linear(before, after)
         modules[f"tanh{number}"] = nn.Tanh()
-    modules["linear4"] = nn.Linear(widths[-1], classes)
+    modules[f"linear{len(widths)}"] = nn.Linear(widths[-1], classes)
     return nn.Sequential(modules)
+
+
+def described(name: str, layers: tuple[str, ...] = ()) -> Network:
+    """A network of `NETWORKS`, or `package.module:name`, with these layers probed; none: those of its description.
+
+    Layers are named as in `named_modules`; `output` is the network's output. Raises nothing: what a name stands for is
+    found when the network is made.
+    """
+    known = NETWORKS.get(name, Network(name, {"output": OUTPUT}))
+    return Network(known.make, {one: known.layers.get(one, one) for one in layers}) if layers else known
 
 
 def pairs(layers: Mapping[str, str]) -> tuple[str, ...]:

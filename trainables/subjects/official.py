@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST from their official files, in torchvision's layout; downloaded where they are not there."""
+"""MNIST, Fashion-MNIST and CIFAR-10 from their official files, in torchvision's layout; downloaded where missing."""
 
 import gzip
 import hashlib
@@ -49,6 +49,29 @@ def mnist(root: str | None) -> Arrays:
 def fashion_mnist(root: str | None) -> Arrays:
     """Fashion-MNIST; raises as `_load`."""
     return _load("fashion_mnist", root)
+
+
+def cifar10(root: str | None) -> Arrays:
+    """CIFAR-10, read, checked and where it is missing downloaded by torchvision.
+
+    Raises:
+        InputError: if it is missing and cannot be downloaded, or a file is not the official one.
+    """
+    from torchvision import datasets  # slow to import
+
+    folder = data_root(root)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".cifar10.lock"):
+            parts = [datasets.CIFAR10(folder, train=train, download=True) for train in (True, False)]
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise InputError(
+            f"data.root {str(folder)!r} holds no CIFAR-10 in cifar-10-batches-py ({reason}); it must hold the official "
+            "files, or the machine must reach the network to download them."
+        ) from error
+    arrays = [(part.data.transpose(0, 3, 1, 2) / np.float32(255), np.array(part.targets)) for part in parts]
+    return (*arrays[0], *arrays[1])
 
 
 def data_root(root: str | None) -> Path:

@@ -1,6 +1,7 @@
 """The outputs of a network's layers, read by forward hooks, and their shapes."""
 
 import functools
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -60,6 +61,26 @@ def layer_shapes(network: nn.Module, shape: tuple[int, ...], layers: Mapping[str
     with _read(network, layers, "softmax") as outputs:
         network(torch.zeros(2, *shape))
         return {name: tuple(one.shape[1:]) for name, one in _each_once(outputs, layers).items()}
+
+
+def outputs(network: nn.Module, inputs: Tensor, layers: Mapping[str, str]) -> dict[str, Tensor]:
+    """The same of a network of people's own, on its own device, each (samples, *shape of the layer) on the CPU.
+
+    The network is left as it was: modes, gradients, hooks and random states.
+    """
+    modes = {module: module.training for module in network.modules()}
+    place = next(itertools.chain(network.parameters(), network.buffers()), torch.empty(0)).device
+    try:
+        with torch.random.fork_rng():
+            network.eval()
+            with torch.no_grad(), _read(network, layers, "softmax") as read:
+                network(inputs[:2].to(place))
+            shapes = {name: one.shape[1:] for name, one in _each_once(read, layers).items()}
+            found = activations(network, inputs.to(place), layers)
+            return {name: one.cpu().reshape(-1, *shapes[name]) for name, one in found.items()}
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 @contextmanager

@@ -16,26 +16,38 @@ from torch.nn import functional
 
 from trainables import numerics
 from trainables.draws import derive_seed, epoch_rows
+from trainables.errors import require
+from trainables.subjects import own
 from trainables.subjects.data import Examples
-from trainables.subjects.datasets import DATASETS
-from trainables.subjects.networks import NETWORKS
+from trainables.subjects.datasets import Data
+from trainables.subjects.networks import NETWORKS, described
 from trainables.subjects.probing import EVALUATION_BATCH, layer_shapes
 
 
-def build(name: str, data: str, source: torch.Generator) -> nn.Module:
-    """A network for a data set, on the CPU, its initial weights drawn as if by `source`, a CPU generator."""
-    described = DATASETS[data]
+def build(name: str, data: Data, source: torch.Generator) -> nn.Module:
+    """A network for a data set, on the CPU, its initial weights drawn as if by `source`, a CPU generator.
+
+    Raises:
+        InputError: if one of people's own cannot be made, or is no module.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.set_rng_state(source.get_state())
-        return pkgutil.resolve_name(NETWORKS[name].make)(described.shape, described.classes)
+        if name in NETWORKS:
+            return pkgutil.resolve_name(NETWORKS[name].make)(data.shape, data.classes)
+        made = own.call(name, "network.name", data.shape, data.classes)
+    require(isinstance(made, nn.Module), "network.name", name, "what makes a torch.nn.Module")
+    return made
 
 
 @functools.lru_cache(maxsize=32)
-def shapes(name: str, data: str) -> Mapping[str, tuple[int, ...]]:
-    """Shape of one sample of X and of each layer of a network, and of Y the number of classes."""
-    described = DATASETS[data]
-    layers = layer_shapes(build(name, data, torch.Generator()), described.shape, NETWORKS[name].layers)
-    return {"X": described.shape, "Y": (described.classes,), **layers}
+def shapes(name: str, layers: tuple[str, ...], data: Data) -> Mapping[str, tuple[int, ...]]:
+    """Shape of one sample of X and of each layer of a network, and of Y the number of classes.
+
+    Args:
+        layers: as `networks.described`.
+    """
+    of_layers = layer_shapes(build(name, data, torch.Generator()), data.shape, described(name, layers).layers)
+    return {"X": data.shape, "Y": (data.classes,), **of_layers}
 
 
 class Learning(Protocol):

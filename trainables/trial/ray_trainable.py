@@ -3,16 +3,16 @@
 import logging
 import os
 import platform
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from ray import tune
 
-from trainables import devices, records, verdict
+from trainables import devices, objectives, records, verdict
 from trainables.records import files
-from trainables.settings import InputError, key, unflatten
-from trainables.subjects import data
+from trainables.settings import InputError, key
 from trainables.trial import network_run
 from trainables.trial import recorded as trial
 from trainables.trial.schedule import Checkpoint
@@ -24,24 +24,23 @@ PRETENDED = "MINE_STUDY_PRETENDED_GPUS"
 
 
 def run_trial(parameters: dict[str, Any]) -> None:
-    """Run one trial and report after every probe; its rows go to the results folder.
+    """Run one trial and report after every run of MINE; its rows go to the results folder.
 
     Args:
-        parameters: `trial` (the configuration, by field path), `results` (folder or URI), `threads`, `gpus` (the
-            share of one that this process may use) and `probe` (the sweep's file in the results folder).
+        parameters: `trial` (the configuration), `results` (folder or URI), `threads`, `gpus` (the share of one that
+            this process may use) and `mark` (the sweep's file in the results folder).
 
-    A trial that has completed before is left as it is: Tune may enter one again after a crash of the
-    driver. One that raises leaves a row with its error and ends normally, since a retry would raise again;
-    what Tune retries is the loss of a worker, a node, or a GPU.
+    A trial that another sweep has completed meanwhile is left as it is. One that raises leaves a row with its error
+    and ends normally, since a retry would raise again; what Tune retries is the loss of a worker, a node, or a GPU.
 
     Raises:
         InputError: on a node that sees another folder under the results' name, or that has no usable GPU for a trial
             that gets one.
-        RuntimeError: whatever the GPU raised that no trial in this process can use any more, or not enough of it:
-            Tune then starts a fresh one, in which the trial resumes from its checkpoint.
+        RuntimeError: if the GPU is lost to this process, or has too little memory left: Tune then starts another
+            process, in which the trial resumes from its checkpoint.
     """
-    config, results = unflatten(parameters["trial"]), parameters["results"]
-    files.check_seen(results, parameters["probe"])
+    config, results = parameters["trial"], parameters["results"]
+    files.check_seen(results, parameters["mark"])
     if records.trial_state(results, key(config)) == "completed":
         tune.report({"state": "completed"})
         return
@@ -58,7 +57,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
     except Exception as error:
         logger.exception("trial %s failed", key(config))
         if _is_lost(device, error) or records.trial_state(results, key(config)) != "failed":
-            raise  # this process is of no use any more, or the row could not be written either: elsewhere, then
+            raise  # Tune tries again in another process: this one is of no use, or the row could not be written
         tune.report({"state": "failed", "error": f"{type(error).__name__}: {error}", **counts})
 
 
@@ -66,18 +65,19 @@ def prepare(parameters: dict[str, Any]) -> None:
     """Train one network and compute its truths, and publish both for the trials that share them.
 
     Args:
-        parameters: `trial` (one of these trials, by field path), `layers` and `noise_stds` (of all of them),
+        parameters: `trial` (one of these trials), `layers` and `noise_stds` (of all of them),
             and the rest as in `run_trial`.
     """
-    config, results = unflatten(parameters["trial"]), parameters["results"]
-    files.check_seen(results, parameters["probe"])
+    config, results = parameters["trial"], parameters["results"]
+    files.check_seen(results, parameters["mark"])
     torch.set_num_threads(parameters["threads"])
-    loaded = data.load(**vars(config.data)).to(device_of(parameters["gpus"]))
-    trained = network_run.obtain(config, loaded, results)
-    probed = loaded.train.subset(config.mine.samples)
+    device = device_of(parameters["gpus"])
+    trained, probed = network_run.subject(config, device, results, lambda name: nullcontext())
     for epoch in config.probe_epochs:
         outputs = trained.outputs(config, epoch, probed, parameters["layers"])
-        network_run.obtain_truths(config, epoch, outputs, probed.labels, parameters["noise_stds"], results)
+        for part, rows in network_run.parts(config, probed).items():
+            of_part = network_run.samples(config, probed, outputs, rows)
+            network_run.obtain_truths(config, part, epoch, of_part, parameters["noise_stds"], results)
 
 
 def device_of(gpus: float) -> torch.device:
@@ -111,23 +111,20 @@ def _is_lost(device: torch.device, error: Exception) -> bool:
 
 
 def _counts(progress: Checkpoint) -> dict[str, int]:
-    """Fits so far, and how many of each verdict."""
-    outcomes = [verdict.outcome(rows.to_pandas()) for rows in progress.rows["estimates"]]
-    verdicts = np.concatenate(outcomes)
-    counts = {f"{name}_fits": int((verdicts == name).sum()) for name in verdict.OUTCOMES}
-    return {"fits": len(verdicts), **counts}
+    """Fits so far, and how many of each outcome."""
+    outcomes = np.concatenate([verdict.outcome(rows.to_pandas()) for rows in progress.rows["estimates"]])
+    return {"fits": len(outcomes), **{f"{name}_fits": int((outcomes == name).sum()) for name in verdict.OUTCOMES}}
 
 
 def _levels(progress: Checkpoint) -> dict[str, float]:
     """The last run's pairs, in nats: `bound/PAIR`, `truth/PAIR`, `optimum/PAIR`; and the median of bound by truth.
 
     A bound is the mean estimate of the replicates that did not explode; a pair that has none has no bound. The median
-    is over pairs whose truth is at least the rule's least reference, NaN if there is none.
+    is NaN if no pair counts (`objectives.estimate_by_truth`).
     """
     fits = progress.rows["estimates"][-1].to_pandas()
     fits["bound"] = fits["estimate"].where(verdict.outcome(fits) != "exploded")
     pairs = fits.groupby("pair", sort=False)[["bound", "truth", "optimum"]].mean()
-    usable = pairs[pairs["truth"] >= verdict.VerdictRule().least_reference]
     shown = {f"{name}/{pair}": float(value) for name in pairs for pair, value in pairs[name].items()}
     levels = {name: value for name, value in shown.items() if np.isfinite(value)}
-    return {**levels, "bound_by_truth": float((usable["bound"] / usable["truth"]).median())}
+    return {**levels, "bound_by_truth": float(objectives.estimate_by_truth(fits).mean())}

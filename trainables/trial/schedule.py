@@ -9,11 +9,10 @@ import pyarrow as pa
 import torch
 
 from trainables import truth
-from trainables.estimators import memory, mine
+from trainables.estimators import mine
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.records import schemas
 from trainables.settings import TrialConfig
-from trainables.subjects import data, training
 from trainables.trial import network_run, provenance, rows
 
 
@@ -58,31 +57,31 @@ def run(
     Raises:
         InputError: if the trial takes more memory than the device has, or the data cannot be loaded.
     """
-    memory.check_trial(config, device)
     provenance.forget_device_peak(device)
     reached = Checkpoint(config) if reached is None else reached
     watch = provenance.Stopwatch(device, reached.seconds)
+    trained, probed = network_run.subject(config, device, results, watch.phase)
     with watch.phase("data"):
-        loaded = data.load(**vars(config.data)).to(device)
-        probed = loaded.train.subset(config.mine.samples)
-        ceilings = {"X": truth.entropy(probed.inputs), "Y": truth.entropy(probed.labels)}
-    with watch.phase("network"):
-        trained = network_run.obtain(config, loaded, results)
-    del loaded  # from here on only the probed samples are needed
+        parts = network_run.parts(config, probed)
+        fitted = parts["fitted"]
+        ceilings = {"X": truth.entropy(probed.inputs[fitted]), "Y": truth.entropy(probed.labels[fitted])}
 
     for number, epoch in list(enumerate(config.probe_epochs, start=1))[reached.run :]:
         with watch.phase("probe"):
             outputs = trained.outputs(config, epoch, probed, config.layers)
+            samples = {part: network_run.samples(config, probed, outputs, of) for part, of in parts.items()}
         with watch.phase("truth"):
-            stds = {config.mine.noise_std, 0.0}
-            truths = network_run.obtain_truths(config, epoch, outputs, probed.labels, stds, results)
+            answers, stds = {}, {config.mine.noise_std, 0.0}
+            for part, of_part in samples.items():
+                truths = network_run.obtain_truths(config, part, epoch, of_part, stds, results)
+                answers[part] = rows.known_answers(config, truths, ceilings, of_part, epoch, part)
         with watch.phase("mine"):
-            networks, started_from = _networks(reached, number, device)
-            samples = mine.Samples(probed.inputs.flatten(1), probed.labels, outputs)
-            curves = mine.train(networks, samples, config.seed, number)
-        del outputs, samples  # a gigabyte at full size, before the next probe makes its own
-        answers = rows.known_answers(config, truths, ceilings)
-        estimates = rows.estimates(config, number, curves, answers, started_from)
+            networks, started_from = _networks(reached, trained.shapes(config), number, device)
+            curves = mine.train(networks, samples["fitted"], config.seed, number)
+            others = samples.get("held_out")
+            held_out = mine.read_out(networks, others, config.seed, number) if others else {}
+        del outputs, samples, others, of_part  # a gigabyte at full size, before the next probe makes its own
+        estimates = rows.estimates(config, number, curves, answers, started_from, held_out)
         reached = Checkpoint(
             config,
             number,
@@ -99,10 +98,11 @@ def run(
         yield reached
 
 
-def _networks(reached: Checkpoint, run: int, device: torch.device) -> tuple[StatisticsNetworks, np.ndarray]:
+def _networks(
+    reached: Checkpoint, shapes: Mapping[str, tuple[int, ...]], run: int, device: torch.device
+) -> tuple[StatisticsNetworks, np.ndarray]:
     """The statistics networks at the start of a run, and where each fit's weights came from."""
     config = reached.config
-    shapes = training.shapes(config.network.name, config.data.name)
     networks = StatisticsNetworks(config.mine, shapes, config.seed, run, device, pairs=config.pairs)
     started_from = np.full((len(networks.pairs), config.mine.replicates), "initialisation", dtype=object)
     if config.mine.transfer_mode == "finetune" and reached.finite is not None:
