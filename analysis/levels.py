@@ -9,6 +9,7 @@ values are in nats.
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -30,11 +31,8 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of `table`."""
 
-OF_ONE_PAIR = (
-    Column("estimate", parts=OWN_INTERVAL), Column("truth"), Column("optimum"),
-    Column("per_truth", "est./truth", parts=OWN_INTERVAL), Column("per_optimum", "est./optimum", parts=OWN_INTERVAL),
-)  # fmt: skip
-"""Those that say something where a row has one pair."""
+OF_ONE_PAIR = tuple(replace(column, parts=column.parts[:3]) for column in COLUMNS[1:])
+"""What they say where a row has one pair."""
 
 NOTE = (
     "estimate, truth and optimum: means over pairs; truth and optimum of all fits, the estimate of the pairs and runs "

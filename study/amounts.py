@@ -20,7 +20,7 @@ def duration(seconds: float) -> str:
     ['1 second', '12 seconds', '1 minute', '1.5 hours', '10 hours', '850 hours (35 days)']
     """
     if seconds < 60:
-        return _in_units(max(1, seconds), "second")
+        return _in_units(max(1, round(seconds)), "second")
     if seconds < 3600:
         return _in_units(seconds / 60, "minute")
     days = f" ({_in_units(seconds / 86_400, 'day')})" if seconds >= 2 * 86_400 else ""

@@ -51,11 +51,13 @@ class Trial:
     reason: str = ""
 
     def line(self, when: str) -> str:
-        """The trial in a line that may be cut at its end: `when`, what became of it, which one it is."""
-        ratio = "" if math.isnan(self.by_truth) else f"estimate/truth {self.by_truth:.2f}"
+        """The trial in a line that may be cut at its end: `when`, which one it is, what became of it."""
+        ratio = "" if math.isnan(self.by_truth) else f"estimate/truth {round(self.by_truth, 2) + 0:.2f}"
         failed = "failed" if self.state == "failed" else ""
-        what = [when, failed, verdict.shares(self.outcomes) if len(self.outcomes) else "", ratio]
-        return " | ".join(filter(None, [", ".join(filter(None, what)), self.label, self.reason]))
+        shares = verdict.shares(self.outcomes) if len(self.outcomes) else ""
+        return " | ".join(
+            filter(None, [", ".join(filter(None, [when, failed, ratio])), self.label, shares, self.reason])
+        )
 
 
 def view(

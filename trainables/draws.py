@@ -4,7 +4,7 @@ The same rows: a trial gives the same rows bit for bit, alone, in a sweep or res
 version of PyTorch, as many replicates and, on a CPU, as many threads. Index draws and initial weights are made on the
 CPU whatever the trial's device, so they are the same everywhere. Noise is drawn where it is used: on another model of
 GPU it is another draw of the same law, and sums are rounded in another order. So a checkpoint carries its device and
-is not used on another (`schedule.restore`), and every trial's row names it (`provenance`). A network's training and its
+is not used on another (`trial.recorded`), and every trial's row names it (`provenance`). A network's training and its
 truths are published once for all trials of a results folder, whatever device made them.
 """
 

@@ -1,9 +1,9 @@
-"""The same sweep on one and on two nodes of one processor: trials an hour, and efficiency.
+"""The same sweep on one and on two nodes of one processor: trials per hour, and efficiency.
 
     python -m tests.benchmarks.sweep_scaling
 
 Twelve short trials on digits, on real Ray nodes on this machine, which must have two idle cores. Counted is the
-whole command: its start, the first wave, the trials.
+whole command: its start, the networks, the trials.
 """
 
 import argparse

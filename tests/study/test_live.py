@@ -59,8 +59,8 @@ def test_plain_lines_say_what_happened(planned, capsys):
     found = watch(planned, terminal=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "0:00:00 0/4 done, 1 running | starting | seed 0, noise_std 0, marginals permutation"
-    assert "| MINE run 2 of 6, 25% exploded, 75% settled, estimate/truth 0.25 | seed 0, noise_std 0, " in lines[3]
-    assert "1/4 done, 2 running" in lines[5] and "| completed, 8% exploded, 92% settled, " in lines[5]
+    assert "| MINE run 2 of 6, estimate/truth 0.25 | seed 0, noise_std 0, " in lines[3]
+    assert "1/4 done, 2 running" in lines[5] and lines[5].endswith(" | 8% exploded, 92% settled")
     assert "1 failed" in lines[-1] and "| lost too often: Ray gave no reason; its nodes' logs may hold one" in lines[-1]
     assert [key(config) for config, _ in found.lost] == [key(planned[2])]
     assert found.ended == 2 and max(map(len, lines)) < 300
@@ -96,11 +96,11 @@ def test_the_live_view_is_the_status_and_no_line_passes_the_terminal(planned, ca
     assert all(len(line) <= width for line in lines) and len(lines) == 8
     assert lines[1].startswith("72 fits: 6% exploded, 94% settled")
     assert (lines[3], lines[5]) == ("running:", "ended last:") and lines[4].startswith(
-        "  MINE run 3 of 6, 100% settled, estimate"
+        "  MINE run 3 of 6, estimate/truth 0.25 | seed 0, "
     )
     if width == 140:
         assert lines[0] == "study demo: 1 of 4 trials completed, 1 failed, 1 running, 1 waiting"
-        assert lines[4].endswith("estimate/truth 0.25 | seed 0, noise_std 1, marginals permutation")
+        assert lines[4].endswith("estimate/truth 0.25 | seed 0, noise_std 1, marginals permutation | 100% settled")
     assert "lost too often" in capsys.readouterr().out  # kept above the view
 
 

@@ -55,7 +55,7 @@ def test_states_verdicts_and_pace(tmp_path, planned):
     assert lines[3:5] == ["running:", "  last checkpoint 5 seconds ago | seed 1, noise_std 0, marginals permutation"]
     assert lines[6:8] == [
         "  2 minutes ago, failed | seed 0, noise_std 1, marginals derangement | boom",
-        "  3 minutes ago, 100% settled, estimate/truth 0.70 | seed 0, noise_std 0, marginals derangement",
+        "  3 minutes ago, estimate/truth 0.70 | seed 0, noise_std 0, marginals derangement | 100% settled",
     ]
 
 

@@ -27,6 +27,8 @@ def test_digits_are_28x28_in_0_1_and_split_by_class():
     assert 0 <= digits.train.inputs.min() and digits.train.inputs.max() <= 1
     assert digits.train.labels.bincount().min() > 130
     assert digits.test.labels.bincount().min() > 30
+    assert data.load("digits") is digits
+    data.load.cache_clear()
     assert torch.equal(data.load("digits").train.inputs, digits.train.inputs)
 
 
@@ -143,6 +145,7 @@ def test_unpacked_and_compressed_files_are_the_same(made):
     for file in list(raw.iterdir()):
         file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
         file.unlink()
+    data.load.cache_clear()
     compressed = data.load(name, root=str(raw.parents[1]))
     assert torch.equal(compressed.train.inputs, unpacked.train.inputs)
     assert torch.equal(compressed.test.labels, unpacked.test.labels)

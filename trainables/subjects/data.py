@@ -1,5 +1,6 @@
 """A data set as tensors on a device."""
 
+import functools
 import pkgutil
 from dataclasses import dataclass
 
@@ -52,8 +53,9 @@ class DataSet:
         return DataSet(self.train.to(device), self.test.to(device))
 
 
+@functools.lru_cache(maxsize=1)
 def load(name: str, root: str | None = None, scaling: str = "unit") -> DataSet:
-    """A data set, on the CPU; downloaded first where it is not there yet.
+    """A data set, on the CPU; downloaded first where it is not there yet. The last one stays, for the next trial.
 
     Args:
         name: one of `DATASETS`.
