@@ -40,10 +40,10 @@ def show_overview(results: Results, console: Console, first: int | None = None) 
     show(made, overview.COLUMNS, overview.size(results), results, console, overview.MORE)
     wide = made.drop(columns=set(order) & set(made)).join(wide[order], on=["configuration", "variable"])
     show(wide, columns, "est./truth by layer, median", results, console)
-    notes = [overview.SAID, overview.answer(results)]
-    if made["configuration"].nunique() < every:
-        notes.append(f"The first {first} of {every} settings; the answer is of all.")
-    say(notes, console)
+    cut = [f"The first {first} of {every} settings; the answer is of all."] if first and first < every else []
+    say([overview.SAID, *cut], console)
+    console.print()
+    console.print(Text(overview.answer(results), "bold"))
 
 
 def show(
@@ -77,7 +77,7 @@ def show(
     grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0))
     shown = [one for one in others if one.heading in fitting]
     if settings:
-        grid.add_column(heading, max_width=least + max(0, room))
+        grid.add_column(heading, max_width=max(_widest(texts), len(heading)) if len(heading) - least <= room else least)
     for one in shown:
         justify: Any = "right" if pd.api.types.is_numeric_dtype(one.values) else "left"
         grid.add_column(one.heading, justify=justify, width=_width(one))

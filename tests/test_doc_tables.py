@@ -13,9 +13,17 @@ BLOCKS = [
     for command, table in doc_tables.BLOCK.findall(path.read_text())
 ]
 
+SCREENS = [block for path in Path("docs").glob("*.md") for block in doc_tables.SCREEN.findall(path.read_text())]
+
+
+@pytest.mark.parametrize(("width", "command", "shown"), SCREENS, ids=[block[0] for block in SCREENS])
+def test_a_screen_is_what_its_terminal_shows(width, command, shown):
+    assert doc_tables.screen(int(width), command) == shown
+    assert max(map(len, shown.splitlines())) <= int(width)
+
 
 def test_there_are_tables():
-    assert BLOCKS
+    assert BLOCKS and {width for width, *_ in SCREENS} == {"80", "120", "200"}
 
 
 @pytest.mark.parametrize(("document", "command", "table"), BLOCKS, ids=[f"{block[0]}: {block[1]}" for block in BLOCKS])
