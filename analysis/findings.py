@@ -66,8 +66,8 @@ def _truth(judged: pd.DataFrame) -> list[str]:
             near = shares.get("within", 0)
             unknown = shares.get("undecided", 0)
             text = (
-                f"Of the {len(known)} settled fits for {variable} whose truth is at least {COMMITTED.least_reference:g} nats, "
-                f"{_percent(near)} came within a factor of "
+                f"Of the {len(known)} settled fits for {variable} whose truth is at least "
+                f"{COMMITTED.least_reference:g} nats, {_percent(near)} came within a factor of "
                 f"{COMMITTED.bias_ratio:g} or {COMMITTED.bias_floor:g} nats of the truth; "
                 f"{_percent(shares.get('under', 0))} are further under it and "
                 f"{_percent(shares.get('over', 0))} further over it"
