@@ -65,9 +65,9 @@ def _truth(judged: pd.DataFrame) -> list[str]:
             shares = known.value_counts(normalize=True)
             near = shares.get("within", 0)
             unknown = shares.get("undecided", 0)
+            worth = f"whose truth is at least {COMMITTED.least_reference:g} nats"
             text = (
-                f"Of the {len(known)} settled fits for {variable} whose truth is at least {COMMITTED.least_reference:g} nats, "
-                f"{_percent(near)} came within a factor of "
+                f"Of the {len(known)} settled fits for {variable} {worth}, {_percent(near)} came within a factor of "
                 f"{COMMITTED.bias_ratio:g} or {COMMITTED.bias_floor:g} nats of the truth; "
                 f"{_percent(shares.get('under', 0))} are further under it and "
                 f"{_percent(shares.get('over', 0))} further over it"
