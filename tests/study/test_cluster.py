@@ -60,7 +60,7 @@ def test_sigterm_stops_a_sweep_in_the_background_too(monkeypatch, ctrl_c):
 
     from study import cluster
 
-    monkeypatch.setattr(cluster, "_connect", lambda _: None)
+    monkeypatch.setattr(cluster, "_connect", lambda *_: None)
     monkeypatch.setattr(cluster, "_check_resources", lambda *_: None)
     monkeypatch.setattr(ray, "cluster_resources", dict)
     before = signal.signal(signal.SIGINT, ctrl_c)
