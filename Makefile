@@ -14,8 +14,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 demo: $(VENV)/installed  ## Run the demo study and print its table.
 	$(BIN)/mine-study sweep demo --results results/demo
-	$(BIN)/mine-study table results/demo
-	@echo "The rows lie in results/demo (Parquet: trials, lenet, estimates, curves)."
+	$(BIN)/mine-study table results/demo --format terminal
 
 example: $(VENV)/installed  ## The example report and its pictures, from the committed results.
 	$(BIN)/mine-study report docs/example/results --out docs/example/report

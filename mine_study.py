@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.figure import Figure
 from torch import nn
 
-from analysis import Results, configurations, figures, load, pair_curves, tables
+from analysis import Results, StudyResults, load
+from analysis.notebook import Picture
 from study.resources import Resources
 from trainables import devices, records
 from trainables.errors import InputError, require
@@ -39,7 +39,6 @@ from trainables.settings import (
     key,
     labels,
     replace,
-    short_name,
 )
 from trainables.subjects import datasets, networks, probing
 from trainables.subjects.own import PROBED
@@ -283,31 +282,25 @@ class Study:
         states, _ = records.trial_states(self.results)
         return [trial for trial in planned if states.get(key(trial)) != "completed"]
 
-    def load(self, *where: str) -> Results:
+    def load(self, *where: str) -> StudyResults:
         """The results, or those of the trials with these values (`noise_std=0.1`)."""
-        return Results(self.results, where=where)
+        return load(self.results, where)
 
     def fits(self, *where: str) -> pd.DataFrame:
         """One row per fit: seed, epoch, layer, variable, replicate, settings, estimate, truth, optimum, outcome."""
-        found = self.load(*where)
-        settings = configurations.shown_columns(found.trials)
-        rows = found.configured(found.judged, ["seed", *settings])
-        rows["layer"] = rows["pair"].astype(str).str.split(";").str[1]
-        names = {"network_epoch": "epoch", **{path: short_name(path) for path in settings}}
-        shown = ["seed", "network_epoch", "layer", "variable", "replicate", *settings]
-        return rows[[*shown, "estimate", "truth", "optimum", "outcome"]].rename(columns=names)
+        return self.load(*where).fits()
 
     def table(self, name: str = "stability", *where: str) -> pd.DataFrame:
         """A table of the results, by the names of `mine-study table --which`."""
-        return tables.build(name, self.results, where=where)[0]
+        return self.load(*where).table(name)
 
-    def plane(self, *where: str) -> Figure:
+    def plane(self, *where: str) -> Picture:
         """The information plane of the first configuration."""
-        return next(figures.information_planes(self.load(*where))).figure
+        return self.load(*where).plane()
 
-    def curves(self, pair: str | None = None, *where: str) -> Figure:
+    def curves(self, pair: str | None = None, *where: str) -> Picture:
         """A pair's learning curves, `X;fc1`; None: of the first."""
-        return pair_curves.draw(self.load(*where), pair)
+        return self.load(*where).curves(pair)
 
     def report(self, out: str | Path) -> Path:
         """Write the report, one HTML page with its figures and tables beside it, into a folder."""

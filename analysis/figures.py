@@ -51,7 +51,7 @@ class Figure:
     Attributes:
         draw: makes its drawings, named by the kind, where there are several with `_` and a number or letter; none where
             there is nothing to draw.
-        missing: what is missing where it makes none, and the one reason that there is.
+        missing: what is missing where it makes none, and the one reason that there is; empty: nothing is missed.
     """
 
     draw: Callable[[Results], Iterator[Drawing]]
@@ -98,7 +98,7 @@ def learning(results: Results) -> Iterator[Drawing]:
 
 def with_curves(results: Results, pair: str) -> pd.DataFrame:
     """The judged fits of a pair that have a curve, with it: an array of bounds in nats per MINE epoch."""
-    rows = results.curves(pair, [*FIT, "mine_epoch", "bound"])
+    rows = results.curve_rows(pair, [*FIT, "mine_epoch", "bound"])
     found = [pd.DataFrame(columns=[*FIT, "curve"])]
     found += [fits.assign(curve=list(bound)) for fits, bound in arrays(rows)]
     judged = results.judged[results.judged["pair"] == pair].astype({"key": str, "pair": str})
@@ -135,7 +135,8 @@ def information_planes(results: Results) -> Iterator[Drawing]:
         yield Drawing(
             f"plane_{number}",
             f"Information plane, {name}: estimates by layer, first and last run numbered (means over replicates; "
-            "exploded fits left out; pale where a fit did not settle), with truths and optima as hollow markers.",
+            "exploded fits left out; pale where a fit did not settle); truths hollow, joined and numbered by run, "
+            "optima as stars.",
             figure,
         )
 
@@ -264,7 +265,7 @@ FIGURES: Mapping[str, Figure] = {
     "plane": Figure(information_planes, "information planes: no completed trial has pairs of both X and Y"),
     "explosion": Figure(heat_maps, "explosion: no fit of a completed trial was found"),
     "truth": Figure(truths, "estimates against truths: no fit settled"),
-    "bounds": Figure(of_bounds, "bounds side by side: no two bounds have estimates"),
+    "bounds": Figure(of_bounds, ""),  # of studies that vary the bound alone
     "exploded": Figure(explosions, "exploded curves: no curve of an exploded fit was found"),
 }
 """The kinds of figures, each a description, in the order of the report: to add one, add it here."""
@@ -276,14 +277,16 @@ NAMES = re.compile(rf"({'|'.join(FIGURES)})(_\w+)?\.(svg|png)")
 def missing(drawn: Iterable[str]) -> list[str]:
     """What a report has no figure of, and why, in a sentence for each kind.
 
-    >>> missing(["learning_1", "plane_1", "explosion_1", "truth", "bounds"])
+    >>> missing(["learning_1", "plane_1", "explosion_1", "truth"])
     ['No figure of exploded curves: no curve of an exploded fit was found.']
 
     Args:
         drawn: names of the drawings that were made.
     """
     kinds = {name.split("_")[0] for name in drawn}
-    return [f"No figure of {figure.missing}." for kind, figure in FIGURES.items() if kind not in kinds]
+    return [
+        f"No figure of {figure.missing}." for kind, figure in FIGURES.items() if figure.missing and kind not in kinds
+    ]
 
 
 def save(drawing: Drawing, folder: Path) -> bytes:

@@ -58,7 +58,7 @@ def _truth(judged: pd.DataFrame) -> list[str]:
     found = []
     for variable in judged["variable"].cat.categories:
         settled = judged[(judged["variable"] == variable) & (judged["outcome"] == "settled")]
-        known = settled["bias_truth"].dropna()
+        known = settled.loc[settled["truth"] >= COMMITTED.least_reference, "bias_truth"].dropna()
         if settled.empty:
             found.append(f"No fit for {variable} settled, so there is no estimate to hold against the truth.")
         elif len(known):
@@ -66,7 +66,8 @@ def _truth(judged: pd.DataFrame) -> list[str]:
             near = shares.get("within", 0)
             unknown = shares.get("undecided", 0)
             text = (
-                f"Of the {len(known)} settled fits for {variable}, {_percent(near)} came within a factor of "
+                f"Of the {len(known)} settled fits for {variable} whose truth is at least "
+                f"{COMMITTED.least_reference:g} nats, {_percent(near)} came within a factor of "
                 f"{COMMITTED.bias_ratio:g} or {COMMITTED.bias_floor:g} nats of the truth; "
                 f"{_percent(shares.get('under', 0))} are further under it and "
                 f"{_percent(shares.get('over', 0))} further over it"
@@ -136,8 +137,8 @@ def _order(ordered: pd.DataFrame) -> list[str]:
     weights = known["compared"].astype(float)
     estimates, truths = (np.average(known[name], weights=weights) for name in ("violated", "violated_truth"))
     return [
-        f"Neighbouring layers are in the wrong order (eq. 6 and 7) in {_percent(estimates)} of the settled estimates "
-        f"and in {_percent(truths)} of the truths of noisy layers."
+        f"Neighbouring layers are in the wrong order (the later one has more) in {_percent(estimates)} of the settled "
+        f"estimates and in {_percent(truths)} of the truths of noisy layers."
     ]
 
 

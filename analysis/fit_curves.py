@@ -18,8 +18,8 @@ class Curves(NamedTuple):
     """What was read of the curves.
 
     Attributes:
-        converged: the judged fits that have curves, with `level` (the estimate of a settled fit that left 0: others
-            have no level to come near to) and `converged_at`, the epoch from which on it stayed near.
+        converged: the fits that have curves, with `variable`, `level` (the estimate of a settled fit that left 0:
+            others have no level to come near to) and `converged_at`, the epoch from which on it stayed near.
         drawn: some of the fits, with `configuration` and their `curve`, an array of bounds in nats per MINE epoch.
     """
 
@@ -30,7 +30,7 @@ class Curves(NamedTuple):
 def collect(results: Results) -> Curves:
     """Read all curves once."""
     level = results.judged["settled_estimate"]
-    known = results.judged.assign(level=level.where(level.abs() >= COMMITTED.near_floor))
+    known = results.judged[[*FIT, "variable"]].assign(level=level.where(level.abs() >= COMMITTED.near_floor))
     known = known.astype({"key": str, "pair": str})
     chosen = sample(results, MOST)
     chosen = chosen.astype({"key": str, "pair": str})

@@ -92,7 +92,7 @@ def rows(results: Results) -> pd.DataFrame:
 def notes(results: Results, rows: pd.DataFrame) -> list[str]:
     """What a reader must know of the table."""
     lines = [
-        "violated: how often the later layer's estimate is the larger one, against eq. 6 (Y) and 7 (X), by more than "
+        "violated: how often the later layer's estimate is the larger one, which noiseless layers forbid, by more than "
         f"{100 * results.rule.near_share:g} % and {results.rule.near_floor:g} nats; tied: how often they are no "
         "further apart. Settled fits, intervals 95 % over seeds, n seeds; compared: fits whose both layers settled. "
         "Noise is added to each layer alone, so the truths need not keep the order either; wrongly: violated by the "

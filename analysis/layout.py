@@ -20,6 +20,12 @@ COLOURS = {
     "exploded": "#D55E00",
 }
 
+DASHES = {"settled": "", "unsettled": "4 2", "stuck": "1 2", "collapsed": "6 2 1 2", "exploded": "2 1"}
+"""Curves by outcome, told apart without colours: lengths of strokes and gaps, none of a whole line."""
+
+WIDTHS = {"exploded": 1.6}
+"""Widths of curves by outcome, beside 1."""
+
 LINES = {"truth": ("#BBBBBB", "-", 3.0), "ceiling": ("black", "--", 1.0), "optimum": ("black", ":", 1.5)}
 """Known answers, as lines: colour, style, width. The ceiling stays visible on a truth that equals it."""
 

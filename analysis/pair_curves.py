@@ -8,6 +8,7 @@ import matplotlib.figure
 from analysis import configurations, figures, layout, plots
 from analysis.results import Results
 from trainables import places
+from trainables.errors import require_one_of
 from trainables.records.files import write_local
 from trainables.sentences import counted
 from trainables.settings import InputError
@@ -16,8 +17,11 @@ KINDS = (".svg", ".png", ".pdf", ".jpg")
 """Endings of the pictures that can be written."""
 
 
-def draw(results: Results, pair: str | None = None) -> matplotlib.figure.Figure:
+def draw(results: Results, pair: str | None = None, first: int | None = None) -> matplotlib.figure.Figure:
     """Curves of all runs, seeds and replicates of a pair; None: the first of the results.
+
+    Args:
+        first: configurations at most.
 
     Raises:
         InputError: if the pair is unknown or has no completed fit.
@@ -27,8 +31,7 @@ def draw(results: Results, pair: str | None = None) -> matplotlib.figure.Figure:
         raise InputError(_nothing(results, pair or "any pair", "estimates"))
     pairs, there = configurations.pairs(trials), set(", ".join(trials["mine.pairs"]).split(", "))
     pair = pair or next(one for one in pairs if one in there)
-    if pair not in pairs:
-        raise InputError(f"pair is {pair!r}; it must be one of {', '.join(pairs)}.")
+    require_one_of("pair", pair, pairs)
     judged = results.judged[results.judged["pair"] == pair]
     if judged.empty:
         raise InputError(_nothing(results, pair, "estimates"))
@@ -38,9 +41,10 @@ def draw(results: Results, pair: str | None = None) -> matplotlib.figure.Figure:
     shown = configurations.shown_columns(trials)
     varied = [path for path in shown if trials[path].astype(str).nunique() > 1] or shown
     groups = trials.loc[judged["key"].unique()].sort_values(shown).groupby("configuration", sort=False)
+    panels = list(groups)[:first]
     with matplotlib.rc_context(layout.STYLE):
-        figure, axes = layout.panels(len(groups))
-        for ax, (_, group) in zip(axes, groups, strict=True):
+        figure, axes = layout.panels(len(panels))
+        for ax, (_, group) in zip(axes, panels, strict=True):
             known = figures.known_answers(judged[judged["key"].isin(group.index)])
             settings = layout.wrapped(configurations.in_words(group.iloc[0], varied))
             of_group = fits[fits["key"].isin(group.index)].sort_values(["key", "run", "replicate"])

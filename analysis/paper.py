@@ -207,3 +207,18 @@ def stability_rows(rows: pd.DataFrame) -> pd.DataFrame:
         found.loc[same, ["paper_row", "paper"]] = [name, word]
         found.loc[same, "counted"] = theirs[same].map({True: "yes", False: "no"})
     return found
+
+
+_COLUMNS = ("paper_row", "paper", "agrees", "counted", "paper_accuracy", "deviation")
+"""Columns of tables that hold ours beside the paper's."""
+
+
+def without(rows: pd.DataFrame) -> pd.DataFrame:
+    """A table without the columns on the paper that are empty because none of its rows is the paper's."""
+    empty = [name for name in _COLUMNS if name in rows and (rows[name].isna() | (rows[name] == "")).all()]
+    return rows.drop(columns=empty)
+
+
+def is_of(trials: pd.DataFrame) -> bool:
+    """Whether a study has configurations of the paper's Table 2."""
+    return any((stability_rows(trials.assign(variable=variable))["paper_row"] != "").any() for variable in "XY")

@@ -21,6 +21,9 @@ from analysis import layout
 Curve = NDArray[np.float64]
 """Bounds in nats per MINE epoch, from 1."""
 
+_APART = 0.06
+"""Distance, in ceilings, from which on two numbers in a plane can both be read."""
+
 _CEILING_ROOM = 1.6
 """How high the axis is, in ceilings; an exploded curve leaves through the top."""
 
@@ -35,7 +38,9 @@ def learning_curves(ax: Axes, fits: pd.DataFrame, known: Mapping[str, float], ti
     for outcome, colour in layout.COLOURS.items():
         for position, curve in enumerate(fits.loc[fits["outcome"] == outcome, "curve"]):
             label = outcome if position == 0 else None
-            _curve(ax, curve, color=colour, linewidth=0.8, alpha=0.8, label=label)
+            style: Any = (0, strokes) if (strokes := [*map(float, layout.DASHES[outcome].split())]) else "-"
+            width = 0.8 * layout.WIDTHS.get(outcome, 1)
+            _curve(ax, curve, color=colour, linestyle=style, linewidth=width, alpha=0.8, label=label)
     _say_if_nothing(ax, fits["curve"])
     _known_lines(ax, known)
     ax.set(title=title, xlabel="MINE epoch", ylabel="bound (nats)")
@@ -114,7 +119,8 @@ def information_plane(
 ) -> None:
     """I(X;L) against I(Y;L) by layer, runs joined, the first and the last numbered, as the paper's Figures 3 to 5.
 
-    Truths are hollow markers of the layer's shape, optima hollow stars (none where infinite); ceilings are lines.
+    Truths are hollow markers of the layer's shape, joined and numbered by run where there is room; optima hollow
+    stars (none where infinite); ceilings are lines.
 
 
     Args:
@@ -125,7 +131,9 @@ def information_plane(
     for layer, (colour, marker) in styles.items():
         rows = points[points["layer"] == layer].sort_values("run")
         hollow: dict[str, Any] = {"facecolors": "none", "linewidths": 0.9, "zorder": 2}
+        ax.plot(rows["truth_x"], rows["truth_y"], color=colour, linewidth=0.8, alpha=0.8, linestyle="--", zorder=2)
         ax.scatter(rows["truth_x"], rows["truth_y"], marker=marker, s=42, edgecolors=colour, alpha=0.8, **hollow)
+        _number(ax, rows["run"], rows["truth_x"] / ceilings["X"], rows["truth_y"] / ceilings["Y"], ceilings, colour)
         optimum = rows[np.isfinite(rows["optimum_x"]) & np.isfinite(rows["optimum_y"])]
         ax.scatter(optimum["optimum_x"], optimum["optimum_y"], marker="*", s=48, edgecolors=colour, alpha=0.8, **hollow)
         there = rows.dropna(subset=["x", "y"])
@@ -145,6 +153,17 @@ def information_plane(
     ax.set(title=title, xlabel="I(X;L) (nats)", ylabel="I(Y;L) (nats)")
 
 
+def _number(ax: Axes, runs: pd.Series, x: pd.Series, y: pd.Series, ceilings: Mapping[str, float], colour: str) -> None:
+    """Run numbers left of their points (shares of the ceilings), left out where one would cover the one before."""
+    last = None
+    for run, *place in zip(runs, x, y, strict=True):
+        if np.isfinite(place).all() and (last is None or np.hypot(*np.subtract(place, last)) > _APART):
+            last = place
+            point = (place[0] * ceilings["X"], place[1] * ceilings["Y"])
+            ax.annotate(str(run), point, xytext=(-4, -3), textcoords="offset points", color=colour, fontsize=6,
+                        ha="right", va="top", zorder=5)  # fmt: skip
+
+
 def plane_legend(styles: layout.Styles) -> list[Artist]:
     """The legend of information planes."""
     layers = [
@@ -153,7 +172,17 @@ def plane_legend(styles: layout.Styles) -> list[Artist]:
     ]
     kinds = [
         Line2D([], [], color="#555555", marker="o", markersize=5, linewidth=0, alpha=0.35, label="not all settled"),
-        Line2D([], [], color="#555555", marker="o", markersize=6, linewidth=0, fillstyle="none", label="truth"),
+        Line2D(
+            [],
+            [],
+            color="#555555",
+            marker="o",
+            markersize=6,
+            linewidth=0.8,
+            linestyle="--",
+            fillstyle="none",
+            label="truth",
+        ),
         Line2D([], [], color="#555555", marker="*", markersize=7, linewidth=0, fillstyle="none", label="optimum"),
         Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="ceilings H(X), H(Y)"),
     ]

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis import paper
 from analysis.rendering import INTERVAL, Column
@@ -86,6 +85,8 @@ def _half_widths(rows: pd.DataFrame) -> pd.Series:
     pool = [rows["pair"], rows["run"] == 1]
     total = freedom.groupby(pool).transform("sum")
     pooled = (rows["variance"].fillna(0) * freedom).groupby(pool).transform("sum") / total.where(total > 0)
+    from scipy import stats  # slow to import
+
     return stats.t.ppf(0.975, total.where(total > 0)) * np.sqrt(
         pooled * (1 + 1 / rows["seeds"].where(rows["seeds"] > 0))
     )

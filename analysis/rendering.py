@@ -1,7 +1,7 @@
 """Columns of a table, and the table as text: markdown, CSV, LaTeX; numbers rounded, intervals folded into cells."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,12 +77,18 @@ class Column:
         return f"{round(100 * value if self.percent else value, digits) + 0:.{digits}f}"  # + 0 turns -0.00 into 0.00
 
 
+def names(columns: Iterable[Column]) -> list[str]:
+    """The names of columns and of their parts, in order."""
+    return [name for column in columns for name in column.names]
+
+
 class Read(NamedTuple):
-    """A column as people read it: its heading, its cells, and the values that they are made from."""
+    """A column as people read it: its heading, its cells, the values that they are made from, and its name."""
 
     heading: str
     cells: pd.Series
     values: pd.Series
+    name: str
 
 
 def render(rows: pd.DataFrame, columns: Sequence[Column], kind: str) -> str:
@@ -121,7 +127,7 @@ def fold(rows: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     >>> fold(rows, [Column("settled", percent=True, parts=INTERVAL)]).iloc[0, 0]
     '50 [25, 75]'
     """
-    return pd.DataFrame({heading: cells for heading, cells, _ in read(rows, columns)})
+    return pd.DataFrame({heading: cells for heading, cells, *_ in read(rows, columns)})
 
 
 def read(rows: pd.DataFrame, columns: Sequence[Column]) -> Iterator[Read]:
@@ -132,12 +138,30 @@ def read(rows: pd.DataFrame, columns: Sequence[Column]) -> Iterator[Read]:
         column = declared.get(name, Column(name, setting=True))
         if column.hidden:
             continue
-        yield Read(column.title(), _cells(rows, column), rows[name])
+        yield Read(column.title(), _cells(rows, column), rows[name], name)
         if "least" in column.parts:
             ends = (_texts(rows, column, end) for end in ("_least", "_most"))
             spans = [one if one == other else f"{one} to {other}" for one, other in zip(*ends, strict=True)]
             texts = pd.Series(spans, index=rows.index, dtype=object)
-            yield Read(f"{column.title()} of pairs", texts, texts)
+            yield Read(f"{column.title()} of pairs", texts, texts, f"{name}_least")
+
+
+def condensed(columns: Sequence[Read]) -> tuple[list[Read], list[str]]:
+    """The columns in which rows differ, and in words what the others hold; empty ones alone of a single row.
+
+    >>> rows = pd.DataFrame({"fits": [96, 96], "stuck": [0.1, 0.2], "paper": ["", ""]})
+    >>> kept, same = condensed(list(read(rows, [Column("fits"), Column("stuck", percent=True), Column("paper")])))
+    >>> [one.heading for one in kept], same
+    (['stuck %'], ['fits 96', 'no paper'])
+    """
+    kept, same = [], []
+    for column in columns:
+        first, *_ = texts = column.cells.unique()
+        if len(texts) > 1 or (first and len(column.cells) == 1):
+            kept.append(column)
+        else:
+            same.append(f"{column.heading} {first}" if first else f"no {column.heading}")
+    return kept, same
 
 
 def _texts(rows: pd.DataFrame, column: Column, part: str = "") -> pd.Series:

@@ -9,12 +9,15 @@ import jinja2
 import pandas as pd
 
 from analysis import (
+    chart,
     configurations,
     figures,
     findings,
     fit_curves,
     layout,
     missing,
+    overview,
+    paper,
     rendering,
     sparklines,
     tables,
@@ -73,18 +76,24 @@ def _write(results: Results, folder: Path) -> None:
         {"name": one.name, "caption": one.caption, "source": _embedded(figures.save(one, folder / "figures"))}
         for one in figures.draw(results)
     ]
-    drawn = {str(one["name"]) for one in pictures}
+    drawn, blocks = {str(one["name"]) for one in pictures}, sparklines.draw(results)
     page = _template().render(
         results=results.source,
+        size=overview.size(results),
+        answer=overview.answer(results),
+        chart=chart.draw(results),
         findings=findings.sentences(results),
         problems=missing.unfinished(results) + missing.sentences(results),
         sections=[_section(results, name, rows) for name, rows in made.items()],
         pictures=pictures,
         not_drawn=figures.missing(drawn),
-        curves=sparklines.draw(results),
+        curves=blocks,
+        drawn={spark.anchor for block in blocks for spark in block.sparks},
         curves_drawn=len(results.once(fit_curves.collect).drawn),
         fits=len(judged),
         colours=layout.COLOURS,
+        dashes=layout.DASHES,
+        widths=layout.WIDTHS,
         outcomes=list(OUTCOMES),
         common=_common(trials),
         trials=_trial_rows(trials, judged),
@@ -98,19 +107,24 @@ def _write(results: Results, folder: Path) -> None:
 
 
 def _section(results: Results, name: str, rows: pd.DataFrame) -> Section:
-    table, shown = tables.TABLES[name], rows.head(MOST_ROWS)
-    notes = table.said(results, rows) + missing.failures(results.trials)
+    table, rows = tables.TABLES[name], paper.without(rows)
+    shown = rows.head(MOST_ROWS)
+    columns = list(rendering.read(shown, table.columns))
+    kept, same = rendering.condensed(columns) if len(shown) else (columns, [])
+    notes = [f"In every row: {', '.join(same)} (tables/{name}.csv has all columns)."] if same else []
+    notes += table.said(results, rows) + missing.failures(results.trials)
     if name == "pairs":
         notes.append("Each row links to its curves.")
     if len(rows) > MOST_ROWS:
         notes.append(f"{MOST_ROWS} of {len(rows)} rows are shown; all are in tables/{name}.csv.")
     targets = _targets(results.trials, shown) if name in ("stability", "pairs") else []
     headings, cells = [], []
-    for heading, texts, values in rendering.read(shown, table.columns):
-        links = targets if values.name in OUTCOMES and targets else [""] * len(shown)
+    for heading, texts, values, column in kept:
+        links = targets if column in OUTCOMES and targets else [""] * len(shown)
         headings.append(heading)
         cells.append([(text, _sort_value(value), link) for text, value, link in zip(texts, values, links, strict=True)])
-    return Section(name, table.title, notes, headings, [list(row) for row in zip(*cells, strict=True)])
+    title = table.title + (f" ({table.of_paper})" if table.of_paper and paper.is_of(results.trials) else "")
+    return Section(name, title, notes, headings, [list(row) for row in zip(*cells, strict=True)])
 
 
 def _sort_value(value: Any) -> str:

@@ -51,7 +51,7 @@ class Results:
         Raises:
             InputError: if the folder holds no results, or `where` names no field or leaves no trial.
         """
-        self.source, self.rule = source, rule
+        self.source, self.rule, self.where = source, rule, tuple(where)
         self._records = records.trials(source)
         self.problems: list[str] = []
         self._note(self._records.problems)
@@ -159,7 +159,7 @@ class Results:
             judged[f"bias_{kind}"] = pd.Categorical(pd.Series(bias).where(comparable), BIASES)
         return judged
 
-    def curves(self, pair: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def curve_rows(self, pair: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The curves of one pair, one row per fit and MINE epoch; read at each call."""
         return self.read("curves", columns, pair)
 
@@ -195,19 +195,3 @@ def arrays(curves: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, NDArray[np.floa
     for length in np.unique(lengths):
         rows = np.flatnonzero(lengths == length)
         yield labels.iloc[rows], bound[start[rows][:, None] + np.arange(length)]
-
-
-def load(source: str) -> Results:
-    """Read a results folder; files that cannot be read are left out and named in `problems`.
-
-    >>> study = load("docs/example/results")
-    >>> fits = study.configured(study.estimates)
-    >>> fits.groupby("mine.noise_std")["estimate"].mean().round(2).to_dict()
-    {0.0: 2.01, 1.0: 2.49}
-
-    Raises:
-        InputError: if it holds no results.
-    """
-    found = Results(source)
-    _ = found.network, found.estimates  # so that `problems` has what is wrong with them
-    return found

@@ -137,7 +137,7 @@ def notes(results: Results, rows: pd.DataFrame) -> list[str]:
         "of settled fits, so conditional on not exploding. stuck: never off the ground, though the truth is.",
         *([] if "pair" in rows else [levels.NOTE]),
         "truth: exact mutual information of the samples with the noisy layer; optimum: what the chosen marginals "
-        "make the bound aim at; disorder: neighbouring layers in the wrong order (eq. 6, 7), then in the truths.",
+        "make the bound aim at; disorder: neighbouring layers in the wrong order, then in the truths.",
     ]
     if "agrees" in rows and not (rows["agrees"] != "").any():
         lines.append("agrees is empty: no row here is one of the paper's (its Table 2, a finished LeNet-5 on MNIST).")

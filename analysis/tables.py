@@ -19,9 +19,9 @@ from analysis import (
     points,
     stability,
 )
-from analysis.rendering import Column
+from analysis.rendering import Column, names
 from analysis.results import COMMITTED, Results
-from trainables.settings import InputError
+from trainables.errors import require_one_of
 from trainables.verdict import VerdictRule
 
 ONE_SEED = "Rows with one seed have no interval: the seed is the unit of statistics."
@@ -33,10 +33,6 @@ def _shown(results: Results) -> list[str]:
 
 def _no_settings(results: Results) -> list[str]:
     return []
-
-
-def _names(columns: Sequence[Column]) -> list[str]:
-    return [name for column in columns for name in column.names]
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,7 @@ class Table:
         settings: the settings that its rows show, in front of the columns from `after` on.
         judges: whether it judges fits, so that the rule's thresholds change it.
         reported: whether it is in the report.
+        of_paper: what of the paper it answers, where the study is the paper's.
     """
 
     title: str
@@ -63,6 +60,7 @@ class Table:
     after: int = 0
     judges: bool = True
     reported: bool = True
+    of_paper: str = ""
 
     def frame(self, results: Results, **options: str) -> pd.DataFrame:
         """Its settings and columns, from 0 numbered.
@@ -70,7 +68,7 @@ class Table:
         Args:
             options: keywords of `rows`.
         """
-        first, rest = _names(self.columns[: self.after]), _names(self.columns[self.after :])
+        first, rest = names(self.columns[: self.after]), names(self.columns[self.after :])
         columns = [*first, *self.settings(results), *rest]
         if self.judges and results.judged.empty:
             return pd.DataFrame(columns=columns)
@@ -88,8 +86,8 @@ class Table:
 
 TABLES: Mapping[str, Table] = {
     "stability": Table(
-        "Stability (the paper's Table 2)", "explosion, settling, estimates, the paper's words (its Table 2)",
-        stability.COLUMNS, stability.rows, stability.notes,
+        "Stability", "explosion, settling, estimates, the paper's words (its Table 2)",
+        stability.COLUMNS, stability.rows, stability.notes, of_paper="the paper's Table 2",
     ),
     "pairs": Table(
         "Stability by pair", "the same with a row per pair",
@@ -105,8 +103,9 @@ TABLES: Mapping[str, Table] = {
         points.COLUMNS, points.rows, points.notes, settings=_no_settings, judges=False, reported=False,
     ),
     "accuracy": Table(
-        "Accuracy of the network (the paper's Table 3)", "the network's accuracy by epoch (Table 3)",
+        "Accuracy of the network", "the network's accuracy by epoch (Table 3)",
         accuracy.COLUMNS, accuracy.rows, accuracy.notes, settings=accuracy.settings, judges=False,
+        of_paper="the paper's Table 3",
     ),
     "convergence": Table(
         "Convergence: reinit and finetune", "epochs to the final level, reinit against finetune",
@@ -117,8 +116,8 @@ TABLES: Mapping[str, Table] = {
         consistency.COLUMNS, consistency.rows, consistency.notes,
     ),
     "order": Table(
-        "Order of the layers (eq. 6 and 7)", "layers in the wrong order (eq. 6 and 7)",
-        layer_order.COLUMNS, layer_order.rows, layer_order.notes,
+        "Order of the layers", "layers in the wrong order",
+        layer_order.COLUMNS, layer_order.rows, layer_order.notes, of_paper="eq. 6 and 7",
     ),
     "differences": Table(
         "Differences between configurations", "two values of one field, with intervals on the difference",
@@ -163,12 +162,26 @@ def build(
         InputError: if there is no such table, or as `Results`. Files that cannot be read are left out and named in the
             notes.
     """
-    if which not in TABLES:
-        raise InputError(f"which is {which!r}; it must be one of {', '.join(TABLES)}.")
-    results, table = Results(source, rule, where), TABLES[which]
+    find(which)  # before the folder is read
+    return made(Results(source, rule, where), which, field)
+
+
+def find(which: str) -> Table:
+    """The table of this name.
+
+    Raises:
+        InputError: if there is none.
+    """
+    require_one_of("which", which, TABLES)
+    return TABLES[which]
+
+
+def made(results: Results, which: str, field: str | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """As `build`, of results that were read."""
+    table = find(which)
     rows = table.frame(results, **({} if field is None else {"field": field}))
     notes = missing.unfinished(results)
-    if where:
-        chosen, every = len(results.trials), len(results.all_trials)
-        notes.append(f"Only trials with {' and '.join(where)}: {chosen} of {every}.")
+    if results.where:
+        counts = f"{len(results.trials)} of {len(results.all_trials)}"
+        notes.append(f"Only trials with {' and '.join(results.where)}: {counts}.")
     return rows, [*notes, *table.said(results, rows), *missing.sentences(results, table.judges)]

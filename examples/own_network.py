@@ -41,7 +41,7 @@ study = ms.Study(out, settings, seeds=range(2))
 for seed in study.seeds:
     for epoch, model in train(seed):
         study.probe(model, X, y, layers=["1", "3", "output"], epoch=epoch, seed=seed)
-study.run(threads=2)
+study.run()
 print(study.table("pairs", "noise_std=0.5").to_string())
-study.plane("noise_std=0.5").savefig(f"{out}/plane.png")
+study.plane("noise_std=0.5").save(f"{out}/plane.png")
 print(study.report(f"{out}/report"))

@@ -7,14 +7,16 @@ and ray.
 from study import interrupts  # before all others, so that Ctrl-C finds it there
 
 with interrupts.OneLine("interrupted.", begun=False):
+    import importlib.metadata
     import os
     import sys
     from collections.abc import Sequence
+    from typing import Annotated, Any, Union
 
     import tyro
 
-    from study.commands import results
-    from study.commands.sweep import sweep
+    from study.commands import names, results
+    from study.commands import sweep as sweeping
     from study.commands.trial import trial, validate
     from trainables import places
     from trainables.settings import InputError
@@ -32,9 +34,23 @@ _INTERRUPTED = {
 }
 """What Ctrl-C leaves behind, by command."""
 
-_COMMANDS = (trial, sweep, results.status, results.table, results.curves, results.report, results.compact, validate)
+_ALL = (trial, sweeping.sweep, results.status, results.table, results.curves, results.report, results.compact, validate)
 
-_DESCRIPTION = "Measure how far a neural estimate of mutual information (MINE) can be trusted."
+_COMMANDS = {command.__name__: command for command in _ALL}
+
+_DESCRIPTION = """Measure how far a neural estimate of mutual information (MINE) can be trusted.
+
+Examples:
+  mine-study sweep demo            # a small study, minutes
+  mine-study table results/demo    # can it be trusted?
+  mine-study report results/demo --out report"""
+
+
+def _described(name: str, chosen: Sequence[str]) -> Any:
+    """A command for the parser: of all that were not chosen the help has the first paragraph alone."""
+    first = (_COMMANDS[name].__doc__ or "").split("\n\n")[0]
+    description = None if name in chosen else first
+    return Annotated[Any, tyro.conf.subcommand(name, constructor=_COMMANDS[name], description=description)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,17 +60,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
             setattr(sys, name, open(os.devnull, "w"))
     # Rows are flushed as they are printed, also into a pipe or a file; names of files may be any text.
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
     with interrupts.OneLine(f"interrupted{_INTERRUPTED.get(arguments[0] if arguments else '', '')}."):
         try:
+            if arguments[:1] == ["--version"]:
+                print(f"mine-study {importlib.metadata.version('mine-study')}")
+                sys.exit(0)
+            arguments = names.resolved(arguments, _COMMANDS)
             if arguments[:1] == ["table"]:
                 results.name_tables()
-            code = tyro.extras.subcommand_cli_from_dict(
-                {command.__name__: command for command in _COMMANDS},
-                prog="mine-study",
-                description=_DESCRIPTION,
-                args=arguments,
-            )
+            if arguments[:1] == ["sweep"]:
+                arguments = sweeping.shape_help(arguments)
+            described = tuple(_described(name, arguments[:1]) for name in _COMMANDS)
+            commands: Any = Union[described]  # noqa: UP007  # of a tuple
+            code = tyro.cli(commands, prog="mine-study", description=_DESCRIPTION, args=arguments)
         except InputError as error:
             print(f"mine-study: {error}", file=sys.stderr)
             code = 2

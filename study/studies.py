@@ -6,7 +6,7 @@ from typing import Any
 
 from study.space import PAPER_AXES, Study, grid
 from trainables.bounds import BOUNDS
-from trainables.errors import require
+from trainables.errors import require, require_one_of
 from trainables.settings import TrialConfig, replace
 from trainables.subjects import own
 
@@ -150,7 +150,7 @@ def find(name: str) -> Study:
     """
     if name.endswith(".py"):
         return _in_file(Path(name))
-    require(name in STUDIES, "study", name, f"one of {', '.join(STUDIES)}, or a file that holds a mine_study.Study")
+    require_one_of("study", name, STUDIES, other=", or a file that holds a mine_study.Study")
     return STUDIES[name]
 
 

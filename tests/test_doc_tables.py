@@ -1,5 +1,6 @@
 """The tables in the documents are what their commands make from the committed results."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,25 @@ BLOCKS = [
     for command, table in doc_tables.BLOCK.findall(path.read_text())
 ]
 
+SCREENS = [block for path in Path("docs").glob("*.md") for block in doc_tables.SCREEN.findall(path.read_text())]
+
+
+@pytest.mark.parametrize(("width", "command", "shown"), SCREENS, ids=[block[0] for block in SCREENS])
+def test_a_screen_is_what_its_terminal_shows(width, command, shown):
+    assert doc_tables.screen(int(width), command) == shown
+    assert max(map(len, shown.splitlines())) <= int(width)
+
+
+def test_the_lines_in_the_readme_are_of_its_terminal():
+    part = r"<!-- of (\d+) columns: mine-study (table [^>]*?) -->\n\n```text\n(.*?)```"
+    parts = re.findall(part, Path("README.md").read_text(), re.DOTALL)
+    assert parts
+    for width, command, shown in parts:
+        assert set(shown.splitlines()) <= set(doc_tables.screen(int(width), command).splitlines())
+
 
 def test_there_are_tables():
-    assert BLOCKS
+    assert BLOCKS and {width for width, *_ in SCREENS} == {"80", "120", "200"}
 
 
 @pytest.mark.parametrize(("document", "command", "table"), BLOCKS, ids=[f"{block[0]}: {block[1]}" for block in BLOCKS])

@@ -1,6 +1,7 @@
 """`mine-study sweep`: a study's trials, those of a search, or what they will cost."""
 
 import dataclasses
+import functools
 import math
 import os
 import shlex
@@ -14,7 +15,20 @@ from study.commands.results import tell
 from study.resources import Resources
 from study.search import Search, SearchOptions
 from trainables.sentences import counted
-from trainables.settings import TrialConfig, descriptions, fields, in_words, key, labels
+from trainables.settings import TrialConfig, descriptions, fields, flatten, in_words, key, labels, setting
+
+
+def _default(path: str, _: str) -> str:
+    """What a field is in the named studies, for the help."""
+    from study.studies import STUDIES
+
+    unset = "unset" if path == "data.root" else None
+    texts = {
+        name: ", ".join(dict.fromkeys(unset or setting(flatten(one)[path]) for one in named.configurations))
+        for name, named in STUDIES.items()
+    }
+    same = len(set(texts.values())) == 1
+    return f"(default: {texts.popitem()[1] if same else '; '.join(f'{name} {text}' for name, text in texts.items())})"
 
 
 def _overrides_type() -> type:
@@ -25,7 +39,7 @@ def _overrides_type() -> type:
         if leaf:
             is_list = typing.get_origin(kind) is tuple
             help_text = descriptions()[path] + ("" if is_list else " Several values are all run.")
-            about = tyro.conf.arg(help=help_text, help_behavior_hint="(default: the study's)")
+            about = tyro.conf.arg(help=help_text, help_behavior_hint=functools.partial(_default, path))
             values: Any = kind if is_list else tuple.__class_getitem__((kind, ...))
             sections.setdefault(section, []).append((leaf, Annotated[values, about], dataclasses.field(default=())))
     columns = []
@@ -37,6 +51,17 @@ def _overrides_type() -> type:
 
 
 Overrides: Any = _overrides_type()
+
+
+def shape_help(arguments: Sequence[str]) -> list[str]:
+    """`--help` without the options that few need, which `--help-all` has."""
+    if "--help-all" in arguments:
+        return ["--help" if one == "--help-all" else one for one in arguments]
+    if {"--help", "-h"} & set(arguments):
+        for name in ("overrides", "search", "tensorboard"):
+            kinds = sweep.__annotations__
+            kinds[name] = Annotated[kinds[name], tyro.conf.Suppress]
+    return list(arguments)
 
 
 def _chosen(overrides: Any) -> dict[str, tuple[Any, ...]]:
@@ -51,7 +76,7 @@ def _chosen(overrides: Any) -> dict[str, tuple[Any, ...]]:
 
 
 def sweep(
-    study: tyro.conf.Positional[str],
+    study: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="STUDY")],
     overrides: Annotated[Overrides, tyro.conf.arg(name="")] = Overrides(),  # noqa: B008  # frozen
     seeds: tuple[int, ...] | None = None,
     results: str | None = None,
@@ -62,11 +87,18 @@ def sweep(
 ) -> int:
     """Run a study with Ray Tune: demo, paper, factorial, or that of a file. Run again, it does only what is missing.
 
+    Any setting of a study can be replaced, by one value or several, which are all run; --help-all lists them.
     With --search, the study's first configuration is the base of a search, and its seeds are those of the search.
+
+    For example:
+      mine-study sweep demo
+      mine-study sweep paper --dry-run                             # what it will cost
+      mine-study sweep demo --noise-std 0 0.5 1 --results results/noise
+      mine-study sweep demo --search optuna --trials 60 --objective distance_to_truth
 
     Args:
         study: demo, paper, factorial, or a Python file that holds a mine_study.Study.
-        seeds: Seeds to run; None: the study's own.
+        seeds: Seeds to run; None: the study's own, 0 1 2 of demo and factorial, 5 to 9 of paper.
         results: Folder or URI for the rows, seen by all nodes; None: results/STUDY, of a search results/STUDY-search.
         tensorboard: Also write each trial's bounds and exploded fits, by MINE run, as event files in RESULTS/tune.
         dry_run: Only print trials, estimated time and disk.

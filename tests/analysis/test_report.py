@@ -69,6 +69,46 @@ def test_every_verdict_links_to_its_curve(page):
     assert len([target for target in targets if target.startswith("c-") and target.count("-") == 3]) == 4 * 8
 
 
+def test_the_first_screen_answers_and_its_map_leads_to_the_curves(page):
+    before, _, after = page.read_text().partition('<section id="findings">')
+    assert "With some settings only (4 of 8, X and Y apart). For X 75 % of the fits settled" in html.unescape(before)
+    assert before.index('class="answer"') < before.index('id="map"') < before.index('id="curves"')
+    table = before.partition('<div class="scroll map">')[2].partition("</table>")[0]
+    cells = re.findall(r'<td class="(\w*)" title="([^"]+)"><a href="#(c-\w+-[XY]-\w+)">([^<]+)</a>', table)
+    assert len(cells) == 4 * 8 and all(f'id="{anchor}"' in before for *_, anchor, _ in cells)
+    assert {text[0] for *_, text in cells} == {"\u2715", "1"}
+    assert any("50 % exploded" in about for _, about, *_ in cells)
+
+
+def test_columns_in_which_rows_do_not_differ_are_a_sentence(page):
+    section = page.read_text().partition('<section id="stability">')[2].partition("</section>")[0]
+    headings = re.findall(r'<button type="button">([^<]+)</button>', section)
+    assert "noise_std" in headings and "exploded %" in headings
+    assert not {"architecture", "seeds", "fits", "stuck %"} & set(headings)
+    assert re.search(r"In every row: architecture 1, hidden_units 10, seeds 3, fits 144, .*stuck % 0", section)
+
+
+def test_a_study_that_is_not_the_papers_says_nothing_of_the_paper(tmp_path):
+    made_results.write(str(tmp_path / "r"), {"data.name": "digits", "mine.noise_std": 1.0}, exploded=0.2)
+    text = report.write(str(tmp_path / "r"), str(tmp_path / "out")).read_text()
+    said = re.sub(r"(?s)<style>.*?</style>|<script>.*?</script>|data:image[^\"]*|<[^>]+>", " ", text)
+    assert not re.findall(r"(?i).*(?:paper|eq\. ?\d|table [23]).*", said)
+
+
+def test_outcomes_are_told_apart_without_colours():
+    assert set(layout.DASHES) == set(layout.COLOURS) and len(set(layout.DASHES.values())) == len(layout.DASHES)
+
+
+def test_truths_of_a_plane_are_joined_and_numbered_by_run():
+    _, (ax,) = layout.panels(1)
+    points = pd.DataFrame({"layer": "fc", "run": [1, 2, 3], "x": 1.0, "y": 1.0, "settled": True})
+    points = points.assign(truth_x=[1.0, 5.0, 5.1], truth_y=[0.5, 2.0, 2.0], optimum_x=np.nan, optimum_y=np.nan)
+    plots.information_plane(ax, points, {"X": 10.0, "Y": 2.3}, layout.layer_styles(["fc"]))
+    assert [list(line.get_xdata()) for line in ax.lines if line.get_linestyle() == "--"][0] == [1.0, 5.0, 5.1]
+    near_truths = [text.get_text() for text in ax.texts if text.get_ha() == "right"]
+    assert near_truths == ["1", "2"], "the third would cover the second"
+
+
 def test_errors_are_shown_and_escaped(page):
     text = page.read_text()
     assert "ValueError: &lt;b&gt;made&lt;/b&gt;" in text and "<b>made</b>" not in text
@@ -79,7 +119,7 @@ _DRIVER = """
 <script>
 window.addEventListener("load", () => {
   const outcome = { errors: window.seen, tables: {} };
-  for (const table of document.querySelectorAll("table")) {
+  for (const table of document.querySelectorAll("table[id]")) {
     const rows = () => [...table.tBodies[0].rows];
     const column = index => rows().map(row => row.cells[index].dataset.v ?? row.cells[index].textContent.trim());
     const found = { rows: rows().length, sorted: true };

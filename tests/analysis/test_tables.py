@@ -33,7 +33,7 @@ def test_loading_gives_typed_frames_by_field_path(results):
     assert (len(study.network), len(study.estimates), study.problems) == (12 * 21, 12 * 6 * 8 * 2, [])
     fits = study.configured(study.estimates, ["mine.noise_std"])
     assert fits.groupby("mine.noise_std").size().to_dict() == {0.0: 576, 1.0: 576}
-    assert len(study.curves("Y;sm1")) == 12 * 6 * 2 * 20
+    assert len(study.curve_rows("Y;sm1")) == 12 * 6 * 2 * 20
 
 
 def test_tables_are_the_same_from_compacted_results(tmp_path):

@@ -110,7 +110,7 @@ class Report:
 
 def trial(config: TrialConfig, device: torch.device, results: str | None, resumed: bool = False) -> tuple[dict, dict]:
     """A trial's tables, and its networks after the first run; saved and resumed there, or not."""
-    with mock.patch.object(schedule.data, "load", lambda **_: small_set()):
+    with mock.patch.object(network_run.data, "chosen", lambda _: small_set()):
         running = schedule.run(config, device, results)
         reached = next(running)
         networks = reached.weights

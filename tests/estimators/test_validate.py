@@ -70,7 +70,7 @@ def test_an_answer_that_is_not_expected_fails(monkeypatch, capsys):
     monkeypatch.setattr(validate, "PROBLEMS", (problem,))
     assert not validate.report(())
     out = capsys.readouterr().out
-    assert out.count("FAILED: expected under") == 3
+    assert out.count("FAILED: expected over") == 3
     assert "0 of 3 answers as expected" in out
 
 

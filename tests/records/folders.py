@@ -26,7 +26,7 @@ def seen(folder: Path) -> dict[str, pd.DataFrame]:
         "estimates": study.estimates.astype({"key": str, "pair": str}).sort_values(
             ["key", "run", "pair", "replicate"], ignore_index=True
         ),
-        "curves": study.curves("Y;sm1").astype({"key": str}).sort_values(
+        "curves": study.curve_rows("Y;sm1").astype({"key": str}).sort_values(
             ["key", "run", "replicate", "mine_epoch"], ignore_index=True
         ),
     }  # fmt: skip

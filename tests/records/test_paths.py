@@ -158,7 +158,7 @@ def test_on_a_full_disk_every_command_says_so_and_every_file_is_whole(tmp_path, 
         assert content.rstrip(b"\n").endswith(ends.get(name.rpartition(".")[2], b"").rstrip(b"\n")), name
     after = load(str(tmp_path / "r"))
     pd.testing.assert_frame_equal(after.estimates, before.estimates)
-    assert len(after.curves("X;sm1")) == len(before.curves("X;sm1")) and after.problems == []
+    assert len(after.curve_rows("X;sm1")) == len(before.curve_rows("X;sm1")) and after.problems == []
 
 
 def test_a_trial_that_found_no_room_goes_on_when_there_is_some(tmp_path, capsys):

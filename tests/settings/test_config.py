@@ -20,6 +20,7 @@ from trainables.settings import (
     unflatten,
     unused_fields,
 )
+from trainables.subjects.own import PROBED
 
 
 def test_flatten_and_unflatten_are_inverse():
@@ -212,7 +213,7 @@ def test_only_the_named_fields_decide_which_are_used():
             assert unused_fields(replace(base, {path: value})) == unused_fields(base)
     deciding = {
         "network.optimizer": "adam", "mine.architecture": 2, "mine.front": "redrawn",
-        "mine.gradient_correction": "moving_average", "mine.bound": "infonce",
+        "mine.gradient_correction": "moving_average", "mine.bound": "infonce", "network.name": PROBED,
     }  # fmt: skip
     assert set(deciding) == set(DECIDE_USE)
     base = replace(TrialConfig(), {"mine.architecture": 3})

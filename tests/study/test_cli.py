@@ -150,8 +150,8 @@ def test_trials_of_different_pairs_share_a_table_and_a_figure(capsys, tmp_path):
 
 
 def test_every_flag_is_documented(capsys):
-    for command in ("trial", "sweep"):
-        code, out, _ = run(capsys, command, "--help")
+    for command, flag in (("trial", "--help"), ("sweep", "--help-all")):
+        code, out, _ = run(capsys, command, flag)
         text = " ".join(out.replace("│", " ").split())
         assert code == 0
         assert "--mine.noise-std" in text
@@ -255,3 +255,76 @@ def test_a_dry_run_refuses_what_the_sweep_would(capsys, tmp_path):
     for options in ([], ["--search", "random", "--trials", "5"]):
         code, _, err = run(capsys, "sweep", "paper", "--dry-run", "--results", str(tmp_path), *options)
         assert code == 2 and "study is 'paper'; it must be 'demo'" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tabel", "x"], "tabel is no command; did you mean table?"),
+        (["sweep", "demo", "--noise-sdt", "1"], "--noise-sdt is no option of sweep; did you mean --mine.noise-std?"),
+        (["sweep", "demo", "--mine.noise_sd=1"], "did you mean --mine.noise-std?"),
+        (["sweep", "demo", "--max-concurent", "1"], "did you mean --max-concurrent?"),
+        (["table", "x", "--wheer", "seed=0"], "--wheer is no option of table; did you mean --where?"),
+        (["table", "x", "--which", "acuracy"], "(did you mean accuracy?)."),
+        (["sweep", "papr"], "(did you mean paper?)."),
+        (["trial", "--mine.pairs", "X;maxpol1"], "(did you mean X;maxpool1?)."),
+    ],
+)
+def test_a_name_that_is_nearly_right_gets_the_right_one(capsys, arguments, said):
+    code, _, err = run(capsys, *arguments)
+    assert code == 2 and err.count("\n") == 1 and said in err
+
+
+def test_shown_names_are_flags(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(cost, "estimate", lambda *options: "")
+    monkeypatch.chdir(tmp_path)
+    for flag in ("--noise-std", "--noise_std", "--mine.noise_std"):
+        out = run(capsys, "sweep", "demo", "--dry-run", flag, "0", "2")[1]
+        assert out.startswith("study demo, with mine.noise_std 0, 2 in place of its own")
+
+
+def test_the_version(capsys):
+    assert re.fullmatch(r"mine-study \d+\.\d+\.\d+\n", run(capsys, "--version")[1])
+
+
+def test_the_help_of_a_sweep_fits_two_screens_and_all_of_it_has_the_defaults_of_the_studies():
+    """In new processes: help is shaped for one call."""
+    short, long = (
+        subprocess.run(
+            [sys.executable, "-m", "study.cli", "sweep", flag],
+            capture_output=True, text=True, env={**os.environ, "COLUMNS": "80"}, check=True,
+        ).stdout
+        for flag in ("--help", "--help-all")
+    )  # fmt: skip
+    assert short.count("\n") <= 48 and "STUDY" in short and "mine-study sweep demo" in short
+    assert "--mine." not in short and "--search " in long
+    assert "(default: demo 0, 1; paper 2, 0;" in " ".join(long.replace("│", " ").split())
+
+
+def test_curves_of_some_trials_and_configurations(capsys, tmp_path):
+    for noise in (0.0, 1.0):
+        made_results.write(str(tmp_path / "r"), {"mine.noise_std": noise}, runs=1)
+    picture = tmp_path / "c.svg"
+    panels = []
+    for options in ([], ["--where", "noise_std=1"], ["--first", "1"]):
+        assert run(capsys, "curves", str(tmp_path / "r"), "--out", str(picture), *options)[0] == 0
+        panels.append(len(re.findall(r'id="axes_\d+"', picture.read_text())))
+    assert panels == [2, 1, 1]
+    code, _, err = run(capsys, "curves", str(tmp_path / "r"), "--where", "noise_std=7", "--out", str(picture))
+    assert code == 2 and "no such trial is here: mine.noise_std is 0, 1" in err
+
+
+def test_a_terminal_gets_an_overview_and_a_pipe_markdown(capsys, monkeypatch, tmp_path):
+    made_results.write(str(tmp_path), {}, runs=1)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(capsys, "table", str(tmp_path))[1].startswith("| architecture ")
+    on_terminal = run(capsys, "table", str(tmp_path), "--format", "terminal")[1]
+    assert max(map(len, on_terminal.replace(str(tmp_path), "").splitlines())) <= 80
+    assert (
+        f"next: mine-study report {tmp_path}" in on_terminal and "Yes. For X 100 % of the fits settled" in on_terminal
+    )
+    terminal = "\n".join(("import os, sys", "from study import cli", "sys.stdout.isatty = lambda: True", "cli.main()"))
+    for options, first in (([], str(tmp_path)), (["--all"], "| architecture "), (["--format", "csv"], "mine.")):
+        command = [sys.executable, "-c", terminal, "table", str(tmp_path), *options]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert ended.stdout.startswith(first)

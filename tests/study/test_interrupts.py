@@ -39,7 +39,7 @@ def keeps_handler():
 @pytest.mark.parametrize(
     ("command", "module", "says"),
     [
-        (["table", "r"], "analysis.tables.build", "the results are as they were"),
+        (["table", "r"], "analysis.Results", "the results are as they were"),
         (["report", "r", "--out", "o"], "analysis.report.write", "the same command writes the whole report"),
         (["curves", "r"], "trainables.records.trials", "the same command draws the picture"),
         (

@@ -14,7 +14,7 @@ from trainables.records.layout import PROBES
 from trainables.settings import InputError, TrialConfig, key, replace
 from trainables.subjects import training
 from trainables.subjects.datasets import DATASETS
-from trainables.trial import provenance, ray_trainable, recorded, schedule
+from trainables.trial import network_run, provenance, ray_trainable, recorded, schedule
 
 CPU = torch.device("cpu")
 
@@ -78,7 +78,7 @@ def test_a_device_has_its_number():
 
 def test_the_peak_of_a_gpus_memory_is_that_of_the_trial(tiny, monkeypatch):
     """A worker may have run another trial before."""
-    monkeypatch.setattr(schedule.data, "load", lambda **_: 1 / 0)
+    monkeypatch.setattr(network_run.data, "chosen", lambda _: 1 / 0)
     with driverless() as calls:
         with pytest.raises(ZeroDivisionError):
             next(schedule.run(tiny, GPU))

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from trainables import contrast, verdict
 from trainables.bounds import BOUNDS
 from trainables.draws import generator
+from trainables.errors import require_one_of
 from trainables.estimators import mine
 from trainables.estimators.mine import Samples
 from trainables.estimators.problems import PROBLEMS, Expectation, Problem
 from trainables.estimators.statistics_network import StatisticsNetworks
 from trainables.optima import Known
-from trainables.settings import InputError, MineConfig
+from trainables.settings import MineConfig
 
 SAMPLES = 10_000
 """Fresh samples per epoch."""
@@ -70,8 +71,7 @@ def chosen_bounds(names: Sequence[str]) -> list[str]:
         InputError: if a name is unknown.
     """
     for name in names:
-        if name not in (*BOUNDS, "all"):
-            raise InputError(f"bounds is {name!r}; it must be all, or one of {', '.join(BOUNDS)}.")
+        require_one_of("bounds", name, ("all", *BOUNDS))
     return list(BOUNDS) if "all" in names else list(names) or ["donsker_varadhan"]
 
 
@@ -83,8 +83,7 @@ def chosen(names: Sequence[str]) -> list[Problem]:
     """
     known = {problem.name: problem for problem in PROBLEMS}
     for name in names:
-        if name not in known:
-            raise InputError(f"only is {name!r}; it must be one of {'; '.join(known)}.")
+        require_one_of("only", name, known, "; ")
     return [known[name] for name in names] if names else list(PROBLEMS)
 
 

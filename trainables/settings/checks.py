@@ -6,7 +6,7 @@ import sys
 import typing
 from typing import Any, Literal
 
-from trainables.errors import require
+from trainables.errors import require, require_one_of
 
 
 def positive(path: str, value: float) -> None:
@@ -40,9 +40,7 @@ def check(section: Any, prefix: str, **least: int) -> None:
 def _value(path: str, value: object, kind: Any) -> None:
     allowed = typing.get_args(kind) or (kind,)
     if typing.get_origin(kind) is Literal:
-        known = any(type(value) is type(choice) and value == choice for choice in allowed)
-        require(known, path, value, f"one of {', '.join(map(str, allowed))}")
-        return
+        return require_one_of(path, value, allowed)
     require(not isinstance(value, int) or abs(value) < 2**63, path, value, "a whole number up to 2^63 - 1")
     names = " or ".join("None" if one is type(None) else one.__name__ for one in allowed)
     require(isinstance(value, allowed) and not isinstance(value, bool), path, value, f"of type {names}")

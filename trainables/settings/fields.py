@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from trainables.bounds import BOUNDS
-from trainables.errors import require
+from trainables.errors import require, require_one_of
 from trainables.settings.checks import check, positive
 from trainables.subjects import own
 from trainables.subjects.datasets import DATASETS
@@ -41,9 +41,9 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         check(self, "data", bins=2)
-        known = self.name in (*DATASETS, own.PROBED) or own.is_own(self.name)
-        require(known, "data.name", self.name, f"one of {', '.join(DATASETS)}, or package.module:function")
         given = self.name == own.PROBED or own.is_own(self.name)
+        if not given:
+            require_one_of("data.name", self.name, DATASETS, other=", or package.module:function")
         require(self.bins is None or given, "data.bins", self.bins, f"None for {self.name}")
 
 
@@ -78,8 +78,8 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         check(self, "network", epochs=1, batch_size=1, train_samples=1)
-        known = self.name in (*NETWORKS, own.PROBED) or own.is_own(self.name)
-        require(known, "network.name", self.name, f"one of {', '.join(NETWORKS)}, or package.module:Class")
+        if self.name != own.PROBED and not own.is_own(self.name):
+            require_one_of("network.name", self.name, NETWORKS, other=", or package.module:Class")
         for layer in self.layers:
             named = layer.isprintable() and ";" not in layer and layer not in ("", "X", "Y")
             require(named, "network.layers", layer, "names without ';', not X or Y")

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.errors import require
+from trainables.errors import require_one_of
 from trainables.settings.trial_config import TrialConfig
 
 
@@ -63,7 +63,7 @@ def replace(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
     top: dict[str, Any] = {}
     inside: dict[str, dict[str, Any]] = {}
     for path, value in changes.items():
-        require(path in fields(), "configuration field", path, f"one of {', '.join(fields())}")
+        require_one_of("configuration field", path, fields())
         section, _, leaf = path.rpartition(".")
         (inside.setdefault(section, {}) if section else top)[leaf] = value
     changed = {name: dataclasses.replace(getattr(config, name), **values) for name, values in inside.items()}

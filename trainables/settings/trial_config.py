@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from trainables.errors import require
+from trainables.errors import require, require_one_of
 from trainables.settings.checks import check
 from trainables.settings.fields import DataConfig, MineConfig, NetworkConfig, ScheduleConfig
 from trainables.subjects import datasets, networks, own
@@ -32,7 +32,7 @@ class TrialConfig:
             self.check_sizes()
         everything = networks.pairs(self.described.layers)
         for pair in self.mine.pairs:
-            require(pair in everything, "mine.pairs", pair, f"one of {', '.join(everything)}")
+            require_one_of("mine.pairs", pair, everything)
         # One order, each pair once, none where all are named: none of this changes a number.
         named = tuple(pair for pair in everything if pair in self.mine.pairs)
         object.__setattr__(self, "mine", replace(self.mine, pairs=() if named == everything else named))
