@@ -1,12 +1,9 @@
 """The figures of a study: which data go into which picture, and what is written under it."""
 
-import io
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import matplotlib
 import matplotlib.figure
@@ -15,7 +12,6 @@ import pandas as pd
 
 from analysis import configurations, fit_curves, intervals, layout, planes, plots
 from analysis.results import FIT, Results, arrays
-from trainables.records.files import write_local
 from trainables.settings import setting, short_name
 from trainables.verdict import VerdictRule
 
@@ -287,24 +283,3 @@ def missing(drawn: Iterable[str]) -> list[str]:
     return [
         f"No figure of {figure.missing}." for kind, figure in FIGURES.items() if figure.missing and kind not in kinds
     ]
-
-
-def save(drawing: Drawing, folder: Path) -> bytes:
-    """Write a drawing as SVG and PNG under its name; the SVG.
-
-    Raises:
-        OSError: if they cannot be written.
-    """
-    with matplotlib.rc_context(layout.STYLE):
-        svg = picture(drawing.figure, "svg", metadata={"Date": None})
-        png = picture(drawing.figure, "png", dpi=160)
-    write_local(folder / f"{drawing.name}.svg", svg)
-    write_local(folder / f"{drawing.name}.png", png)
-    return svg
-
-
-def picture(figure: matplotlib.figure.Figure, kind: str, **options: Any) -> bytes:
-    """A figure as the bytes of a file of this kind (svg, png, pdf)."""
-    content = io.BytesIO()
-    figure.savefig(content, format=kind, **options)
-    return content.getvalue()

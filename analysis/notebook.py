@@ -35,10 +35,10 @@ class Picture:
     def _repr_svg_(self) -> str:
         import matplotlib
 
-        from analysis import figures, layout
+        from analysis import layout, pictures
 
         with matplotlib.rc_context(layout.STYLE):
-            return figures.picture(self.figure, "svg").decode()
+            return pictures.picture(self.figure, "svg").decode()
 
 
 class StudyResults(Results):

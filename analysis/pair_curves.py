@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib
 import matplotlib.figure
 
-from analysis import configurations, figures, layout, plots
+from analysis import configurations, figures, layout, pictures, plots
 from analysis.results import Results
 from trainables import places
 from trainables.errors import require_one_of
@@ -77,7 +77,7 @@ def save(figure: matplotlib.figure.Figure, out: str) -> Path:
     if path.suffix.lower() not in KINDS:
         raise InputError(f"out is {out!r}; it must be a path on this machine that ends in {' or '.join(KINDS)}.")
     try:
-        write_local(path, figures.picture(figure, path.suffix[1:].lower(), dpi=160))
+        write_local(path, pictures.picture(figure, path.suffix[1:].lower(), dpi=160))
     except OSError as error:
         raise InputError(f"out is {out!r}; it must be a path that can be written ({places.said(error)}).") from error
     return path

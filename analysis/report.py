@@ -18,6 +18,7 @@ from analysis import (
     missing,
     overview,
     paper,
+    pictures,
     rendering,
     sparklines,
     tables,
@@ -73,7 +74,7 @@ def _write(results: Results, folder: Path) -> None:
     for name, rows in made.items():
         write_local(folder / "tables" / f"{name}.csv", rows.to_csv(index=False))
     pictures = [
-        {"name": one.name, "caption": one.caption, "source": _embedded(figures.save(one, folder / "figures"))}
+        {"name": one.name, "caption": one.caption, "source": _embedded(pictures.save(one, folder / "figures"))}
         for one in figures.draw(results)
     ]
     drawn, blocks = {str(one["name"]) for one in pictures}, sparklines.draw(results)

@@ -13,7 +13,7 @@ import torch
 
 from trainables import truth
 from trainables.estimators import front
-from trainables.estimators.statistics_network import parameters_of
+from trainables.estimators.parameters import parameters_of
 from trainables.settings import InputError, MineConfig, TrialConfig, flatten
 from trainables.subjects import training
 

@@ -17,13 +17,8 @@ from torch.nn import functional
 
 from trainables.draws import generator
 from trainables.estimators import front
+from trainables.estimators.parameters import Shapes, has_branch, is_convolved, parameters_of
 from trainables.settings import MineConfig
-
-Shapes = Mapping[str, tuple[int, ...]]
-
-
-ROLES = ("variable", "layer")
-"""The sides of a pair, by which the heads of the separable critic are named."""
 
 
 @dataclass(frozen=True)
@@ -37,53 +32,6 @@ class Activity:
 
     head: list[Tensor]
     branches: dict[str, Tensor]
-
-
-def parameters_of(config: MineConfig, shapes: Shapes, pair: str) -> dict[str, tuple[tuple[int, ...], int]]:
-    """The parameters of one fit, by name, in the order in which they are drawn: shape and fan in.
-
-    Args:
-        shapes: as in `StatisticsNetworks`.
-    """
-    if config.redraws_front:
-        shapes = {**shapes, pair: front.mapped_shape(config, pair, shapes)}
-    sides, units, separable = front.sides(config, pair), config.hidden_units, config.critic == "separable"
-    widths = [_width(config, shapes[side]) for side in sides]
-    found: dict[str, tuple[tuple[int, ...], int]] = {}
-    for side, width in zip(sides, widths, strict=True):
-        shape, features = shapes[side], math.prod(shapes[side])
-        if _is_convolved(config, shape):
-            kernel = (shape[0], config.conv_kernel, config.conv_kernel)
-            found[f"convolution.{side}.weight"] = (config.conv_channels, *kernel), math.prod(kernel)
-            found[f"convolution.{side}.bias"] = (config.conv_channels,), math.prod(kernel)
-        elif _has_branch(config):
-            found[f"branch.{side}.weight"] = (config.branch_units, features), features
-            found[f"branch.{side}.bias"] = (config.branch_units,), features
-        found[f"first.{side}.weight"] = (units, width), width if separable else sum(widths)
-    heads = dict(zip([f"{role}." for role in ROLES], widths, strict=True)) if separable else {"": sum(widths)}
-    for head, width in heads.items():
-        found[f"{head}first.bias"] = (units,), width
-        for depth in range(1, config.hidden_layers):
-            found[f"{head}hidden{depth}.weight"] = (units, units), units
-            found[f"{head}hidden{depth}.bias"] = (units,), units
-        found[f"{head}last.weight"] = (units, units) if separable else (units,), units
-        found[f"{head}last.bias"] = (units,) if separable else (), units
-    return found
-
-
-def _width(config: MineConfig, shape: tuple[int, ...]) -> int:
-    """Features that a side of this shape hands to the head's first Linear."""
-    if _is_convolved(config, shape):
-        return config.conv_channels * shape[1] * shape[2]
-    return config.branch_units if _has_branch(config) else math.prod(shape)
-
-
-def _is_convolved(config: MineConfig, shape: tuple[int, ...]) -> bool:
-    return config.architecture == 2 and len(shape) == 3 and not config.redraws_front
-
-
-def _has_branch(config: MineConfig) -> bool:
-    return config.architecture == 3 and config.branch_units > 0 and not config.redraws_front
 
 
 class StatisticsNetworks:
@@ -251,12 +199,12 @@ class StatisticsNetworks:
         config, weight = self.config, self.parameters[f"first.{side}.weight"]
         pairs, replicates, units, width = weight.shape
         fits, rows = pairs * replicates, len(values)
-        if _is_convolved(config, self.shapes[side]):
+        if is_convolved(config, self.shapes[side]):
             kernels, bias = (self.parameters[f"convolution.{side}.{name}"] for name in ("weight", "bias"))
             images = values.view(-1, *self.shapes[side])
             maps = functional.conv2d(images, kernels.flatten(0, 2), bias.flatten(), padding="same")
             features = maps.view(rows, fits, -1).transpose(0, 1)
-        elif _has_branch(config):
+        elif has_branch(config):
             dense, bias = (self.parameters[f"branch.{side}.{name}"] for name in ("weight", "bias"))
             flat = functional.linear(values, dense.flatten(0, 2), bias.flatten())
             features = functional.relu(flat).view(rows, fits, -1).transpose(0, 1)
