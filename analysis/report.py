@@ -73,11 +73,11 @@ def _write(results: Results, folder: Path) -> None:
     made = {name: table.frame(results) for name, table in tables.TABLES.items() if table.reported}
     for name, rows in made.items():
         write_local(folder / "tables" / f"{name}.csv", rows.to_csv(index=False))
-    pictures = [
+    drawings = [
         {"name": one.name, "caption": one.caption, "source": _embedded(pictures.save(one, folder / "figures"))}
         for one in figures.draw(results)
     ]
-    drawn, blocks = {str(one["name"]) for one in pictures}, sparklines.draw(results)
+    drawn, blocks = {str(one["name"]) for one in drawings}, sparklines.draw(results)
     page = _template().render(
         results=results.source,
         size=overview.size(results),
@@ -86,7 +86,7 @@ def _write(results: Results, folder: Path) -> None:
         findings=findings.sentences(results),
         problems=missing.unfinished(results) + missing.sentences(results),
         sections=[_section(results, name, rows) for name, rows in made.items()],
-        pictures=pictures,
+        pictures=drawings,
         not_drawn=figures.missing(drawn),
         curves=blocks,
         drawn={spark.anchor for block in blocks for spark in block.sparks},
