@@ -22,7 +22,7 @@ def parameters_of(config: MineConfig, shapes: Shapes, pair: str) -> dict[str, tu
     if config.redraws_front:
         shapes = {**shapes, pair: front.mapped_shape(config, pair, shapes)}
     sides, units, separable = front.sides(config, pair), config.hidden_units, config.critic == "separable"
-    widths = [width(config, shapes[side]) for side in sides]
+    widths = [width_of(config, shapes[side]) for side in sides]
     found: dict[str, tuple[tuple[int, ...], int]] = {}
     for side, width in zip(sides, widths, strict=True):
         shape, features = shapes[side], math.prod(shapes[side])
@@ -45,7 +45,7 @@ def parameters_of(config: MineConfig, shapes: Shapes, pair: str) -> dict[str, tu
     return found
 
 
-def width(config: MineConfig, shape: tuple[int, ...]) -> int:
+def width_of(config: MineConfig, shape: tuple[int, ...]) -> int:
     """Features that a side of this shape hands to the head's first Linear."""
     if is_convolved(config, shape):
         return config.conv_channels * shape[1] * shape[2]
