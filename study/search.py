@@ -159,7 +159,7 @@ def make(
     )  # fmt: skip
     values_of = {**PAPER_AXES, **(OPEN_AXES if options.open_settings else {}), **overrides}
     axes = {path: tuple(dict.fromkeys(values)) for path, values in values_of.items()}
-    base = replace(study.configurations[0], {path: values[0] for path, values in axes.items()})
+    base = replace(study.configurations[0], {path: values[0] for path, values in axes.items()}).with_sources()
     axes = {path: values for path, values in axes.items() if len(values) > 1}
     for seed in reversed(seeds):
         base = replace(base, {"seed": seed})

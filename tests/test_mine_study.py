@@ -113,6 +113,10 @@ def test_what_has_been_estimated_cannot_change(tmp_path):
         study.probe(network(7), X, Y, layers=["1", "output"], epoch=1, seed=0)
     study.drop_activations()
     assert ms.load(study.results).judged["truth"].notna().all()
+    more = ms.Study(study.results, ms.grid(noise_std=[1.0], epochs=[3], batch_size=[20], replicates=[1]))
+    more.probe(network(7), X, Y, layers=["1", "output"], epoch=0, seed=0)  # what was dropped may come back
+    more.run()
+    assert len(records.trials(study.results).completed) == 2
 
 
 def test_seeds_must_be_probed_alike(tmp_path):

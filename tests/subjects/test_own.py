@@ -9,7 +9,7 @@ import torch
 from trainables import records
 from trainables.errors import InputError
 from trainables.settings import TrialConfig, key, replace
-from trainables.subjects import datasets, own
+from trainables.subjects import data, datasets, own
 from trainables.trial import recorded
 
 MODULE = """
@@ -42,15 +42,20 @@ OWN = {
 }  # fmt: skip
 
 
+def forget() -> None:
+    """As another process."""
+    sys.modules.pop("own_module", None)
+    for cached in (own.found, own.digest, datasets.described, data.load):
+        cached.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def module(tmp_path, monkeypatch):
     (tmp_path / "own_module.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield tmp_path / "own_module.py"
-    sys.modules.pop("own_module", None)
-    for cached in (own.found, datasets.described):
-        cached.cache_clear()
+    forget()
 
 
 def test_a_trial_of_ones_own_network_and_data(tmp_path):
@@ -63,6 +68,8 @@ def test_a_trial_of_ones_own_network_and_data(tmp_path):
 def test_another_source_is_another_key_and_a_file_that_changed_is_refused(tmp_path, module):
     config = replace(TrialConfig(), OWN).with_sources()
     module.write_text(MODULE + "\n# changed\n")
+    assert key(config.with_sources()) == key(config)  # this process still runs what it imported
+    forget()
     assert key(config.with_sources()) != key(config)
     with pytest.raises(InputError, match="data.source is .* the file has changed"):
         list(recorded.run(config, str(tmp_path / "results"), torch.device("cpu")))

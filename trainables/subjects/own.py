@@ -56,8 +56,12 @@ def found(name: str, path: str) -> Any:
     return thing
 
 
+@functools.cache
 def digest(name: str, path: str) -> str:
-    """Twelve hexadecimal digits of the source of the file that `package.module:name` stands in."""
+    """Twelve hexadecimal digits of the source file of `package.module:name`, when this process first asks.
+
+    It imports the module only once, too: a file that changes later is neither run nor named here.
+    """
     source = inspect.getsourcefile(module(name, path))
     require(source is not None, path, name, "of a module with a source file")
     return hashlib.sha256(Path(str(source)).read_bytes()).hexdigest()[:12]

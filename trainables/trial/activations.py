@@ -126,9 +126,8 @@ def write(
         same = name == before.listed["inputs"]
         require(same, "X and y", "other rows", f"the same, {of}: one seed is one set of samples")
     digest = _digest(*layers.values())
-    if before is not None and before.listed["epochs"].get(epoch) == digest and name == before.listed["inputs"]:
-        return
-    if estimated:
+    same = before is not None and before.listed["epochs"].get(epoch) == digest and name == before.listed["inputs"]
+    if estimated and not same:
         raise InputError(
             f"seed {seed} has been estimated with other activations, or without epoch {epoch}; use another results "
             "folder, so that its rows stay what they are of."
@@ -151,7 +150,7 @@ def write(
 
 
 def drop(results: str, seed: int) -> None:
-    """Delete a seed's activations, whose rows stay; its inputs go with them where no other seed has them."""
+    """Delete a seed's activations. Its rows stay, and so do its inputs and the list that names the activations."""
     if (found := of_seed(results, seed)) is not None:
         for epoch in found.epochs:
             files.delete_snapshot(results, ACTIVATIONS, f"{seed}-{epoch}")
